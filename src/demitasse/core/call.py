@@ -1,0 +1,161 @@
+"""A call and what answers it: Call, Event, Usage, Reply, and the one shape of everything that answers, Model."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from msgspec import Raw, Struct
+
+Kind = Literal["chat", "completion", "embedding"]
+
+
+class Caller(Struct, frozen=True):
+    """Who asks. ``provider_key`` is a client's own key for a provider; it is never written anywhere.
+
+    ``tenant`` is the partition of caches and sessions: the team of the key, else the key.
+    """
+
+    key: str = "local"
+    name: str = "local"
+    team: str | None = None
+    tenant: str = "local"
+    scopes: tuple[str, ...] = ("call",)
+    models: tuple[str, ...] = ()
+    """Names (routes, aliases, ``provider/*``) this caller may use; empty means all."""
+    pinned_tags: tuple[tuple[str, str], ...] = ()
+    rpm: int | None = None
+    tpm: int | None = None
+    provider_key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Caller(key={self.key!r}, name={self.name!r}, team={self.team!r})"
+
+
+class Wish(Struct, frozen=True):
+    """What a single request asked of Demitasse itself, by header."""
+
+    cache: Literal["use", "no-store", "refresh"] = "use"
+    route: Literal["", "reference"] = ""
+    sampled: bool = False
+    """The request wants a sampled (temperature above 0) answer to be cached all the same."""
+    deadline_s: float | None = None
+    retry_count: int = 0
+    idempotency_key: str | None = None
+
+
+class Call(Struct, frozen=True):
+    """One logical request, as it was asked.
+
+    ``body`` is kept to the byte. ``fields`` are its top-level members in their order, each undecoded, so that what we
+    do not understand is passed on untouched.
+    """
+
+    id: str
+    """Ours, sorts by time: ``c`` + 25 base-32 characters."""
+    request_id: str
+    """``x-request-id``: the client's own when it sent one, else ``id``."""
+    at_us: int
+    kind: Kind
+    body: bytes
+    fields: dict[str, Raw]
+    model: str
+    """The name asked for."""
+    stream: bool = False
+    include_usage: bool = False
+    n: int = 1
+    max_output: int | None = None
+    """Output tokens per choice, from ``max_completion_tokens`` or ``max_tokens``; None: the client set no limit."""
+    images: int = 0
+    image_bytes: int = 0
+    """Bytes of ``body`` that are inline images; they are not text and are bounded by the model's image maximum."""
+    has_tools: bool = False
+    temperature: float | None = None
+    caller: Caller = Caller()
+    tags: tuple[tuple[str, str], ...] = ()
+    session: str = ""
+    wish: Wish = Wish()
+
+
+class Usage(Struct, frozen=True, omit_defaults=True):
+    """Tokens in disjoint buckets: each token is in exactly one, so ``total_in``/``total_out`` are plain sums."""
+
+    uncached_in: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    image_in: int = 0
+    audio_in: int = 0
+    text_out: int = 0
+    reasoning_out: int = 0
+    audio_out: int = 0
+
+    @property
+    def total_in(self) -> int:
+        return (
+            self.uncached_in + self.cache_read + self.cache_write_5m + self.cache_write_1h + self.image_in + self.audio_in
+        )
+
+    @property
+    def total_out(self) -> int:
+        return self.text_out + self.reasoning_out + self.audio_out
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(*(getattr(self, k) + getattr(other, k) for k in BUCKETS))
+
+
+BUCKETS: tuple[str, ...] = Usage.__struct_fields__
+
+
+class Event(Struct, frozen=True):
+    """One piece of an answer as it comes: a JSON chunk in the call's own dialect, without SSE framing.
+
+    ``content``: the client would see something (text, a tool call's opener, a refusal): after it nothing else may be
+    tried. ``text_chars``: characters of output in it, for an estimate should the usage never come.
+    """
+
+    data: bytes
+    content: bool = False
+    text_chars: int = 0
+
+
+class Reply(Struct, frozen=True):
+    """What the events add up to: the complete answer as one JSON body in the call's dialect, and its meter reading."""
+
+    body: bytes
+    model: str
+    """The upstream's own name of the model that answered."""
+    usage: Usage | None
+    """None: the upstream never said; see ``Attempt.estimated``."""
+    usage_raw: Raw | None = None
+    finish: str | None = None
+    complete: bool = True
+    """Whole, unerrored, not cut off by a length limit: may be cached."""
+    reported_cost_nanos: int | None = None
+    """A cost that the provider itself reported; it wins over our price card."""
+    service_tier: str | None = None
+    timings: dict[str, float] | None = None
+    """A local engine's own clock: ``prompt_ms``, ``predicted_ms``, when it tells."""
+
+
+Send = Callable[[Event], Awaitable[None]]
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Everything that answers: a provider, a cascade, a cache, a recording, the whole gateway.
+
+    Events go to ``send`` as they come (only when ``call.stream``); the Reply is what they add up to. Raises
+    UpstreamError when there is no answer. Cancellation stops the work within a second.
+    """
+
+    async def __call__(self, call: Call, send: Send) -> Reply: ...
+
+
+async def drop(_event: Event) -> None:
+    """A ``send`` for those who want the Reply alone."""
+
+
+def as_dict(struct: Struct) -> dict[str, Any]:
+    """A Struct's fields by name, shallow."""
+    return {k: getattr(struct, k) for k in struct.__struct_fields__}

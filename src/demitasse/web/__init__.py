@@ -1,0 +1,1 @@
+"""Pages, charts, report: what people see."""
