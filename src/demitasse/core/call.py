@@ -66,10 +66,15 @@ class Call(Struct, frozen=True):
     n: int = 1
     max_output: int | None = None
     """Output tokens per choice, from ``max_completion_tokens`` or ``max_tokens``; None: the client set no limit."""
+    clamped: bool = False
+    """``max_output`` is ours (``assume_max_output`` or what a budget still allows): send it upstream."""
     images: int = 0
     image_bytes: int = 0
     """Bytes of ``body`` that are inline images; they are not text and are bounded by the model's image maximum."""
+    text_bytes: int = 0
+    """UTF-8 bytes of everything that is not an inline image: an upper bound of the prompt's tokens, but for a constant."""
     has_tools: bool = False
+    service_tier: str | None = None
     temperature: float | None = None
     caller: Caller = Caller()
     tags: tuple[tuple[str, str], ...] = ()
