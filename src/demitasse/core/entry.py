@@ -18,8 +18,9 @@ cancelled: the client hung up · lost: the process died; settled at its full hol
 
 CacheTier = Literal["off", "miss", "exact", "coalesced", "semantic"]
 
-EventKind = Literal["held", "settled", "refused", "lost", "corrected", "changed", "alerted"]
-"""held: money set aside · settled/refused/lost: an Entry · corrected: reconcile's difference · changed: a key, budget or
+EventKind = Literal["held", "settled", "refused", "lost", "joined", "corrected", "changed", "alerted"]
+"""held: money set aside · settled/refused/lost: an Entry · joined: a client's retry
+got the answer of a closed call · corrected: reconcile's difference · changed: a key, budget or
 setting · alerted: a person was told."""
 
 AttemptStatus = Literal["ok", "error", "broken", "cancelled"]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -105,6 +105,15 @@ class Ledger(Protocol):
 
     async def pause_key(self, key: str, why: str | None, at_us: int) -> None:
         """Stop a key (``local`` included) with a reason, or resume it with None. An event of the chain."""
+        ...
+
+    def paused(self) -> Mapping[str, str]:
+        """Keys that the loop guard stopped (``local`` included) and why, from memory."""
+        ...
+
+    def join(self, id: str, at_us: int) -> None:
+        """A client's retry was given the answer of a call that is already closed: an event ``joined``, so that the
+        entry's ``joined`` counts it. Queued like ``post``."""
         ...
 
     async def alert(self, alert: Alert) -> None:
