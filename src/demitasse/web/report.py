@@ -1,0 +1,407 @@
+"""What the books say about a stretch of time: the one set of figures behind the dashboard and ``demitasse report``.
+
+Integer nano-dollars inside, from roll-ups only, never from single rows. Knows nothing of HTML, terminals or clocks: the
+moment is passed in. A saving never leaves this module without its baseline, its interval and its grade.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from ..core.call import BUCKETS
+from ..core.entry import Cause, Grade
+from ..core.ledger import Books, Bucket
+from ..core.money import usd
+
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
+
+NO_CERTIFICATE = "no saving that changes an answer is on: every answer is the named model's own"
+
+
+class CauseFacts(Struct, frozen=True):
+    """How a saving of one cause is shown. ``field``: the roll-up's column that sums it."""
+
+    cause: Cause
+    label: str
+    field: str
+    grade: Grade
+    why: str
+
+
+CAUSES: tuple[CauseFacts, ...] = (
+    CauseFacts("exact_cache", "exact cache", "saved_exact_nanos", "A", "the same request, answered from memory"),
+    CauseFacts("coalesced", "coalesced", "saved_coalesced_nanos", "A", "identical calls under way shared one answer"),
+    CauseFacts(
+        "prompt_cache", "prompt cache", "saved_prompt_nanos", "C", "a prefix that the provider read from its cache"
+    ),
+    CauseFacts("shaped", "shaped", "saved_shaped_nanos", "C", "tokens that were not sent"),
+    CauseFacts("routed", "smaller model", "saved_routed_nanos", "C", "a cheaper model answered"),
+    CauseFacts("batch", "batch", "saved_batch_nanos", "C", "answered later, at the batch price"),
+    CauseFacts("local", "local model", "saved_local_nanos", "C", "answered on this machine"),
+    CauseFacts("semantic_cache", "semantic cache", "saved_semantic_nanos", "C", "a similar request's answer"),
+)
+"""Exact and coalesced savings are measured: the very answer's own price was not paid a second time. The others are
+modelled (C) until a certificate bounds what they do to quality."""
+
+
+class Saving(Struct, frozen=True):
+    """What one cause saved, in nanos, with the interval it lies in and how well that is known."""
+
+    cause: Cause
+    label: str
+    nanos: int
+    low_nanos: int
+    high_nanos: int
+    grade: Grade
+    why: str
+
+
+class Slice(Struct, frozen=True):
+    """The sums of one key, model, route or day. ``paid_nanos`` None: calls were made, and none of them has a price."""
+
+    name: str
+    requests: int
+    paid_nanos: int | None
+    baseline_nanos: int | None
+    saved_nanos: int
+    unpriced: int
+    tokens_in: int
+    tokens_out: int
+    at_us: int | None = None
+    """Where the slice is a stretch of time: its beginning."""
+
+
+class EnergySum(Struct, frozen=True):
+    """Micro-joules as an interval, of one method; methods are never added up."""
+
+    method: str
+    low_uj: int
+    high_uj: int
+
+
+class Forecast(Struct, frozen=True):
+    """The month's total should it go on as it has: ``nanos`` ± ``plus_minus_nanos`` (95 %), by ``days`` whole days."""
+
+    nanos: int
+    plus_minus_nanos: int
+    days: int
+
+
+class Report(Struct, frozen=True):
+    """One stretch of time, ``since_us`` ≤ t < ``until_us``, on whole hours as the roll-ups are."""
+
+    since_us: int
+    until_us: int
+    now_us: int
+    requests: int
+    paid_nanos: int | None
+    """What was paid for priced calls, our own cost included; None: nothing at all has a price."""
+    own_nanos: int
+    """The part of ``paid_nanos`` that is Demitasse's own: judges, shadows, embeddings."""
+    baseline_nanos: int | None
+    """What the same calls would have cost; exactly paid + saved, over the priced calls."""
+    saved_nanos: int
+    saved_low_nanos: int
+    saved_high_nanos: int
+    savings: tuple[Saving, ...]
+    """All causes, the largest first; they add up to ``saved_nanos`` exactly."""
+    held_nanos: int
+    unpriced: int
+    estimated: int
+    joined: int
+    attempts: int
+    outcomes: dict[str, int]
+    caches: dict[str, int]
+    tokens: dict[str, int]
+    energy: tuple[EnergySum, ...]
+    duration_ms: float
+    """Mean, over all calls."""
+    overhead_us: float
+    """Mean of what we ourselves added to a call."""
+    by_key: tuple[Slice, ...] = ()
+    by_model: tuple[Slice, ...] = ()
+    by_route: tuple[Slice, ...] = ()
+    by_day: tuple[Slice, ...] = ()
+    by_hour: tuple[Slice, ...] = ()
+    """Only where the stretch is at most three days."""
+    forecast: Forecast | None = None
+
+    @property
+    def errors(self) -> int:
+        """Calls that got no whole answer through no wish of the client's: failed or lost."""
+        return self.outcomes.get("failed", 0) + self.outcomes.get("lost", 0)
+
+    @property
+    def grade(self) -> Grade:
+        """The weakest grade among the causes that saved something; A when nothing is claimed."""
+        return max((s.grade for s in self.savings if s.nanos), default="A")
+
+    @property
+    def saved_share(self) -> float | None:
+        """Of the baseline; None where there is none."""
+        return self.saved_nanos / self.baseline_nanos if self.baseline_nanos else None
+
+    @property
+    def quality(self) -> str:
+        """One sentence on what the savings did to the answers."""
+        changing = [s.label for s in self.savings if s.nanos and s.cause not in _UNCHANGED]
+        return f"not bounded: {', '.join(changing)} without a certificate" if changing else NO_CERTIFICATE
+
+    def as_json(self) -> dict[str, Any]:
+        """The stable, documented object of ``demitasse report --json``; None is unknown, never zero."""
+        return {
+            "since": iso(self.since_us),
+            "until": iso(self.until_us),
+            "requests": self.requests,
+            "paid_usd": _usd(self.paid_nanos),
+            "own_cost_usd": usd(self.own_nanos),
+            "baseline_usd": _usd(self.baseline_nanos),
+            "saved_usd": usd(self.saved_nanos),
+            "saved_interval_usd": [usd(self.saved_low_nanos), usd(self.saved_high_nanos)],
+            "saved_share": self.saved_share,
+            "saved_grade": self.grade,
+            "saved_by_cause": {s.cause: usd(s.nanos) for s in self.savings},
+            "savings": [
+                {
+                    "cause": s.cause,
+                    "usd": usd(s.nanos),
+                    "interval_usd": [usd(s.low_nanos), usd(s.high_nanos)],
+                    "grade": s.grade,
+                }
+                for s in self.savings
+                if s.nanos
+            ],
+            "quality": {"certificates": 0, "text": self.quality},
+            "held_usd": usd(self.held_nanos),
+            "unpriced": self.unpriced,
+            "estimated": self.estimated,
+            "joined": self.joined,
+            "attempts": self.attempts,
+            "errors": self.errors,
+            "outcomes": self.outcomes,
+            "cache": self.caches,
+            "tokens": self.tokens,
+            "energy_wh": {e.method: [watt_hours(e.low_uj), watt_hours(e.high_uj)] for e in self.energy},
+            "duration_ms": round(self.duration_ms, 3),
+            "overhead_ms": round(self.overhead_us / 1000, 4),
+            "forecast_usd": self.forecast
+            and {
+                "month": usd(self.forecast.nanos),
+                "plus_minus": usd(self.forecast.plus_minus_nanos),
+                "days": self.forecast.days,
+            },
+            "by_key": [_slice_json(s) for s in self.by_key],
+            "by_model": [_slice_json(s) for s in self.by_model],
+            "by_route": [_slice_json(s) for s in self.by_route],
+            "by_day": [_slice_json(s) for s in self.by_day],
+        }
+
+
+def build_report(books: Books, since_us: int, until_us: int, now_us: int) -> Report:
+    """The figures of ``since_us`` ≤ t < ``until_us`` (UTC microseconds; widened to whole hours).
+
+    Reads roll-ups only: O(buckets). The forecast is made only for a stretch that begins with the running month.
+    """
+    since_us, until_us = since_us // HOUR_US * HOUR_US, -(-until_us // HOUR_US) * HOUR_US
+    rows = books.buckets(since_us, until_us, ("outcome", "cache"))
+    total = add_up(rows)
+    savings = _savings(total)
+    saved = sum(s.nanos for s in savings)
+    paid = _paid(total)
+    short = until_us - since_us <= 3 * DAY_US
+    hours = books.buckets(since_us, until_us, ("hour",)) if short else []
+    days = _days(hours) if short else books.buckets(since_us, until_us, ("day",))
+    return Report(
+        since_us=since_us,
+        until_us=until_us,
+        now_us=now_us,
+        requests=total.requests,
+        paid_nanos=paid,
+        own_nanos=0,  # judges, shadows and embeddings would be entries of their own; none can be made without the lab
+        baseline_nanos=None if paid is None else paid + saved,
+        saved_nanos=saved,
+        saved_low_nanos=sum(s.low_nanos for s in savings),
+        saved_high_nanos=sum(s.high_nanos for s in savings),
+        savings=savings,
+        held_nanos=books.held_nanos(),
+        unpriced=total.unpriced,
+        estimated=total.estimated,
+        joined=total.joined,
+        attempts=total.attempts,
+        outcomes=_counts(rows, "outcome"),
+        caches=_counts(rows, "cache"),
+        tokens={name: getattr(total, name) for name in BUCKETS},
+        energy=_energy(total),
+        duration_ms=total.duration_ms / total.requests if total.requests else 0.0,
+        overhead_us=total.overhead_us / total.requests if total.requests else 0.0,
+        by_key=_slices(books.buckets(since_us, until_us, ("key",)), lambda b: b.key),
+        by_model=_slices(books.buckets(since_us, until_us, ("model",)), lambda b: b.model),
+        by_route=_slices(books.buckets(since_us, until_us, ("route",)), lambda b: b.route),
+        by_day=_times(days),
+        by_hour=_times(hours),
+        forecast=_forecast(books, days, now_us) if since_us == month_start_us(now_us) else None,
+    )
+
+
+def month_start_us(at_us: int) -> int:
+    """The first moment (UTC) of the month that ``at_us`` falls into."""
+    return _us(_moment(at_us).replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+
+
+def month_end_us(at_us: int) -> int:
+    """The first moment of the next month."""
+    first = _moment(month_start_us(at_us))
+    return _us((first + dt.timedelta(days=32)).replace(day=1))
+
+
+def iso(at_us: int) -> str:
+    """``2026-11-21T12:03:11Z``."""
+    return f"{_moment(at_us):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def watt_hours(micro_joules: int) -> float:
+    return micro_joules / 3.6e9
+
+
+def add_up(rows: Iterable[Bucket]) -> Bucket:
+    """One bucket with the sums of all, and no dimensions."""
+    sums = dict.fromkeys(_SUMS, 0)
+    for row in rows:
+        for name in _SUMS:
+            sums[name] += getattr(row, name)
+    return Bucket(**sums)  # type: ignore[arg-type]  # every name in _SUMS is a number of Bucket's
+
+
+_DIMENSIONS = ("hour", "key", "team", "route", "model", "outcome", "cache")
+_SUMS = tuple(name for name in Bucket.__struct_fields__ if name not in _DIMENSIONS)
+_UNCHANGED = ("exact_cache", "coalesced", "prompt_cache", "batch")
+"""Causes that leave the answer the model's own."""
+
+
+def _savings(total: Bucket) -> tuple[Saving, ...]:
+    return tuple(sorted((_saving(facts, getattr(total, facts.field)) for facts in CAUSES), key=lambda s: -s.nanos))
+
+
+def _saving(facts: CauseFacts, nanos: int) -> Saving:
+    # What is not measured may be nothing at all: without evidence the interval reaches down to zero.
+    low = nanos if facts.grade == "A" else min(0, nanos)
+    high = nanos if facts.grade == "A" else max(0, nanos)
+    return Saving(facts.cause, facts.label, nanos, low, high, facts.grade, facts.why)
+
+
+def _saved(row: Bucket) -> int:
+    return sum(getattr(row, facts.field) for facts in CAUSES)
+
+
+def _paid(row: Bucket) -> int | None:
+    """None when calls were made and nothing is known of their price: unpriced is never $0."""
+    return None if row.unpriced and not row.cost_nanos else row.cost_nanos
+
+
+def _counts(rows: Sequence[Bucket], dimension: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        name = getattr(row, dimension) or "unknown"
+        counts[name] = counts.get(name, 0) + row.requests
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _energy(total: Bucket) -> tuple[EnergySum, ...]:
+    sums = (
+        EnergySum("measured", total.energy_measured_low_uj, total.energy_measured_high_uj),
+        EnergySum("modelled", total.energy_modelled_low_uj, total.energy_modelled_high_uj),
+    )
+    return tuple(e for e in sums if e.high_uj)
+
+
+def _slices(rows: Iterable[Bucket], name: Callable[[Bucket], str | None]) -> tuple[Slice, ...]:
+    slices = [_slice(row, name(row) or "") for row in rows]
+    return tuple(sorted(slices, key=lambda s: (-(s.paid_nanos or 0), -s.requests, s.name)))
+
+
+def _times(rows: Iterable[Bucket]) -> tuple[Slice, ...]:
+    dated = sorted((row.hour, row) for row in rows if row.hour is not None)
+    return tuple(_slice(row, iso(hour * HOUR_US)[:13] + "Z", hour * HOUR_US) for hour, row in dated)
+
+
+def _slice(row: Bucket, name: str, at_us: int | None = None) -> Slice:
+    paid, saved = _paid(row), _saved(row)
+    return Slice(
+        name=name,
+        requests=row.requests,
+        paid_nanos=paid,
+        baseline_nanos=None if paid is None else paid + saved,
+        saved_nanos=saved,
+        unpriced=row.unpriced,
+        tokens_in=sum(getattr(row, b) for b in BUCKETS if not b.endswith("_out")),
+        tokens_out=sum(getattr(row, b) for b in BUCKETS if b.endswith("_out")),
+        at_us=at_us,
+    )
+
+
+def _days(hours: Iterable[Bucket]) -> list[Bucket]:
+    by_day: dict[int, list[Bucket]] = {}
+    for row in hours:
+        if row.hour is not None:
+            by_day.setdefault(row.hour // 24 * 24, []).append(row)
+    return [_at(day, add_up(rows)) for day, rows in sorted(by_day.items())]
+
+
+def _at(hour: int, row: Bucket) -> Bucket:
+    return Bucket(hour=hour, **{name: getattr(row, name) for name in _SUMS})
+
+
+def _forecast(books: Books, month_days: Iterable[Bucket], now_us: int) -> Forecast | None:
+    """Paid so far plus the mean of the last 28 whole days for what is left of the month.
+
+    ± is the 95 % prediction interval of that rest, days taken as independent: t · s · √(r + r²/n). None with fewer
+    than three whole days, or nothing priced.
+    """
+    today, end = now_us // DAY_US, month_end_us(now_us)
+    history = books.buckets(max(0, (today - 28) * DAY_US), today * DAY_US, ("day",))
+    paid = {row.hour // 24: row.cost_nanos for row in history if row.hour is not None and row.requests}
+    n = today - min(paid, default=today)
+    if n < 3 or not any(paid.values()):
+        return None
+    daily = [paid.get(day, 0) for day in range(today - n, today)]
+    mean = sum(daily) / n
+    deviation = math.sqrt(sum((x - mean) ** 2 for x in daily) / (n - 1))
+    rest_days = (end - now_us) / DAY_US
+    so_far = sum(row.cost_nanos for row in month_days)
+    spread = _T95[min(n - 1, len(_T95)) - 1] * deviation * math.sqrt(rest_days + rest_days**2 / n)
+    return Forecast(so_far + round(mean * rest_days), round(spread), n)
+
+
+_T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10)
+"""Student's t, two-sided 95 %, for 1, 2, … degrees of freedom; beyond the table its last row is close enough."""
+
+
+def _slice_json(s: Slice) -> dict[str, Any]:
+    return {
+        "name": s.name,
+        "requests": s.requests,
+        "paid_usd": _usd(s.paid_nanos),
+        "baseline_usd": _usd(s.baseline_nanos),
+        "saved_usd": usd(s.saved_nanos),
+        "unpriced": s.unpriced,
+        "tokens_in": s.tokens_in,
+        "tokens_out": s.tokens_out,
+    }
+
+
+def _usd(amount_nanos: int | None) -> float | None:
+    return None if amount_nanos is None else usd(amount_nanos)
+
+
+def _moment(at_us: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(at_us / 1e6, dt.UTC)
+
+
+def _us(moment: dt.datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000
