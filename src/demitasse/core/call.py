@@ -7,6 +7,14 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Raw, Struct
 
+class Energy(Struct, frozen=True, omit_defaults=True):
+    """Joules as an interval, in micro-joules; figures of different methods are never added up or compared."""
+
+    low_uj: int
+    high_uj: int
+    method: Literal["measured", "modelled", "vendor"]
+
+
 Kind = Literal["chat", "completion", "embedding"]
 
 
@@ -139,6 +147,8 @@ class Reply(Struct, frozen=True):
     reported_cost_nanos: int | None = None
     """A cost that the provider itself reported; it wins over our price card."""
     service_tier: str | None = None
+    energy: Energy | None = None
+    """What a local engine used for it, as an interval with its method."""
     timings: dict[str, float] | None = None
     """A local engine's own clock: ``prompt_ms``, ``predicted_ms``, when it tells."""
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
-from .call import Usage
+from .call import Energy, Usage
 
 Outcome = Literal["answered", "refused", "failed", "cancelled", "lost"]
 """answered: whole answer given · refused: turned away before any model · failed: no model could answer, or broke off ·
@@ -53,14 +53,6 @@ class Hold(Struct, frozen=True, omit_defaults=True):
     request_id: str | None = None
     extends: bool = False
     """A further hold for the same call: a retry whose predecessor may have been billed."""
-
-
-class Energy(Struct, frozen=True, omit_defaults=True):
-    """Joules as an interval, in micro-joules; figures of different methods are never added up or compared."""
-
-    low_uj: int
-    high_uj: int
-    method: Literal["measured", "modelled", "vendor"]
 
 
 class Attempt(Struct, frozen=True, omit_defaults=True):

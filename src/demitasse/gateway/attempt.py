@@ -1,0 +1,245 @@
+"""Asking models until one answers: retries, fallbacks, circuit breakers. Knows rungs and errors, not budgets.
+
+Only what nothing later can refuse is passed on: events are held back until the first content, so that another model can
+still be asked; after it a failure is final.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+
+from ..core.call import Call, Event, Reply, Send, Usage
+from ..core.entry import Attempt, AttemptStatus
+from ..core.errors import UpstreamError
+from ..core.price import cost
+from .route import Route, Rung
+from .settings import BreakerSettings, Retry
+
+_FALLBACK_STATUSES = frozenset({401, 403, 404, 408, 409, 429, 500, 502, 503, 504, 529})
+"""After these another model may know better; a 400, 413 or 422 is the caller's to mend."""
+
+
+class CutAtHold(Exception):  # noqa: N818 - not an error: the stream is ended on purpose
+    """A model went on beyond what was held for it; its stream is cut, its answer so far stands."""
+
+
+class Breaker:
+    """Stops asking a model that keeps failing: open after ``failures`` in a row, one probe after ``open_s``."""
+
+    __slots__ = ("_settings", "failures", "open_until", "probing")
+
+    def __init__(self, settings: BreakerSettings) -> None:
+        self._settings = settings
+        self.failures = 0
+        self.open_until = 0.0
+        self.probing = False
+
+    def closed(self, now_s: float) -> bool:
+        """May this model be asked now? In the half-open state exactly one caller is let through."""
+        if self.failures < self._settings.failures:
+            return True
+        if now_s < self.open_until or self.probing:
+            return False
+        self.probing = True
+        return True
+
+    def record(self, *, ok: bool, now_s: float) -> None:
+        self.probing = False
+        if ok:
+            self.failures = 0
+        else:
+            self.failures += 1
+            if self.failures >= self._settings.failures:
+                self.open_until = now_s + self._settings.open_s
+
+
+class Climb:
+    """One call's way through its rungs, and the record of it: what each attempt used and cost.
+
+    An instance lives as long as its call. ``attempts`` is complete at every moment, also when the task is cancelled,
+    so that the books can be closed without waiting.
+    """
+
+    __slots__ = ("_call", "_extend", "_limit", "_rung", "_seen", "_send", "_started", "attempts", "content", "costs", "open_s")
+
+    def __init__(self, call: Call, send: Send, *, limit: int, extend: Callable[[Rung], Awaitable[bool]]) -> None:
+        self._call = call
+        self._send = send
+        self._limit = limit
+        self._extend = extend
+        self._rung: Rung | None = None
+        self._started = 0.0
+        self._seen = _Seen()
+        self.attempts: list[Attempt] = []
+        self.costs: list[tuple[str, int]] = []
+        self.content = False
+        self.open_s = 0.0
+        """Seconds spent waiting for models; the rest of the call's time is our own overhead."""
+
+    async def run(self, route: Route, breakers: Breakers, retry: Retry, draw: Callable[[], float]) -> tuple[Reply, Rung]:
+        """The first whole answer, or UpstreamError from the last model asked."""
+        failure: UpstreamError | None = None
+        for rung in route.rungs:
+            breaker = breakers.of(rung)
+            for turn in range(retry.attempts):
+                if not breaker.closed(self._started or perf_counter()):
+                    failure = failure or UpstreamError(
+                        f"'{rung.alias}' failed {breaker.failures} times in a row and rests for a few seconds; "
+                        "see: demitasse models list",
+                        status=503,
+                        code="circuit_open",
+                        retry_after_s=max(1.0, breaker.open_until - perf_counter()),
+                    )
+                    break
+                try:
+                    reply = await self._ask(rung)
+                except UpstreamError as error:
+                    breaker.record(ok=error.status in (400, 404, 413, 422), now_s=perf_counter())
+                    failure = error
+                    if self.content or error.after_content:
+                        raise
+                    if not error.retryable or turn + 1 == retry.attempts:
+                        break
+                    wait_s = retry.backoff_s * 2**turn * (0.5 + draw() / 2)
+                    if error.retry_after_s is not None:
+                        wait_s = max(wait_s, error.retry_after_s)
+                    if wait_s > retry.max_wait_s or (error.billable and not await self._extend(rung)):
+                        break
+                    await asyncio.sleep(wait_s)
+                except asyncio.CancelledError:
+                    breaker.probing = False
+                    raise
+                else:
+                    breaker.record(ok=True, now_s=0.0)
+                    return reply, rung
+            if failure is not None and failure.status not in _FALLBACK_STATUSES:
+                break
+        assert failure is not None
+        raise failure
+
+    async def _ask(self, rung: Rung) -> Reply:
+        self._rung, self._seen = rung, _Seen()
+        self._started = perf_counter()
+        try:
+            reply = await rung.model(self._call, self._pass_on)
+        except UpstreamError as error:
+            self._close("broken" if error.billable else "error", error=error)
+            raise
+        except CutAtHold:
+            self._close("cancelled")
+            raise
+        except asyncio.CancelledError:
+            self._close("cancelled")
+            raise
+        if self._seen.held_back:
+            await self._let_go()
+        self._close("ok", reply=reply)
+        return reply
+
+    async def _pass_on(self, event: Event) -> None:
+        seen = self._seen
+        seen.chars += event.text_chars
+        if event.content:
+            if not seen.events:
+                seen.first_ms = (perf_counter() - self._started) * 1e3
+                self.content = True
+                if seen.held_back:
+                    await self._let_go()
+            seen.events += 1
+            # A token is at least one character, and a chunk is at least one token unless the upstream splits tokens;
+            # both together exceed the hold only when tokens do.
+            if self._limit and seen.events > self._limit < seen.chars:
+                raise CutAtHold
+        elif not self.content:
+            seen.held_back.append(event)
+            return
+        await self._send(event)
+
+    async def _let_go(self) -> None:
+        held_back, self._seen.held_back = self._seen.held_back, []
+        for event in held_back:
+            await self._send(event)
+
+    def _close(self, status: AttemptStatus, *, reply: Reply | None = None, error: UpstreamError | None = None) -> None:
+        rung, call, seen = self._rung, self._call, self._seen
+        assert rung is not None
+        took_s = perf_counter() - self._started
+        self.open_s += took_s
+        usage = reply.usage if reply is not None else None
+        estimated = False
+        if usage is None and status != "error":
+            usage, estimated = estimate(call, seen.chars, seen.events, whole=reply), True
+        nanos: int | None = 0
+        if reply is not None and reply.reported_cost_nanos is not None:
+            nanos = reply.reported_cost_nanos
+        elif usage is not None:
+            nanos = None
+            if rung.card is not None:
+                tier = reply.service_tier if reply is not None and reply.service_tier else call.service_tier
+                nanos = cost(rung.card, usage, at_us=call.at_us, service_tier=tier)
+        self.attempts.append(
+            Attempt(
+                model=rung.alias,
+                provider=rung.provider,
+                upstream_model=reply.model if reply is not None and reply.model else rung.upstream_model,
+                status=status,
+                started_us=call.at_us + int(self.open_s * 1e6 - took_s * 1e6),
+                duration_ms=round(took_s * 1e3, 3),
+                first_byte_ms=round(seen.first_ms, 3) if seen.first_ms is not None else None,
+                http_status=error.status if error is not None else None,
+                error=error.code if error is not None else None,
+                usage=usage,
+                usage_raw=reply.usage_raw if reply is not None else None,
+                estimated=estimated,
+                cost_nanos=nanos,
+                card=rung.card.id if rung.card is not None else None,
+                energy=reply.energy if reply is not None else None,
+            )
+        )
+        self.costs.append((rung.alias, nanos or 0))
+
+
+class _Seen:
+    """What has been seen of one attempt's stream."""
+
+    __slots__ = ("chars", "events", "first_ms", "held_back")
+
+    def __init__(self) -> None:
+        self.chars = 0
+        self.events = 0
+        self.first_ms: float | None = None
+        self.held_back: list[Event] = []
+
+
+class Breakers:
+    """A breaker per model, kept while the process lives; a model's new settings get a new one by their new rung."""
+
+    def __init__(self, settings: BreakerSettings) -> None:
+        self._settings = settings
+        self._of: dict[str, Breaker] = {}
+
+    def of(self, rung: Rung) -> Breaker:
+        breaker = self._of.get(rung.alias)
+        if breaker is None:
+            breaker = self._of[rung.alias] = Breaker(self._settings)
+        return breaker
+
+    def states(self) -> dict[str, str]:
+        """``closed``, ``open`` or ``half-open`` by model, for pages and metrics."""
+        now_s = perf_counter()
+        return {
+            alias: "closed" if b.failures < self._settings.failures else "open" if now_s < b.open_until else "half-open"
+            for alias, b in self._of.items()
+        }
+
+
+def estimate(call: Call, chars: int, events: int, *, whole: Reply | None = None) -> Usage:
+    """Tokens counted from what was seen, where the upstream never said: four characters a token, and no fewer than chunks.
+
+    For the prompt the same over its bytes; a rule of thumb for English text (OpenAI, "What are tokens", 2023).
+    """
+    if whole is not None and not chars:
+        chars = len(whole.body)
+    return Usage(uncached_in=max(1, call.text_bytes // 4), text_out=max(events, -(-chars // 4)))

@@ -1,0 +1,240 @@
+"""What a call may cost, held before any model is asked. Knows budgets, bounds and refusals; knows no model's wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct, structs
+
+from ..core.call import Call, Caller
+from ..core.entry import Charge, Hold
+from ..core.errors import Refused
+from ..core.ledger import Denied, Ledger
+from ..core.limits import Budget, Spent
+from ..core.money import opens_at, usd_text, window
+from ..core.price import bound, output_rate_bound
+from .route import Route, Rung
+
+PROMPT_MARGIN_TOKENS = 256
+"""What a chat template may add to the prompt's bytes: role marks and a default system prompt. Measured at up to 40 tokens
+for the templates of the catalogue; the rest is reserve."""
+
+LEAST_USEFUL_OUTPUT = 16
+"""A clamp below this many tokens helps nobody; the call is refused instead."""
+
+
+class Held(Struct, frozen=True):
+    """A granted hold, and the call as it goes upstream (its output limit may be ours)."""
+
+    call: Call
+    nanos: int
+    charges: tuple[Charge, ...]
+    applies: tuple[tuple[Budget, str | None], ...]
+    """Each budget that the call counts against; with a model's alias where only that model's share counts."""
+    output_bound: int
+    """Output tokens over all choices that the hold pays for."""
+
+
+class Match(Struct, frozen=True):
+    """The budgets that apply, each with a model's alias where only that model's share counts."""
+
+    applies: tuple[tuple[Budget, str | None], ...]
+    limited: bool
+    """One of them is a hard limit."""
+
+
+class Budgets:
+    """Finds the budgets of a call, computes its bound and holds it in the ledger."""
+
+    def __init__(self, ledger: Ledger, *, clamp: bool, assume_max_output: int) -> None:
+        self._ledger = ledger
+        self._clamp = clamp
+        self._assume = assume_max_output
+        self._revision = -1
+        self._matches: dict[tuple[str, str | None, tuple[tuple[str, str], ...], Route], Match] = {}
+        self._windows: dict[str, str] = {}
+        self._hour = -1
+
+    async def hold(self, call: Call, route: Route) -> Held:
+        """Set the dearest course of the call aside. Refused 429 (``insufficient_quota``) when it does not fit."""
+        match = self.matching(call.caller, route)
+        output = call.max_output
+        if output is None and call.kind != "embedding":
+            output = self._assume if route.reference.max_output is None else min(self._assume, route.reference.max_output)
+            call = structs.replace(call, max_output=output, clamped=True)
+        held = self._bound(call, route, match)
+        denied = await self._ledger.hold(_hold_row(call, route, held))
+        if denied is None:
+            return held
+        if self._clamp and (smaller := self._fitting(call, route, held, denied)) is not None:
+            held = self._bound(smaller, route, match)
+            denied = await self._ledger.hold(_hold_row(smaller, route, held))
+            if denied is None:
+                return held
+        raise refusal(denied, call.at_us)
+
+    async def extend(self, held: Held, rung: Rung, route: Route) -> bool:
+        """A further hold before a retry whose predecessor may have been billed; false when it does not fit."""
+        alone = structs.replace(route, reference=rung, fallbacks=())
+        more = self._bound(held.call, alone, Match(held.applies, limited=True))
+        row = structs.replace(_hold_row(held.call, route, more), extends=True)
+        return await self._ledger.hold(row) is None
+
+    def charges(self, held: Held, costs: Sequence[tuple[str, int]]) -> tuple[Charge, ...]:
+        """What each budget of the hold is charged in the end. ``costs``: (model alias, nanos) per attempt."""
+        total = sum(nanos for _, nanos in costs)
+        windows = {charge.budget: charge.window for charge in held.charges}
+        return tuple(
+            Charge(
+                budget.name,
+                windows[budget.name],
+                total if alias is None else sum(nanos for name, nanos in costs if name == alias),
+            )
+            for budget, alias in held.applies
+        )
+
+    def matching(self, caller: Caller, route: Route) -> Match:
+        """The budgets that a caller's call on a route counts against. Only tags pinned to the key bear limits."""
+        if self._revision != self._ledger.revision:
+            self._revision = self._ledger.revision
+            self._matches.clear()
+        who = (caller.key, caller.team, caller.pinned_tags, route)
+        match = self._matches.get(who)
+        if match is None:
+            if len(self._matches) > 10_000:
+                self._matches.clear()
+            applies = tuple(_applying(self._ledger.budgets(), caller, route))
+            match = self._matches[who] = Match(applies, any(b.limit_nanos is not None and b.hard for b, _ in applies))
+        return match
+
+    def _bound(self, call: Call, route: Route, match: Match) -> Held:
+        output = (call.max_output or 0) * call.n if call.kind != "embedding" else 0
+        prompt = call.text_bytes + PROMPT_MARGIN_TOKENS
+        by_model: dict[str, int] = {}
+        total = 0
+        for rung in route.rungs:
+            nanos = None
+            if rung.card is not None:
+                nanos = bound(
+                    rung.card,
+                    input_tokens=prompt,
+                    output_tokens=output,
+                    images=call.images,
+                    at_us=call.at_us,
+                    service_tier=call.service_tier,
+                )
+            if nanos is None:
+                if match.limited:
+                    raise unpriced(rung)
+                nanos = 0
+            by_model[rung.alias] = by_model.get(rung.alias, 0) + nanos
+            total += nanos
+        charges = tuple(
+            Charge(budget.name, self._window(budget, call.at_us), total if alias is None else by_model.get(alias, 0))
+            for budget, alias in match.applies
+        )
+        return Held(call=call, nanos=total, charges=charges, applies=match.applies, output_bound=output)
+
+    def _fitting(self, call: Call, route: Route, held: Held, denied: Denied) -> Call | None:
+        """The call with the largest output limit that fits into what the denying budget has left, if useful."""
+        left = denied.spent.left_nanos
+        if left is None or denied.spent.closed or not held.output_bound:
+            return None
+        rates = [
+            output_rate_bound(rung.card, input_tokens=call.text_bytes, at_us=call.at_us, service_tier=call.service_tier)
+            for rung in route.rungs
+            if rung.card is not None
+        ]
+        rate_pico = sum(rate or 0 for rate in rates)
+        if not rate_pico:
+            return None
+        over = max(0, held.nanos - left)
+        fits = (held.output_bound - -(-over * 1000 // rate_pico) - 1) // call.n
+        return structs.replace(call, max_output=fits, clamped=True) if fits >= LEAST_USEFUL_OUTPUT else None
+
+    def _window(self, budget: Budget, at_us: int) -> str:
+        hour = at_us // 3_600_000_000
+        if hour != self._hour:
+            self._hour = hour
+            self._windows = {period: window(period, at_us) for period in ("day", "month", "ever")}
+        return self._windows[budget.period]
+
+
+
+def _applying(budgets: Sequence[Budget], caller: Caller, route: Route) -> list[tuple[Budget, str | None]]:
+    pinned = {f"{k}={v}" for k, v in caller.pinned_tags}
+    aliases = {rung.alias for rung in route.rungs}
+    found: list[tuple[Budget, str | None]] = []
+    for budget in budgets:
+        subject = budget.subject
+        if budget.scope == "model":
+            if subject in aliases:
+                found.append((budget, subject))
+        elif (
+            budget.scope == "total"
+            or (budget.scope == "key" and subject == caller.key)
+            or (budget.scope == "team" and subject == caller.team)
+            or (budget.scope == "tag" and subject in pinned)
+        ):
+            found.append((budget, None))
+    return found
+
+
+def _hold_row(call: Call, route: Route, held: Held) -> Hold:
+    return Hold(
+        id=call.id,
+        at_us=call.at_us,
+        key=call.caller.key,
+        nanos=held.nanos,
+        charges=held.charges,
+        model=route.reference.alias,
+        route=route.name,
+        request_id=call.request_id if call.request_id != call.id else None,
+    )
+
+
+def unpriced(rung: Rung) -> Refused:
+    """A model whose price nobody knows can't be kept under a limit."""
+    return Refused(
+        f"the price of '{rung.alias}' is not known, so no budget could bound it; give it one in the configuration: "
+        f"[models.{rung.alias if '/' not in rung.alias else 'NAME'}] price = {{ input_usd_per_mtok = …, "
+        "output_usd_per_mtok = … }, or lift the hard limits that apply",
+        status=429,
+        code="unpriced_model",
+        type="insufficient_quota",
+        param="model",
+    )
+
+
+def refusal(denied: Denied, at_us: int) -> Refused:
+    """Which budget, what is left, when it opens again, and the one command that raises it."""
+    spent: Spent = denied.spent
+    budget = spent.budget
+    limit = budget.limit_nanos or 0
+    per = {"day": "today", "month": "this month", "ever": "in all"}[budget.period]
+    again = opens_at(budget.period, at_us)
+    unit = "" if budget.period == "ever" else f"/{budget.period}"
+    raised = f"{max(limit * 2, denied.wanted_nanos + limit) / 1e9:.6f}".rstrip("0").rstrip(".")
+    if spent.closed:
+        state = f"budget '{budget.name}' is closed, because a provider billed more than the bound that was held"
+    elif spent.left_nanos == 0:
+        state = f"budget '{budget.name}' is spent ({_of(spent)} {per})"
+    else:
+        state = (
+            f"budget '{budget.name}' has {usd_text(spent.left_nanos)} left ({_of(spent)} {per}) and this call could "
+            f"cost {usd_text(denied.wanted_nanos)}; ask for fewer tokens (max_completion_tokens)"
+        )
+    opens = f"it opens at {again:%Y-%m-%d %H:%M} UTC" if again else "it does not open again by itself"
+    return Refused(
+        f"{state}; {opens}; raise it with: demitasse budgets set {budget.name} {raised}{unit}",
+        status=429,
+        code="insufficient_quota",
+        type="insufficient_quota",
+        retry_after_s=max(1.0, again.timestamp() - at_us / 1e6) if again else None,
+    )
+
+
+def _of(spent: Spent) -> str:
+    used = usd_text(spent.settled_nanos)
+    held = f" and {usd_text(spent.held_nanos)} held" if spent.held_nanos else ""
+    return f"{used}{held} of {usd_text(spent.budget.limit_nanos)}"

@@ -1,0 +1,238 @@
+"""What was answered before, or is being answered now: exact cache, coalescing, and a client's retries.
+
+Knows calls and replies; knows no model and no money. Memory only, bounded, with a lifetime.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from ..core.call import Call, Event, Reply, Send
+from ..core.errors import DemitasseError
+from .route import Route
+from .settings import CacheSettings
+
+_DELIVERY = ("stream", "stream_options")
+"""Members that say how an answer is delivered, not what it is."""
+_canonical = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder().decode
+_ENTRY_BYTES = 1_500
+"""What a kept answer weighs beside its body."""
+
+
+class Kept(Struct, frozen=True):
+    """An answer with what the books need to say what serving it again saved."""
+
+    reply: Reply
+    model: str
+    """Our name of the model that once answered."""
+    provider: str
+    entry_id: str
+    kept_us: int
+    tenant: str
+
+
+class Flight:
+    """One call under way, which identical calls may join. The leader publishes; followers read from the beginning."""
+
+    __slots__ = ("_wake", "at_us", "events", "failure", "followers", "joined", "kept", "landed", "shape")
+
+    def __init__(self, call: Call) -> None:
+        self.at_us = call.at_us
+        self.shape = (call.stream, call.include_usage)
+        """How the leader's answer is delivered; only a follower that wants the same may read its events."""
+        self.events: list[Event] = []
+        self.followers = 0
+        self.joined = 0
+        self.kept: Kept | None = None
+        self.failure: BaseException | None = None
+        self.landed = False
+        self._wake: asyncio.Future[None] | None = None
+
+    def publish(self, event: Event) -> None:
+        self.events.append(event)
+        if self._wake is not None:
+            self._rouse()
+
+    def land(self, kept: Kept | None, failure: BaseException | None = None) -> None:
+        """The leader is done: with an answer, with an error that followers share, or with neither (they try themselves)."""
+        self.kept, self.failure, self.landed = kept, failure, True
+        if self._wake is not None:
+            self._rouse()
+
+    def _rouse(self) -> None:
+        wake, self._wake = self._wake, None
+        if wake is not None and not wake.done():
+            wake.set_result(None)
+
+    async def follow(self, call: Call, send: Send) -> tuple[Kept | None, bool]:
+        """Wait for the answer, passing events on as they come where both want them in the same shape.
+
+        Returns the answer (None: the leader gave up without one) and whether its events were sent.
+
+        Raises what the leader raised when an upstream failed it.
+        """
+        self.followers += 1
+        live = call.stream and self.shape == (call.stream, call.include_usage)
+        events, at = self.events, 0
+        try:
+            while True:
+                if live:
+                    while at < len(events):
+                        await send(events[at])
+                        at += 1
+                if self.landed:
+                    break
+                if self._wake is None:
+                    self._wake = asyncio.get_running_loop().create_future()
+                await asyncio.shield(self._wake)
+        finally:
+            self.followers -= 1
+        if isinstance(self.failure, DemitasseError):
+            raise self.failure
+        return self.kept, live
+
+
+class Cache:
+    """Exact answers in memory, flights under way, and answers just given (for retries of the same client).
+
+    Args:
+        clock: UTC microseconds, for lifetimes.
+        retry_memory_s: how long an answer just given is kept for the same client's retry.
+    """
+
+    def __init__(self, settings: CacheSettings, *, clock: Callable[[], int], retry_memory_s: float) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._retry_us = int(retry_memory_s * 1e6)
+        self._kept: OrderedDict[bytes, Kept] = OrderedDict()
+        self._bytes = 0
+        self._flights: dict[bytes, Flight] = {}
+        self._recent: OrderedDict[bytes, tuple[int, Flight]] = OrderedDict()
+        self._recent_bytes = 0
+        self.hits = self.misses = self.coalesced = self.evicted = 0
+
+    def key(self, call: Call, route: Route) -> bytes | None:
+        """The canonical whole request within the tenant's partition, or None for what is never cached.
+
+        An answer sampled at a temperature above 0 is one of many; it is cached only by setting or on request.
+        """
+        if call.temperature and not (self.settings.sampled or call.wish.sampled):
+            return None
+        request = _decode(call.body)
+        for name in _DELIVERY:
+            request.pop(name, None)
+        head = f"{call.caller.tenant}\0{call.kind}\0{route.name}\0{route.stamp}\0".encode()
+        return hashlib.sha256(head + _canonical(request)).digest()
+
+    def find(self, key: bytes) -> Kept | None:
+        """The answer kept under ``key``, unless it has outlived its time."""
+        kept = self._kept.get(key)
+        if kept is None:
+            self.misses += 1
+            return None
+        if self._clock() - kept.kept_us > self.settings.ttl_s * 1e6:
+            self._drop(key)
+            self.misses += 1
+            return None
+        self._kept.move_to_end(key)
+        self.hits += 1
+        return kept
+
+    def keep(self, key: bytes, kept: Kept) -> None:
+        """Only whole answers; the least recently used make room."""
+        size = _weight(kept)
+        if not kept.reply.complete or size > self.settings.max_bytes // 4:
+            return
+        if key in self._kept:
+            self._drop(key)
+        self._kept[key] = kept
+        self._bytes += size
+        while self._bytes > self.settings.max_bytes:
+            self._drop(next(iter(self._kept)))
+            self.evicted += 1
+
+    def _drop(self, key: bytes) -> None:
+        self._bytes -= _weight(self._kept.pop(key))
+
+    def flight(self, key: bytes) -> Flight | None:
+        """The identical call under way, if one may be joined."""
+        return self._flights.get(key) if self.settings.coalesce else None
+
+    def take_off(self, key: bytes | None, retry_key: bytes, flight: Flight) -> None:
+        """A call is about to be put to a model."""
+        if key is not None:
+            self._flights[key] = flight
+        now_us = flight.at_us
+        self._recent[retry_key] = (now_us, flight)
+        self._recent.move_to_end(retry_key)
+        recent = self._recent
+        while recent:
+            at_us, old = next(iter(recent.values()))
+            too_much = self._recent_bytes > self.settings.max_bytes // 4
+            if not (old.landed and (at_us < now_us - self._retry_us or too_much)):
+                break
+            recent.popitem(last=False)
+            if old.kept is not None:
+                self._recent_bytes -= _weight(old.kept)
+
+    def land(self, key: bytes | None, retry_key: bytes, flight: Flight, kept: Kept | None, failure: BaseException | None) -> None:
+        """The call is closed. A failed one is forgotten at once, so that a retry tries again."""
+        flight.land(kept, failure)
+        if key is not None and self._flights.get(key) is flight:
+            del self._flights[key]
+        mine = self._recent.get(retry_key)
+        if mine is None or mine[1] is not flight:
+            return
+        if kept is None:
+            del self._recent[retry_key]
+        else:
+            flight.events = []  # followers hold on to the old list until they have read it
+            self._recent_bytes += _weight(kept)
+
+    def retried(self, call: Call, retry_key: bytes) -> Flight | None:
+        """The call that this one repeats, as far as the client says so (retry count or Idempotency-Key)."""
+        if not (call.wish.retry_count or call.wish.idempotency_key):
+            return None
+        recent = self._recent.get(retry_key)
+        if recent is None or recent[0] < call.at_us - self._retry_us:
+            return None
+        return recent[1]
+
+    def clear(self, tenant: str | None = None) -> int:
+        """Forget kept answers (of one tenant); returns how many."""
+        gone = [key for key, kept in self._kept.items() if tenant is None or kept.tenant == tenant]
+        for key in gone:
+            self._drop(key)
+        return len(gone)
+
+    def stats(self) -> dict[str, int | float | bool]:
+        return {
+            "exact": self.settings.exact,
+            "coalesce": self.settings.coalesce,
+            "entries": len(self._kept),
+            "bytes": self._bytes,
+            "max_bytes": self.settings.max_bytes,
+            "ttl_s": self.settings.ttl_s,
+            "hits": self.hits,
+            "misses": self.misses,
+            "coalesced": self.coalesced,
+            "evicted": self.evicted,
+            "in_flight": len(self._flights),
+        }
+
+
+def retry_key(call: Call) -> bytes:
+    """The same client asking the same thing again: key, kind, body to the byte; or the Idempotency-Key it sent."""
+    head = f"{call.caller.key}\0{call.caller.tenant}\0{call.kind}\0{call.wish.idempotency_key or ''}\0".encode()
+    return hashlib.sha256(head + call.body).digest()
+
+
+def _weight(kept: Kept) -> int:
+    return len(kept.reply.body) + _ENTRY_BYTES

@@ -1,0 +1,91 @@
+"""Sees a loop before the bill does: one key, the same prompt over and over. Counts and decides; pausing is the ledger's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+
+from ..core.call import Call
+from ..core.limits import Budget
+from ..core.money import usd_text
+from .settings import LoopGuard
+
+_DIGITS_AND_SPACE = b"0123456789 \t\r\n"
+_MOST_PROMPTS = 8_192
+
+
+class Repeats:
+    """The prompts of the last window, per key, with digits and white space folded away.
+
+    Money is known only when a call closes, so a prompt is counted at ``admitted`` and its cost added at ``settled``.
+    """
+
+    def __init__(self, settings: LoopGuard) -> None:
+        self._settings = settings
+        self._seen: OrderedDict[tuple[str, bytes], _Repeat] = OrderedDict()
+
+    def admitted(self, call: Call) -> bytes | None:
+        """Count the call; returns the mark under which ``settled`` books its cost."""
+        if not self._settings.enabled:
+            return None
+        prompt = call.fields.get("messages") or call.fields.get("prompt") or call.fields.get("input") or b""
+        mark = hashlib.blake2b(fold(bytes(prompt)), digest_size=16).digest()
+        seen = self._seen
+        repeat = seen.get((call.caller.key, mark))
+        if repeat is None:
+            repeat = seen[call.caller.key, mark] = _Repeat(self._settings.repeats + 1)
+            if len(seen) > _MOST_PROMPTS:
+                seen.popitem(last=False)
+        else:
+            seen.move_to_end((call.caller.key, mark))
+        repeat.times.append(call.at_us)
+        return mark
+
+    def settled(self, call: Call, mark: bytes | None, nanos: int, budgets: Sequence[Budget]) -> str | None:
+        """Book the cost; returns why the key must be paused, or None."""
+        if mark is None or not nanos:
+            return None
+        repeat = self._seen.get((call.caller.key, mark))
+        if repeat is None:
+            return None
+        repeat.costs.append((call.at_us, nanos))
+        repeat.nanos += nanos
+        repeat.forget(call.at_us - int(self._settings.window_s * 1e6))
+        if len(repeat.times) <= self._settings.repeats:
+            return None
+        for budget in budgets:
+            if budget.limit_nanos is not None and repeat.nanos > self._settings.share * budget.limit_nanos:
+                minutes = self._settings.window_s / 60
+                return (
+                    f"it asked the same thing {len(repeat.times)} times within {minutes:g} minutes, which used "
+                    f"{usd_text(repeat.nanos)} of budget '{budget.name}' ({usd_text(budget.limit_nanos)})"
+                )
+        return None
+
+    def forgive(self, key: str) -> None:
+        """A resumed key starts anew, or its next call would pause it again."""
+        for seen in [who for who in self._seen if who[0] == key]:
+            del self._seen[seen]
+
+
+class _Repeat:
+    __slots__ = ("costs", "nanos", "times")
+
+    def __init__(self, most: int) -> None:
+        self.times: deque[int] = deque(maxlen=most)
+        self.costs: deque[tuple[int, int]] = deque()
+        self.nanos = 0
+
+    def forget(self, before_us: int) -> None:
+        while self.times and self.times[0] < before_us:
+            self.times.popleft()
+        while self.costs and self.costs[0][0] < before_us:
+            self.nanos -= self.costs.popleft()[1]
+
+
+def fold(prompt: bytes) -> bytes:
+    """The prompt without digits and white space, escaped line breaks included: what a loop does not change."""
+    if b"\\" in prompt:
+        prompt = prompt.replace(b"\\n", b"").replace(b"\\t", b"").replace(b"\\r", b"")
+    return prompt.translate(None, _DIGITS_AND_SPACE)

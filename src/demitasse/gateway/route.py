@@ -1,0 +1,102 @@
+"""From a name to what answers it: route > alias > provider/model > a provider's own catalogue. Knows names, not money."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Awaitable, Callable, Iterable
+
+from msgspec import Struct
+
+from ..core.call import Caller, Model
+from ..core.errors import Refused
+from ..core.price import Card
+
+
+class Rung(Struct, frozen=True, eq=False):
+    """One model that a route may ask, with all that is needed to ask and to price it."""
+
+    alias: str
+    """Our name of it: an alias of ``[models]`` or ``provider/model``."""
+    provider: str
+    upstream_model: str
+    model: Model
+    card: Card | None
+    """None: its price is not known; under a hard limit it is refused."""
+    local: bool = False
+    max_output: int | None = None
+    max_image_tokens: int = 16_384
+    region: str | None = None
+
+
+class Route(Struct, frozen=True, eq=False):
+    """A named way to an answer: the reference model, and what to ask should it fail.
+
+    ``stamp`` changes whenever another model would answer, so that the cache never serves an answer of the old one.
+    """
+
+    name: str
+    reference: Rung
+    fallbacks: tuple[Rung, ...] = ()
+    stamp: str = ""
+    named: bool = False
+    """A route of ``[routes]``; otherwise a model that was named directly."""
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        return (self.reference, *self.fallbacks)
+
+
+Discover = Callable[[str], Awaitable[Route | None]]
+
+
+async def nothing_more(_name: str) -> Route | None:
+    """A ``discover`` for those who know all their names beforehand."""
+    return None
+
+
+class Routes:
+    """All names in force. ``discover`` is asked once for a name that is not among them (``openai/gpt-5.1``)."""
+
+    def __init__(self, routes: Iterable[Route], discover: Discover = nothing_more, owners: dict[str, str] | None = None):
+        self._by_name = {route.name: route for route in routes}
+        self._discover = discover
+        self._owners = owners or {}
+
+    def find(self, name: str) -> Route | None:
+        """What a known name means; the common case, without a wait."""
+        return self._by_name.get(name)
+
+    async def resolve(self, name: str, caller: Caller) -> Route:
+        """The route for ``name``, or a 404 that names near matches among those the caller may see."""
+        route = self._by_name.get(name) or await self._discover(name)
+        if route is None:
+            raise self._unknown(name, caller)
+        if caller.models and not may_use(caller, route):
+            raise self._unknown(name, caller)
+        self._by_name.setdefault(name, route)
+        return route
+
+    def visible(self, caller: Caller) -> list[Route]:
+        """What ``/v1/models`` lists for this caller, routes first."""
+        seen = [r for r in self._by_name.values() if not caller.models or may_use(caller, r)]
+        return sorted(seen, key=lambda r: (not r.named, r.name))
+
+    def _unknown(self, name: str, caller: Caller) -> Refused:
+        names = [r.name for r in self.visible(caller)]
+        near = difflib.get_close_matches(name, names, 3, 0.5)
+        if near:
+            hint = "did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
+        elif names:
+            hint = "available: " + ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+        else:
+            hint = "no model is set up: set a provider's key in the environment or run: demitasse models pull smollm2-135m"
+        return Refused(
+            f"no model '{name}'; {hint}", status=404, code="model_not_found", param="model", type="invalid_request_error"
+        )
+
+
+def may_use(caller: Caller, route: Route) -> bool:
+    """Whether a key's list of models admits the route: by its name, its model's alias, or ``provider/*``."""
+    wanted = caller.models
+    rung = route.reference
+    return not wanted or route.name in wanted or rung.alias in wanted or f"{rung.provider}/*" in wanted
