@@ -1,1 +1,1 @@
-"""Where the books are kept."""
+"""What is kept, on SQLite: the ledger, its readers, its settings, and the encrypted bodies."""

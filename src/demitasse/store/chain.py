@@ -1,0 +1,56 @@
+"""The chain of events: how a leaf is hashed and linked, and what each kind of event must say about itself.
+
+Pure. A leaf is the exact JSON text of the event; its hash is RFC 6962's (section 2.1: SHA-256 over 0x00 and the leaf),
+so that a Merkle tree can be laid over the same leaves; a link is SHA-256 over the previous link and the leaf's hash.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from ..core.entry import Entry, EventKind, Hold
+
+GENESIS = bytes(32)
+encode = msgspec.json.Encoder().encode
+decode_hold = msgspec.json.Decoder(Hold).decode
+decode_entry = msgspec.json.Decoder(Entry).decode
+
+
+def link(previous: bytes, leaf: bytes) -> bytes:
+    """The link that follows ``previous`` when ``leaf`` is appended: 32 bytes."""
+    return sha256(previous + sha256(b"\0" + leaf).digest()).digest()
+
+
+def kind_of(entry: Entry) -> EventKind:
+    """The kind of event that an Entry is the content of."""
+    outcome = entry.outcome
+    return outcome if outcome in ("refused", "lost") else "settled"
+
+
+def facts(kind: str, leaf: bytes) -> tuple[Any, ...]:
+    """What the columns beside a leaf must be: ``id, kind, at_us, key, route, model, outcome, cost_nanos, request_id``.
+
+    Raises:
+        msgspec.DecodeError: the leaf is none of its kind.
+    """
+    if kind == "held":
+        hold = decode_hold(leaf)
+        return (hold.id, "held", hold.at_us, None, None, None, None, None, None)
+    if kind in ("settled", "refused", "lost"):
+        e = decode_entry(leaf)
+        return (e.id, kind_of(e), e.at_us, e.key, e.route, e.model, e.outcome, e.cost_nanos, e.request_id)
+    event: dict[str, Any] = msgspec.json.decode(leaf)
+    return (
+        event.get("id"),
+        event.get("event"),
+        event.get("at_us"),
+        None,
+        None,
+        None,
+        None,
+        event.get("cost_nanos"),
+        None,
+    )

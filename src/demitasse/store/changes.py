@@ -1,0 +1,246 @@
+"""What may be changed in the store, each change an event of the chain: budgets, keys, settings, cards, alerts, corrections.
+
+Each function returns a Change that a Writer runs inside a transaction. Knows rows; knows neither threads nor files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ..core.call import Usage
+from ..core.entry import Charge, Entry
+from ..core.errors import StoreError
+from ..core.limits import Alert, Budget, Key
+from .chain import decode_entry, encode
+from .rollup import MEASURES, dimensions, measures
+from .writer import Batch, Change
+
+_PUT_BUDGET = "INSERT OR REPLACE INTO budgets VALUES (?,?,?)"
+_COUNTS = ("requests", "estimated", "attempts", "joined", "duration_ms", "overhead_us")
+
+
+class Correction(Struct, frozen=True):
+    """What an invoice says of one entry. ``cost_nanos`` replaces the booked cost; ``usage`` None leaves the tokens."""
+
+    id: str
+    cost_nanos: int
+    usage: Usage | None = None
+    source: str = ""
+
+
+def set_budget(budget: Budget, at_us: int) -> Change:
+    """Set a limit, or set it anew; windows that an overshoot had closed open again."""
+
+    def change(batch: Batch) -> None:
+        _put_budget(batch, budget, at_us)
+        batch.revise()
+
+    return change
+
+
+def remove_budget(name: str, at_us: int) -> Change:
+    """Take a limit away; what was used under its name stays in the books. Raises StoreError: no such budget."""
+
+    def change(batch: Batch) -> None:
+        if batch.execute("DELETE FROM budgets WHERE name = ?", (name,)).rowcount == 0:
+            names = ", ".join(batch.writer.facts.budgets) or "none"
+            raise StoreError(f"there is no budget {name!r}; there are: {names}")
+        batch.note("changed", f"budget:{name}", at_us, budget=None)
+        batch.revise()
+
+    return change
+
+
+def sync_file_budgets(budgets: Sequence[Budget], at_us: int) -> Change:
+    """Make the budgets of origin ``file`` exactly these; a budget set by command under the same name gives way."""
+
+    def change(batch: Batch) -> bool:
+        present = batch.writer.facts.budgets
+        wanted = {budget.name: msgspec.structs.replace(budget, origin="file") for budget in budgets}
+        gone = [b.name for b in present.values() if b.origin == "file" and b.name not in wanted]
+        new = [budget for budget in wanted.values() if present.get(budget.name) != budget]
+        for name in gone:
+            batch.execute("DELETE FROM budgets WHERE name = ?", (name,))
+            batch.note("changed", f"budget:{name}", at_us, budget=None)
+        for budget in new:
+            _put_budget(batch, budget, at_us)
+        if gone or new:
+            batch.revise()
+        return bool(gone or new)
+
+    return change
+
+
+def add_key(key: Key, at_us: int) -> Change:
+    """Keep a new key. Raises StoreError when a key that is not revoked has its name, or any has its id."""
+
+    def change(batch: Batch) -> None:
+        for other in batch.writer.facts.keys:
+            if other.id == key.id or (other.name == key.name and other.revoked_us is None and other.mac):
+                raise StoreError(
+                    f"there is a key {other.name!r} already; choose another name, "
+                    f"or revoke it with: demitasse keys revoke {other.name}"
+                )
+        _put_key(batch, key, at_us)
+
+    return change
+
+
+def update_key(id: str, at_us: int, fields: dict[str, Any]) -> Change:
+    """Change some fields of a key, found by id or by name. Raises StoreError: no such key."""
+
+    def change(batch: Batch) -> Key:
+        key = msgspec.structs.replace(_key(batch, id), **fields)
+        _put_key(batch, key, at_us)
+        return key
+
+    return change
+
+
+def pause_key(id: str, why: str | None, at_us: int) -> Change:
+    """Stop a key (``local`` included) with a reason, or resume it with None."""
+
+    def change(batch: Batch) -> None:
+        at = id if id == "local" else next((k.id for k in batch.writer.facts.keys if id in (k.id, k.name)), id)
+        if why is None:
+            batch.execute("DELETE FROM paused WHERE key = ?", (at,))
+        else:
+            batch.execute("INSERT OR REPLACE INTO paused VALUES (?,?,?)", (at, why, at_us))
+        batch.note("changed", f"key:{at}", at_us, paused=why)
+        batch.revise()
+
+    return change
+
+
+def set_setting(name: str, value: Any, at_us: int) -> Change:
+    """Keep a JSON value under a name; None removes it."""
+
+    def change(batch: Batch) -> None:
+        if value is None:
+            batch.execute("DELETE FROM settings WHERE k = ?", (name,))
+        else:
+            batch.execute("INSERT OR REPLACE INTO settings VALUES (?,?)", (name, encode(value)))
+        batch.note("changed", f"setting:{name}", at_us, value=value)
+        batch.revise()
+
+    return change
+
+
+def put_card(provider: str, model: str, version: str, card: Any, at_us: int) -> Change:
+    """Keep a price card (any JSON value) by provider, model and version; a card that is there already stays as it is."""
+
+    def change(batch: Batch) -> None:
+        row = (provider, model, version, encode(card))
+        if batch.execute("INSERT OR IGNORE INTO cards VALUES (?,?,?,?)", row).rowcount:
+            batch.note("changed", f"card:{provider}/{model}", at_us, version=version, card=card)
+
+    return change
+
+
+def raise_alert(alert: Alert) -> Change:
+    """Record that a person was told; an alert with a known id replaces it."""
+
+    def change(batch: Batch) -> None:
+        row = (alert.id, alert.at_us, alert.resolved_us, encode(alert))
+        batch.execute("INSERT OR REPLACE INTO alerts VALUES (?,?,?,?)", row)
+        batch.note("alerted", alert.id, alert.at_us, alert=alert)
+
+    return change
+
+
+def resolve_alert(id: str, at_us: int) -> Change:
+    """Mark an alert as answered. Raises StoreError: no such alert."""
+
+    def change(batch: Batch) -> None:
+        row = batch.execute("SELECT json FROM alerts WHERE id = ?", (id,)).fetchone()
+        if row is None:
+            raise StoreError(f"there is no alert {id!r}; see them with: demitasse doctor")
+        alert = msgspec.structs.replace(msgspec.json.decode(row[0], type=Alert), resolved_us=at_us)
+        batch.execute("UPDATE alerts SET resolved_us = ?, json = ? WHERE id = ?", (at_us, encode(alert), id))
+        batch.note("alerted", id, at_us, alert=alert)
+
+    return change
+
+
+def correct(corrections: Sequence[Correction], at_us: int) -> Change:
+    """Book the differences between what entries say and what the provider billed; their rows stay as they were.
+
+    Budgets and sums move by the difference, in the windows and hours of the entry. Answers the sum of the differences in
+    nanos. Raises StoreError when there is no such entry; then none is corrected.
+    """
+
+    def change(batch: Batch) -> int:
+        entries = [_entry(batch, correction.id) for correction in corrections]
+        return sum(
+            _book(batch, entry, correction, at_us) for entry, correction in zip(entries, corrections, strict=True)
+        )
+
+    return change
+
+
+def corrected(entry: Entry, correction: Correction | None) -> Entry:
+    """The entry as an invoice has it: cost, charges and, where the invoice gives them, the last attempt's tokens."""
+    if correction is None:
+        return entry
+    difference = correction.cost_nanos - (entry.cost_nanos or 0)
+    charges = tuple(Charge(c.budget, c.window, c.nanos + difference) for c in entry.charges)
+    attempts, usage = entry.attempts, correction.usage
+    if usage is not None and attempts:
+        attempts = (*attempts[:-1], msgspec.structs.replace(attempts[-1], usage=usage, cost_nanos=None))
+    return msgspec.structs.replace(entry, cost_nanos=correction.cost_nanos, charges=charges, attempts=attempts)
+
+
+def _entry(batch: Batch, id: str) -> Entry:
+    sql = "SELECT leaf FROM events WHERE id = ? AND outcome IS NOT NULL"
+    row = batch.execute(sql, (id,)).fetchone()
+    if row is None:
+        raise StoreError(f"there is no entry {id!r} to correct; see them with: demitasse ledger")
+    return decode_entry(row[0])
+
+
+def _book(batch: Batch, entry: Entry, correction: Correction, at_us: int) -> int:
+    id, cost = correction.id, correction.cost_nanos
+    row = batch.execute("SELECT json FROM corrections WHERE id = ?", (id,)).fetchone()
+    before = corrected(entry, None if row is None else msgspec.json.decode(row[0], type=Correction))
+    after = corrected(entry, correction)
+    difference = cost - (before.cost_nanos or 0)
+    seq = batch.note(
+        "corrected", id, at_us, cost_nanos=cost, difference_nanos=difference, usage=correction.usage,
+        source=correction.source,
+    )  # fmt: skip
+    batch.execute("INSERT OR REPLACE INTO corrections VALUES (?,?,?,?)", (id, seq, cost, encode(correction)))
+    for charge in before.charges:
+        batch.slot(charge.budget, charge.window).settled += difference
+    sums = [b - a for a, b in zip(measures(before), measures(after), strict=True)]
+    for name in _COUNTS:
+        sums[MEASURES.index(name)] = 0
+    batch.add(before.at_us, dimensions(before), sums)
+    return difference
+
+
+def _put_budget(batch: Batch, budget: Budget, at_us: int) -> None:
+    batch.execute(_PUT_BUDGET, (budget.name, budget.origin, encode(budget)))
+    batch.reopen(budget.name)
+    batch.note("changed", f"budget:{budget.name}", at_us, budget=budget)
+
+
+def _put_key(batch: Batch, key: Key, at_us: int) -> None:
+    bare = msgspec.structs.replace(key, paused=None)
+    batch.execute("INSERT OR REPLACE INTO keys VALUES (?,?)", (key.id, encode(bare)))
+    batch.note("changed", f"key:{key.id}", at_us, key=bare)
+    batch.revise()
+
+
+def _key(batch: Batch, id: str) -> Key:
+    keys = [key for key in batch.writer.facts.keys if key.mac]
+    found = [k for k in keys if k.id == id] or sorted(
+        (k for k in keys if k.name == id), key=lambda k: (k.revoked_us is not None, -k.created_us)
+    )
+    if not found:
+        names = ", ".join(k.name for k in keys) or "none; create one with: demitasse keys create NAME"
+        raise StoreError(f"there is no key {id!r}; there are: {names}")
+    return found[0]

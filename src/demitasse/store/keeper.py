@@ -1,0 +1,118 @@
+"""The housekeeping beside the event loop: syncs, checkpoints, news from other processes, the dead ones' holds.
+
+One daemon thread with its own connection, so that nothing slow ever runs where calls are answered. Knows files and
+SQLite; knows nothing of calls.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from .migrations import connect
+from .procs import Recovered, recover
+from .writer import Facts, Writer, read_facts, revision
+
+log = logging.getLogger("demitasse.store")
+
+TICK_S = 0.4
+RECOVER_EVERY = 8  # ticks
+SYNC_EVERY = 2  # ticks: a power cut costs at most about a second
+CHECKPOINT_BYTES = 4 << 20
+TRUNCATE_BYTES = 64 << 20
+_IDLE_CHECKPOINT = 25  # ticks
+
+
+class Keeper:
+    """Runs until ``stop``; tells ``see`` of new facts and ``found`` of recovered holds."""
+
+    def __init__(
+        self, path: Path, own: str, clock: Callable[[], int], see: Callable[[Facts], None],
+        found: Callable[[Recovered], None],
+    ) -> None:  # fmt: skip
+        self._path = path
+        self._wal = path.with_name(path.name + "-wal")
+        self._own = own
+        self._clock = clock
+        self._see = see
+        self._found = found
+        self._db = connect(path, wait_ms=1_000)
+        self._writer = Writer(self._db, own)
+        self._wal_file: int | None = None
+        self._written = (0, 0)
+        self._synced = (0, 0)
+        self._checked = (0, 0)
+        self._revision = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="demitasse-keeper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close its connection."""
+        self._end.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._wal_file is not None:
+            os.close(self._wal_file)
+            self._wal_file = None
+        self._db.close()
+
+    def _run(self) -> None:
+        tick = 0
+        while not self._end.wait(TICK_S):
+            tick += 1
+            try:
+                self._tick(tick)
+            except (sqlite3.Error, OSError) as error:
+                # Writers meet the same trouble and tell the callers; here it is only tried again.
+                log.warning("the ledger's housekeeping could not run: %s", error)
+
+    def _tick(self, tick: int) -> None:
+        if (at := revision(self._db)) != self._revision:
+            self._see(read_facts(self._db))
+            self._revision = at
+        if tick % RECOVER_EVERY == 0:
+            found = recover(self._path.parent, self._writer, self._own, self._clock())
+            if found.count:
+                self._found(found)
+        if tick % SYNC_EVERY == 0:
+            self._sync()
+            self._checkpoint(idle=tick % _IDLE_CHECKPOINT == 0)
+
+    def _sync(self) -> None:
+        """Bring the log to the disk, so that even a power cut loses no more than the last moment."""
+        self._written = self._look()
+        if self._written == self._synced or not self._written[0]:
+            return
+        if self._wal_file is None:
+            # SQLite's locks lie on other files, so that closing this one cannot drop them.
+            self._wal_file = os.open(self._wal, os.O_RDONLY | os.O_CLOEXEC)
+        os.fdatasync(self._wal_file)
+        self._synced = self._written
+
+    def _checkpoint(self, *, idle: bool) -> None:
+        size = self._written[0]
+        grown = self._written != self._checked
+        if not grown or (size < CHECKPOINT_BYTES and not idle):
+            return
+        _, frames, moved = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if size > TRUNCATE_BYTES:
+            _, frames, moved = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if frames == moved:
+            # Whoever writes next begins the log anew and syncs its header: better here than in the event loop.
+            self._db.execute("UPDATE meta SET v = ? WHERE k = 'touched'", (self._clock(),))
+        self._checked = self._look()
+
+    def _look(self) -> tuple[int, int]:
+        """Size and time of the log's last change."""
+        try:
+            stat = self._wal.stat()
+        except FileNotFoundError:
+            return (0, 0)
+        return (stat.st_size, stat.st_mtime_ns)

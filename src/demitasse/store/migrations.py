@@ -1,0 +1,146 @@
+"""The ledger's tables as one readable list of steps, each taken once and never back.
+
+Knows SQL and files; knows nothing of calls. A file of a newer Demitasse is refused; before an older one is changed, a
+copy of it is laid beside it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from ..core.errors import StoreError
+from .rollup import MEASURES
+
+APPLICATION_ID = 0x444D5431  # "DMT1"
+_SUMS = ", ".join(f"{name} {'REAL' if name == 'duration_ms' else 'INTEGER'} NOT NULL" for name in MEASURES)
+
+_FIRST = f"""
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL, at_us INTEGER NOT NULL,
+  key TEXT, route TEXT, model TEXT, outcome TEXT, cost_nanos INTEGER, request_id TEXT,
+  leaf BLOB NOT NULL, chain BLOB NOT NULL);
+CREATE UNIQUE INDEX entry_by_id ON events (id) WHERE outcome IS NOT NULL;
+CREATE INDEX entry_by_request ON events (request_id) WHERE request_id IS NOT NULL;
+
+CREATE TABLE holds (id TEXT PRIMARY KEY, proc TEXT NOT NULL, leaf BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE used (
+  budget TEXT NOT NULL, window TEXT NOT NULL, settled_nanos INTEGER NOT NULL, held_nanos INTEGER NOT NULL,
+  closed INTEGER NOT NULL, PRIMARY KEY (budget, window)) WITHOUT ROWID;
+
+CREATE TABLE dims (
+  id INTEGER PRIMARY KEY, key TEXT NOT NULL, team TEXT NOT NULL, route TEXT NOT NULL, model TEXT NOT NULL,
+  outcome TEXT NOT NULL, cache TEXT NOT NULL, UNIQUE (key, team, route, model, outcome, cache));
+CREATE TABLE rollup_hours (hour INTEGER NOT NULL, dim INTEGER NOT NULL, {_SUMS}, PRIMARY KEY (hour, dim)) WITHOUT ROWID;
+CREATE TABLE rollup_days (day INTEGER NOT NULL, dim INTEGER NOT NULL, {_SUMS}, PRIMARY KEY (day, dim)) WITHOUT ROWID;
+
+CREATE TABLE budgets (name TEXT PRIMARY KEY, origin TEXT NOT NULL, json BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE keys (id TEXT PRIMARY KEY, json BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE paused (key TEXT PRIMARY KEY, why TEXT NOT NULL, at_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE settings (k TEXT PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE alerts (id TEXT PRIMARY KEY, at_us INTEGER NOT NULL, resolved_us INTEGER, json BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE cards (
+  provider TEXT NOT NULL, model TEXT NOT NULL, version TEXT NOT NULL, json BLOB NOT NULL,
+  PRIMARY KEY (provider, model, version)) WITHOUT ROWID;
+CREATE TABLE corrections (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, cost_nanos INTEGER, json BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE procs (uuid TEXT PRIMARY KEY, pid INTEGER NOT NULL, started_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (k TEXT PRIMARY KEY, v) WITHOUT ROWID;
+INSERT INTO meta VALUES ('revision', 1), ('touched', 0);
+"""
+
+
+class Migration(Struct, frozen=True):
+    """One step of the schema: the version it leads to, why it was taken, its SQL, and what must be computed."""
+
+    version: int
+    why: str
+    sql: str
+    fill: Callable[[sqlite3.Connection], None] | None = None
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, "the first tables", _FIRST),)
+LATEST = MIGRATIONS[-1].version
+
+
+def connect(path: Path, *, wait_ms: int, full: bool = False) -> sqlite3.Connection:
+    """A connection in WAL mode that leaves checkpoints to the keeper; usable from any one thread at a time."""
+    db = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=wait_ms / 1000
+    )
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
+    db.execute("PRAGMA wal_autocheckpoint=0")
+    db.execute(f"PRAGMA busy_timeout={wait_ms}")
+    db.execute("PRAGMA cache_size=-16000")
+    db.execute("PRAGMA temp_store=MEMORY")
+    return db
+
+
+def prepare(path: Path, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:
+    """Create the file's tables, or bring them to the latest schema. Safe when several processes start at once.
+
+    Raises:
+        StoreError: not a ledger, or one of a newer Demitasse.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    db = None
+    try:
+        db = connect(path, wait_ms=10_000)
+        version = _version(db, path, migrations)
+        if version == migrations[-1].version:
+            return
+        if version:
+            _copy(db, path.with_name(f"{path.name}.v{version}"))
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            _climb(db, _version(db, path, migrations), migrations)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"the ledger {path} cannot be opened: {error}; check the disk and the file's rights, "
+            "or lay a backup in its place with: demitasse restore FILE"
+        ) from error
+    finally:
+        if db is not None:
+            db.close()
+
+
+def _version(db: sqlite3.Connection, path: Path, migrations: tuple[Migration, ...]) -> int:
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    mark = int(db.execute("PRAGMA application_id").fetchone()[0])
+    if mark != APPLICATION_ID and (version or db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]):
+        raise StoreError(f"{path} is an SQLite file but no Demitasse ledger; name another directory with --data")
+    if version > migrations[-1].version:
+        raise StoreError(
+            f"the ledger {path} has schema {version}, this Demitasse knows up to {migrations[-1].version}; "
+            "start the newer Demitasse that wrote it, or name another directory with --data"
+        )
+    return version
+
+
+def _climb(db: sqlite3.Connection, version: int, migrations: tuple[Migration, ...]) -> None:
+    for step in migrations:
+        if step.version <= version:
+            continue
+        for statement in step.sql.split(";"):
+            if statement.strip():
+                db.execute(statement)
+        if step.fill is not None:
+            step.fill(db)
+        db.execute(f"PRAGMA user_version={step.version}")
+    db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+
+
+def _copy(db: sqlite3.Connection, target: Path) -> None:
+    copy = sqlite3.connect(target)
+    try:
+        db.backup(copy)
+    finally:
+        copy.close()

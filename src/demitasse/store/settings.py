@@ -1,0 +1,159 @@
+"""The store's settings, for commands and buttons: synchronous, with or without a running gateway on the same file.
+
+Every change is an event of the chain and shows in ``revision``. Knows changes and one connection; knows nothing of calls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..core.errors import StoreError
+from ..core.limits import Alert, Budget, Key
+from . import changes
+from .changes import Correction
+from .migrations import connect, prepare
+from .trouble import trouble
+from .writer import Change, Facts, Op, Writer, read_facts, revision
+
+FILE = "ledger.sqlite3"
+_WAIT_MS = 5_000
+
+
+def now_us() -> int:
+    """The wall clock in UTC microseconds."""
+    return time.time_ns() // 1000
+
+
+class Settings:
+    """Budgets, keys, settings, price cards and corrections of the ledger in the directory ``data``.
+
+    Every method may raise StoreError, which then says what to do; nothing was changed. Methods are safe to be called from
+    any thread.
+    """
+
+    def __init__(self, data: Path, *, clock: Callable[[], int] = now_us) -> None:
+        self.data = Path(data)
+        self.path = self.data / FILE
+        self.clock = clock
+        prepare(self.path)
+        self._lock = threading.Lock()
+        self._db = connect(self.path, wait_ms=_WAIT_MS)
+        self._side = Writer(self._db, "settings")
+        self._facts = read_facts(self._db)
+
+    def budgets(self) -> Sequence[Budget]:
+        """All budgets, by name."""
+        return tuple(self._look().budgets.values())
+
+    def keys(self) -> Sequence[Key]:
+        """All keys, revoked ones included; a paused ``local`` is among them, without a secret."""
+        return self._look().keys
+
+    @property
+    def revision(self) -> int:
+        """Rises whenever keys, budgets or settings changed."""
+        return self._look().revision
+
+    def set_budget(self, budget: Budget) -> None:
+        """Set a limit, or set it anew; a window that an overshoot had closed opens again."""
+        self._change(changes.set_budget(budget, self.clock()))
+
+    def remove_budget(self, name: str) -> None:
+        self._change(changes.remove_budget(name, self.clock()))
+
+    def sync_file_budgets(self, budgets: Sequence[Budget]) -> bool:
+        """Make the budgets that come from the file exactly these; says whether anything changed."""
+        return bool(self._change(changes.sync_file_budgets(budgets, self.clock())))
+
+    def add_key(self, key: Key) -> None:
+        self._change(changes.add_key(key, self.clock()))
+
+    def update_key(self, id: str, **fields: Any) -> Key:
+        """Change some fields of a key, found by id or name; returns it as it is now."""
+        key: Key = self._change(changes.update_key(id, self.clock(), fields))
+        return key
+
+    def revoke_key(self, id: str) -> Key:
+        """From now on the key opens nothing; its entries stay."""
+        return self.update_key(id, revoked_us=self.clock())
+
+    def set_paused(self, key: str, why: str | None) -> None:
+        """Stop a key (``local`` included) with a reason, or resume it with None."""
+        self._change(changes.pause_key(key, why, self.clock()))
+
+    def get_setting(self, name: str, default: Any = None) -> Any:
+        """A JSON value that was kept under a name."""
+        row = self._row("SELECT v FROM settings WHERE k = ?", (name,))
+        return default if row is None else msgspec.json.decode(row[0])
+
+    def set_setting(self, name: str, value: Any) -> None:
+        """Keep a JSON value under a name; None removes it."""
+        self._change(changes.set_setting(name, value, self.clock()))
+
+    def put_card(self, provider: str, model: str, version: str, card: Any) -> None:
+        """Keep a price card (any JSON value); the first one of a version stays."""
+        self._change(changes.put_card(provider, model, version, card, self.clock()))
+
+    def get_cards(self) -> list[tuple[str, str, str, Any]]:
+        """All price cards: provider, model, version, card."""
+        with self._lock, _told(self.path):
+            rows = self._db.execute("SELECT provider, model, version, json FROM cards").fetchall()
+        return [(provider, model, version, msgspec.json.decode(card)) for provider, model, version, card in rows]
+
+    def resolve_alert(self, id: str) -> None:
+        self._change(changes.resolve_alert(id, self.clock()))
+
+    def raise_alert(self, alert: Alert) -> None:
+        """Record that a person was told, from outside the event loop."""
+        self._change(changes.raise_alert(alert))
+
+    def correct(self, corrections: Iterable[Correction]) -> int:
+        """Book what an invoice says of entries: the differences, never a rewritten row. Returns their sum in nanos."""
+        return int(self._change(changes.correct(list(corrections), self.clock())))
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def _change(self, change: Change) -> Any:
+        return self._commit([change])[0]
+
+    def _commit(self, ops: Sequence[Op]) -> list[Any]:
+        with self._lock, _told(self.path):
+            answers = self._side.commit(ops)
+            self._see(self._side.facts)
+        for answer in answers:
+            if isinstance(answer, StoreError):
+                raise answer
+        return answers
+
+    def _see(self, facts: Facts) -> None:
+        if facts.revision > self._facts.revision:
+            self._facts = facts
+
+    def _look(self) -> Facts:
+        with self._lock, _told(self.path):
+            if revision(self._db) != self._facts.revision:
+                self._facts = read_facts(self._db)
+        return self._facts
+
+    def _row(self, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        with self._lock, _told(self.path):
+            row: tuple[Any, ...] | None = self._db.execute(sql, values).fetchone()
+        return row
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise trouble(path, error) from error
