@@ -1,0 +1,521 @@
+"""HTTP in, HTTP out. Knows paths, headers, status codes and event streams; knows nothing of budgets, caches or models.
+
+Bare ASGI: ``/v1/*`` is answered here, every other path goes to the pages (a Starlette application).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import msgspec
+
+from ..core.call import Call, Caller, Event, Kind, Wish
+from ..core.errors import Refused, StoreError, UpstreamError
+from ..core.ids import call_id
+from ..wire.ask import Ask, read
+from ..wire.errors import error_body
+from ..wire.sse import DONE, PING, frame
+from .answer import Client, Facts, Steps, answer, refused
+from .door import Door
+from .route import Route
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = Mapping[bytes, bytes]
+
+_CALLS: dict[str, Kind] = {
+    "/v1/chat/completions": "chat",
+    "/v1/completions": "completion",
+    "/v1/embeddings": "embedding",
+    "/chat/completions": "chat",
+    "/completions": "completion",
+    "/embeddings": "embedding",
+}
+_JSON = (b"content-type", b"application/json")
+_SSE = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}").fullmatch
+_TAG = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
+_FINAL = (b"x-should-retry", b"false")
+
+
+class Gateway:
+    """The ASGI application.
+
+    Args:
+        steps: the way of a call, see ``answer``.
+        pages: where every path that is not ours goes (the dashboard).
+        facts_of: ``GET /demitasse/calls/{id}``: one call's facts from the books, or None; runs in a thread.
+        status: ``GET /demitasse/status``: what runs here, for commands.
+        ready: whether calls can be answered now; else why not.
+        gauges: further values for ``/metrics``.
+        clock: UTC microseconds. random_bits: 70 random bits for an id.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        *,
+        pages: App,
+        facts_of: Callable[[str], dict[str, Any] | None],
+        status: Callable[[], dict[str, Any]],
+        ready: Callable[[], str | None],
+        gauges: Callable[[], Mapping[str, float]],
+        feedback: Callable[[dict[str, Any], Caller], Awaitable[None]] | None = None,
+        clock: Callable[[], int],
+        random_bits: Callable[[], int],
+        started_us: int,
+    ) -> None:
+        self.steps = steps
+        self._pages = pages
+        self._facts_of = facts_of
+        self._status = status
+        self._ready = ready
+        self._gauges = gauges
+        self._feedback = feedback
+        self._clock = clock
+        self._random_bits = random_bits
+        self._started_s = started_us // 1_000_000
+        self._door = Door(loopback=steps.settings.loopback, cors=steps.settings.cors)
+
+    def replace(self, steps: Steps) -> None:
+        """Take up new settings; calls under way finish with the old ones."""
+        self.steps = steps
+        self._door = Door(loopback=steps.settings.loopback, cors=steps.settings.cors)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._pages(scope, receive, send)
+            return
+        path: str = scope["path"]
+        kind = _CALLS.get(path)
+        if kind is not None and scope["method"] == "POST":
+            await self._call(kind, scope, receive, send)
+            return
+        await self._other(path, scope, receive, send)
+
+    async def _call(self, kind: Kind, scope: Scope, receive: Receive, send: Send) -> None:
+        """One call to a model: from bytes to bytes, every failure included."""
+        steps, facts, at_us = self.steps, Facts(), self._clock()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        id = call_id(at_us, self._random_bits())
+        asked = headers.get(b"x-request-id")
+        request_id = asked.decode() if asked is not None and _REQUEST_ID(asked) else id
+        client = _Connection(receive, send, facts, request_id, steps)
+        call: Call | None = None
+        steps.metrics.in_flight += 1
+        try:
+            client.cors = self._door.check("POST", headers)
+            caller = steps.keys.identify(_token(headers), headers.get(b"x-demitasse-key"))
+            client.caller = caller
+            body = await _body(receive, headers, steps.settings.max_body_bytes)
+            # A body that can't be read is a refused call all the same: someone will ask why their bill has no row for it.
+            call = Call(id=id, request_id=request_id, at_us=at_us, kind=kind, body=b"", fields={}, model="", caller=caller)
+            call = _as_call(read(kind, body), id, request_id, at_us, caller, headers)
+            reply = await answer(call, facts, client, steps)
+            await client.finish(reply.body, stream=call.stream)
+        except Refused as error:
+            if call is None:
+                steps.metrics.denied_at_the_door(error.code or error.type)
+            else:
+                refused(call, facts, error, steps)
+            await client.fail(error.status, _refusal_body(error), _refusal_headers(error))
+        except UpstreamError as error:
+            more = [(b"retry-after", b"%d" % max(1, round(error.retry_after_s)))] if error.retry_after_s else []
+            await client.fail(error.status, error.body or error_body(error.message, error.type, code=error.code), more)
+        except StoreError as error:
+            body = error_body(str(error), "server_error", code="ledger_unavailable")
+            await client.fail(503, body, [(b"retry-after", b"5"), _FINAL])
+        except HungUp:
+            client.gone = True
+        except asyncio.CancelledError:
+            if not client.gone:
+                raise
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+        finally:
+            steps.metrics.in_flight -= 1
+            client.close()
+
+    async def _other(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Models, health, metrics, our own facts; anything else is a page."""
+        method: str = scope["method"]
+        ours = path.startswith(("/v1/", "/demitasse/")) or path in ("/healthz", "/readyz", "/metrics", "/models") or path in _CALLS
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        cors: str | None = None
+        try:
+            if method == "OPTIONS" and ours:
+                cors = self._door.check("GET", headers)
+                await _reply(send, 204, b"", _preflight(headers, cors))
+                return
+            cors = self._door.check(method, headers, page=not ours)
+            if not ours:
+                await self._pages(scope, receive, send)
+                return
+            status, body, kind = await self._small(method, path, headers, receive)
+        except Refused as error:
+            self.steps.metrics.denied_at_the_door(error.code or error.type)
+            await _reply(send, error.status, _refusal_body(error), [_JSON, *_refusal_headers(error), *_cors(cors)])
+            return
+        asked = headers.get(b"x-request-id")
+        request_id = asked if asked is not None and _REQUEST_ID(asked) else call_id(self._clock(), self._random_bits()).encode()
+        await _reply(send, status, body, [(b"content-type", kind), (b"x-request-id", request_id), *_cors(cors)])
+
+    async def _small(self, method: str, path: str, headers: Headers, receive: Receive) -> tuple[int, bytes, bytes]:
+        json = b"application/json"
+        if path == "/healthz":
+            return 200, b'{"status":"ok"}', json
+        if path == "/readyz":
+            why = self._ready()
+            return (200, b'{"status":"ready"}', json) if why is None else (503, msgspec.json.encode({"status": why}), json)
+        caller = self.steps.keys.identify(_token(headers), headers.get(b"x-demitasse-key"))
+        if path == "/metrics":
+            text = self.steps.metrics.text(self._gauges(), self.steps.breakers.states())
+            return 200, text, b"text/plain; version=0.0.4; charset=utf-8"
+        if path in ("/v1/models", "/models"):
+            data = [self._model(route) for route in self.steps.routes.visible(caller)]
+            return 200, msgspec.json.encode({"object": "list", "data": data}), json
+        if path.startswith("/v1/models/"):
+            route = await self.steps.routes.resolve(path.removeprefix("/v1/models/"), caller)
+            return 200, msgspec.json.encode(self._model(route)), json
+        if path.startswith("/demitasse/"):
+            return await self._own(method, path, caller, receive, headers)
+        if path in _CALLS or path.removesuffix("/") in _CALLS:
+            raise Refused(f"{path} takes POST", status=405, code="method_not_allowed")
+        raise Refused(
+            f"there is no {path} here; this server has /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models",
+            status=404,
+            code="unknown_path",
+        )
+
+    async def _own(
+        self, method: str, path: str, caller: Caller, receive: Receive, headers: Headers
+    ) -> tuple[int, bytes, bytes]:
+        json = b"application/json"
+        if path.startswith("/demitasse/calls/") and method == "GET":
+            await self.steps.ledger.flush()
+            row = await asyncio.to_thread(self._facts_of, path.removeprefix("/demitasse/calls/"))
+            if row is None or not (row["key"] == caller.key or _may_read(caller)):
+                raise Refused("no such call in the books; list the last ones with: demitasse ledger", status=404, code="unknown_call")
+            return 200, msgspec.json.encode(row), json
+        if path == "/demitasse/feedback" and method == "POST" and self._feedback is not None:
+            body = await _body(receive, headers, 1 << 20)
+            try:
+                given = msgspec.json.decode(body, type=dict[str, Any])
+            except (msgspec.DecodeError, UnicodeDecodeError) as why:
+                raise Refused(f"the body is not a JSON object: {why}", status=400) from None
+            await self._feedback(given, caller)
+            return 200, b'{"status":"booked"}', json
+        if not _may_read(caller):
+            raise Refused(f"key '{caller.key}' may not read this; it needs the scope 'read'", status=403, code="missing_scope")
+        if path == "/demitasse/status" and method == "GET":
+            return 200, msgspec.json.encode(self._status()), json
+        if path == "/demitasse/cache" and method == "GET":
+            return 200, msgspec.json.encode(self.steps.cache.stats()), json
+        if path == "/demitasse/cache/clear" and method == "POST":
+            if caller.key != "local" and "admin" not in caller.scopes:
+                raise Refused("clearing the cache needs the scope 'admin'", status=403, code="missing_scope")
+            return 200, msgspec.json.encode({"cleared": self.steps.cache.clear()}), json
+        raise Refused(f"there is no {method} {path} here", status=404, code="unknown_path")
+
+    def _model(self, route: Route) -> dict[str, Any]:
+        return {
+            "id": route.name,
+            "object": "model",
+            "created": self._started_s,
+            "owned_by": "demitasse" if route.named else route.reference.provider,
+        }
+
+
+class HungUp(Exception):  # noqa: N818 - nobody's mistake
+    """The client left before its request was whole; there is no call yet and nothing to book."""
+
+
+class _Connection(Client):
+    """One request's connection: opens the response as late as it may, keeps it alive, and sees a hang-up."""
+
+    __slots__ = ("_facts", "_opened", "_pinger", "_receive", "_request_id", "_send", "_steps", "_timer", "_watcher", "caller", "cors", "gone")
+
+    def __init__(self, receive: Receive, send: Send, facts: Facts, request_id: str, steps: Steps) -> None:
+        self._receive = receive
+        self._send = send
+        self._facts = facts
+        self._request_id = request_id
+        self._steps = steps
+        self._opened = False
+        self._watcher: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._pinger: asyncio.Task[None] | None = None
+        self.caller = Caller()
+        self.cors: str | None = None
+        self.gone = False
+
+    async def send(self, event: Event) -> None:
+        if not self._opened:
+            await self._open()
+        await self._send({"type": "http.response.body", "body": frame(event.data), "more_body": True})
+
+    async def _open(self) -> None:
+        self._opened = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": [*_SSE, *self._headers()]})
+
+    def watch(self, on_hangup: Callable[[], None]) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._await_hangup(on_hangup))
+
+    def unwatch(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.cancel()
+
+    async def _await_hangup(self, on_hangup: Callable[[], None]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        on_hangup()
+
+    def expect_stream(self) -> None:
+        """From now on the client gets a sign of life every ``ping_s``, headers included, however slow the model is."""
+        settings = self._steps.settings
+        self._timer = asyncio.get_running_loop().call_later(settings.first_event_s, self._begin_pings)
+
+    def _begin_pings(self) -> None:
+        self._pinger = asyncio.get_running_loop().create_task(self._ping())
+
+    async def _ping(self) -> None:
+        while True:
+            if not self._opened:
+                await self._open()
+            await self._send({"type": "http.response.body", "body": PING, "more_body": True})
+            await asyncio.sleep(self._steps.settings.ping_s)
+
+    async def finish(self, body: bytes, *, stream: bool) -> None:
+        """The last bytes: the ledger has committed."""
+        self._stop_pings()
+        if not stream:
+            headers = [_JSON, (b"content-length", b"%d" % len(body)), *self._headers()]
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+            await self._send({"type": "http.response.body", "body": body})
+            return
+        if not self._opened:
+            await self._open()
+        await self._send({"type": "http.response.body", "body": DONE})
+
+    async def fail(self, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        """An error: a status while nothing was sent, an event without [DONE] afterwards."""
+        self._stop_pings()
+        if self._opened:
+            await self._send({"type": "http.response.body", "body": frame(body)})
+            return
+        await _reply(self._send, status, body, [_JSON, *headers, *self._headers()])
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        facts, entry = self._facts, self._facts.entry
+        found = [(b"x-request-id", self._request_id.encode("latin-1"))]
+        if facts.route:
+            found += [(b"x-demitasse-route", _header(facts.route)), (b"x-demitasse-cache", facts.cache.encode())]
+        if facts.model:
+            found.append((b"x-demitasse-model", _header(facts.model)))
+        if entry is not None:
+            if entry.cost_nanos is not None:
+                found.append((b"x-demitasse-cost-usd", _usd(entry.cost_nanos)))
+            saved = sum(nanos for _, nanos in entry.saved)
+            found.append((b"x-demitasse-saved-usd", _usd(saved)))
+            if entry.overhead_us is not None:
+                found.append((b"x-demitasse-overhead-ms", b"%.3f" % (entry.overhead_us / 1e3)))
+        elif facts.held_nanos is not None:
+            found.append((b"x-demitasse-held-usd", _usd(facts.held_nanos)))
+        if facts.clamped is not None:
+            found.append((b"x-demitasse-clamped", b"max_completion_tokens=%d" % facts.clamped))
+        if self.caller.rpm or self.caller.tpm:
+            found += self._steps.keys.limits.headers(self.caller, self._steps.clock())
+        if self.cors is not None:
+            found += _cors(self.cors)
+        return found
+
+    def _stop_pings(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._pinger is not None:
+            self._pinger.cancel()
+
+    def close(self) -> None:
+        self._stop_pings()
+        self.unwatch()
+
+
+def _as_call(ask: Ask, id: str, request_id: str, at_us: int, caller: Caller, headers: Headers) -> Call:
+    tags = caller.pinned_tags
+    if (given := headers.get(b"x-demitasse-tags")) is not None:
+        tags = _tags(given.decode("latin-1"), caller)
+    session = headers.get(b"x-demitasse-session")
+    if session is not None:
+        name = session.decode("latin-1")[:128]
+    elif ask.prompt_cache_key:
+        name = ask.prompt_cache_key[:128]
+    else:
+        seed = b"\0".join((caller.tenant.encode(), ask.system_text_raw, ask.first_user_raw))
+        name = hashlib.blake2b(seed, digest_size=8).hexdigest()
+    return Call(
+        id=id,
+        request_id=request_id,
+        at_us=at_us,
+        kind=ask.kind,
+        body=ask.body,
+        fields=ask.fields,
+        model=ask.model,
+        stream=ask.stream,
+        include_usage=ask.include_usage,
+        n=ask.n,
+        max_output=ask.max_output,
+        images=ask.images + ask.files,
+        image_bytes=ask.image_bytes,
+        text_bytes=ask.text_bound_bytes,
+        has_tools=ask.has_tools,
+        service_tier=ask.service_tier,
+        temperature=ask.temperature,
+        caller=caller,
+        tags=tags,
+        session=name,
+        wish=_wish(headers),
+    )
+
+
+_NO_WISH = Wish()
+
+
+def _wish(headers: Headers) -> Wish:
+    cache = headers.get(b"x-demitasse-cache", b"").decode("latin-1")
+    route = headers.get(b"x-demitasse-route", b"").decode("latin-1")
+    retry = headers.get(b"x-stainless-retry-count", b"0")
+    deadline = headers.get(b"x-stainless-read-timeout") or headers.get(b"x-stainless-timeout")
+    again = headers.get(b"idempotency-key")
+    if not (cache or route or deadline or again) and retry == b"0":
+        return _NO_WISH
+    if cache not in ("", "use", "no-store", "refresh", "sampled"):
+        raise Refused(f"x-demitasse-cache: '{cache[:40]}' is none of no-store, refresh, sampled", code="invalid_header")
+    if route not in ("", "reference"):
+        raise Refused(f"x-demitasse-route: '{route[:40]}' is not 'reference'", code="invalid_header")
+    return Wish(
+        cache=cache if cache in ("no-store", "refresh") else "use",  # type: ignore[arg-type]  # checked above
+        route=route,  # type: ignore[arg-type]  # checked above
+        sampled=cache == "sampled",
+        deadline_s=_seconds(deadline),
+        retry_count=int(retry) if retry.isdigit() else 0,
+        idempotency_key=again.decode("latin-1")[:256] if again else None,
+    )
+
+
+def _seconds(value: bytes | None) -> float | None:
+    try:
+        seconds = float(value) if value else 0.0
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < 86_400 else None
+
+
+def _tags(given: str, caller: Caller) -> tuple[tuple[str, str], ...]:
+    """``team=search,feature=titles``; tags pinned to the key override what a header says."""
+    tags: dict[str, str] = {}
+    for part in given.split(",")[:16]:
+        name, _, value = part.strip().partition("=")
+        if not (_TAG(name) and _TAG(value)):
+            raise Refused(
+                f"x-demitasse-tags: '{part[:60]}' is not name=value (letters, digits, '_', '.', '-')", code="invalid_header"
+            )
+        tags[name] = value
+    return tuple((tags | dict(caller.pinned_tags)).items())
+
+
+def _token(headers: Headers) -> bytes | None:
+    given = headers.get(b"authorization")
+    if given is not None:
+        scheme, _, token = given.partition(b" ")
+        return token.strip() or None if scheme.lower() == b"bearer" else None
+    return headers.get(b"x-api-key") or headers.get(b"api-key") or None
+
+
+async def _body(receive: Receive, headers: Headers, most: int) -> bytes:
+    length = headers.get(b"content-length")
+    if length is not None and length.isdigit() and int(length) > most:
+        raise _too_large(most)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if message["type"] == "http.disconnect":
+            raise HungUp
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HungUp
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise _too_large(most)
+    return b"".join(parts)
+
+
+def _too_large(most: int) -> Refused:
+    return Refused(
+        f"the body is larger than {most >> 20} MB; send less, or raise [server] max_body_mb",
+        status=413,
+        code="body_too_large",
+    )
+
+
+def _refusal_body(error: Refused) -> bytes:
+    return error_body(error.message, error.type, error.param, error.code)
+
+
+def _refusal_headers(error: Refused) -> list[tuple[bytes, bytes]]:
+    found = [(k.encode(), v.encode("latin-1")) for k, v in error.headers]
+    if error.retry_after_s is not None:
+        found.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+    if error.final:
+        found.append(_FINAL)
+    return found
+
+
+def _may_read(caller: Caller) -> bool:
+    return caller.key == "local" or "read" in caller.scopes or "admin" in caller.scopes
+
+
+def _usd(nanos: int) -> bytes:
+    return b"%d.%09d" % divmod(nanos, 1_000_000_000) if nanos >= 0 else b"-%d.%09d" % divmod(-nanos, 1_000_000_000)
+
+
+def _header(value: str) -> bytes:
+    """A name as a header's value: printable ASCII only, since names come from requests and files."""
+    return value.encode("ascii", "replace").replace(b"\r", b"?").replace(b"\n", b"?")
+
+
+def _cors(origin: str | None) -> list[tuple[bytes, bytes]]:
+    if origin is None:
+        return []
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", b"*"),
+        (b"vary", b"origin"),
+    ]
+
+
+def _preflight(headers: Headers, origin: str | None) -> list[tuple[bytes, bytes]]:
+    wanted = headers.get(b"access-control-request-headers", b"authorization, content-type")
+    return [
+        *_cors(origin),
+        (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+        (b"access-control-allow-headers", wanted),
+        (b"access-control-max-age", b"600"),
+    ]
+
+
+async def _reply(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    length = [] if status == 204 else [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,144 @@
+"""Counters of this process for ``/metrics``, in Prometheus' text format. Counts what closed entries say; knows no HTTP."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+
+from ..core.entry import Entry
+
+_SECONDS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
+_OVERHEAD_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
+
+
+class Metrics:
+    """Names and meanings are documented in ``docs/reference/metrics.md``."""
+
+    def __init__(self) -> None:
+        self.calls: dict[tuple[str, str, str, str], int] = {}
+        self.cost_nanos: dict[str, int] = {}
+        self.saved_nanos: dict[str, int] = {}
+        self.tokens_in: dict[str, int] = {}
+        self.tokens_out: dict[str, int] = {}
+        self.attempts: dict[tuple[str, str], int] = {}
+        self.denied: dict[str, int] = {}
+        self.duration = Histogram(_SECONDS)
+        self.overhead = Histogram(_OVERHEAD_SECONDS)
+        self.in_flight = 0
+
+    def closed(self, entry: Entry) -> None:
+        """Count a closed call."""
+        model = entry.model or ""
+        who = (entry.route, model, entry.outcome, entry.cache)
+        self.calls[who] = self.calls.get(who, 0) + 1
+        if entry.cost_nanos:
+            self.cost_nanos[model] = self.cost_nanos.get(model, 0) + entry.cost_nanos
+        for cause, nanos in entry.saved:
+            self.saved_nanos[cause] = self.saved_nanos.get(cause, 0) + nanos
+        for attempt in entry.attempts:
+            mark = (attempt.model, attempt.status)
+            self.attempts[mark] = self.attempts.get(mark, 0) + 1
+            if attempt.usage is not None:
+                self.tokens_in[model] = self.tokens_in.get(model, 0) + attempt.usage.total_in
+                self.tokens_out[model] = self.tokens_out.get(model, 0) + attempt.usage.total_out
+        if entry.outcome == "answered":
+            self.duration.observe(entry.duration_ms / 1e3)
+            if entry.overhead_us is not None:
+                self.overhead.observe(entry.overhead_us / 1e6)
+
+    def denied_at_the_door(self, code: str) -> None:
+        """A request that never became a call: no key, foreign host, wrong content type."""
+        self.denied[code] = self.denied.get(code, 0) + 1
+
+    def text(self, gauges: Mapping[str, float], breakers: Mapping[str, str]) -> bytes:
+        """The whole page. ``gauges``: further values of this moment by name."""
+        lines: list[str] = []
+
+        def family(name: str, kind: str, about: str, rows: Iterable[tuple[str, float]]) -> None:
+            lines.append(f"# HELP {name} {about}")
+            lines.append(f"# TYPE {name} {kind}")
+            lines.extend(f"{name}{labels} {value:g}" for labels, value in rows)
+
+        family(
+            "demitasse_calls_total",
+            "counter",
+            "Closed calls.",
+            ((_labels(route=r, model=m, outcome=o, cache=c), n) for (r, m, o, c), n in self.calls.items()),
+        )
+        family(
+            "demitasse_cost_usd_total",
+            "counter",
+            "Paid, by the model that answered.",
+            ((_labels(model=m), n / 1e9) for m, n in self.cost_nanos.items()),
+        )
+        family(
+            "demitasse_saved_usd_total",
+            "counter",
+            "Saved against the reference, by cause.",
+            ((_labels(cause=c), n / 1e9) for c, n in self.saved_nanos.items()),
+        )
+        family(
+            "demitasse_tokens_total",
+            "counter",
+            "Tokens paid for.",
+            [
+                *((_labels(model=m, direction="in"), n) for m, n in self.tokens_in.items()),
+                *((_labels(model=m, direction="out"), n) for m, n in self.tokens_out.items()),
+            ],
+        )
+        family(
+            "demitasse_attempts_total",
+            "counter",
+            "Physical calls to models.",
+            ((_labels(model=m, status=s), n) for (m, s), n in self.attempts.items()),
+        )
+        family(
+            "demitasse_denied_total",
+            "counter",
+            "Requests refused before they became calls.",
+            ((_labels(code=c), n) for c, n in self.denied.items()),
+        )
+        family("demitasse_calls_in_flight", "gauge", "Calls being answered now.", [("", self.in_flight)])
+        family(
+            "demitasse_breaker_open",
+            "gauge",
+            "1 while a model rests after failures.",
+            ((_labels(model=m), float(state != "closed")) for m, state in breakers.items()),
+        )
+        lines += self.duration.lines("demitasse_call_seconds", "Duration of answered calls.")
+        lines += self.overhead.lines("demitasse_overhead_seconds", "Our own part of an answered call's duration.")
+        for name, value in gauges.items():
+            family(name, "gauge", name.removeprefix("demitasse_").replace("_", " ") + ".", [("", value)])
+        return ("\n".join(lines) + "\n").encode()
+
+
+class Histogram:
+    """Cumulative buckets as Prometheus wants them."""
+
+    __slots__ = ("_bounds", "_counts", "_sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def lines(self, name: str, about: str) -> list[str]:
+        found = [f"# HELP {name} {about}", f"# TYPE {name} histogram"]
+        total = 0
+        for bound, count in zip((*map(str, self._bounds), "+Inf"), self._counts, strict=True):
+            total += count
+            found.append(f'{name}_bucket{{le="{bound}"}} {total}')
+        return [*found, f"{name}_sum {self._sum:g}", f"{name}_count {total}"]
+
+
+def _labels(**labels: str) -> str:
+    pairs = (f'{k}="{_escape(v)}"' for k, v in labels.items())
+    return "{" + ",".join(pairs) + "}"
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
