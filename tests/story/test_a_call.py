@@ -40,7 +40,7 @@ async def test_the_hold_is_committed_before_the_model_is_asked_and_covers_what_i
 async def test_a_stream_ends_with_done_after_the_books_are_closed(world: World) -> None:
     order: list[str] = []
     post = world.ledger.post
-    world.ledger.post = lambda entry: (order.append("closed"), post(entry))
+    world.ledger.post = lambda entry: (order.append("closed"), post(entry))  # what settle does
 
     def piece(answer) -> None:
         if answer.pieces[-1] == b"data: [DONE]\n\n":

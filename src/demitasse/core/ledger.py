@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -70,16 +70,19 @@ class Bucket(Struct, frozen=True, omit_defaults=True):
 class Ledger(Protocol):
     """The writing side. Every method that returns after a commit may raise StoreError; then nothing was written."""
 
-    async def hold(self, hold: Hold) -> Denied | None:
+    def hold(self, hold: Hold) -> Awaitable[Denied | None]:
         """Set money aside in one atomic step over all its charges, also against other processes on the same file.
 
         Returns after the commit: None when granted, else why not (then nothing is held).
         """
         ...
 
-    async def settle(self, entry: Entry) -> None:
-        """Close a call: its hold (if it had one) is released, ``entry.charges`` are charged, roll-ups move. Returns after
-        the commit. Works for every outcome, refused ones included."""
+    def settle(self, entry: Entry) -> Awaitable[None]:
+        """Close a call: its hold (if it had one) is released, ``entry.charges`` are charged, roll-ups move.
+
+        The entry is queued at once, also if nobody awaits; what is returned is done after the commit. Works for every
+        outcome, refused ones included.
+        """
         ...
 
     def post(self, entry: Entry) -> None:

@@ -212,9 +212,10 @@ async def _climb(
             joined=flight.joined,
         )
         # No wait in `finally`: a cancelled task would lose the row. It is queued here; its commit is waited for below.
-        steps.ledger.post(entry)
+        done = steps.ledger.settle(entry) if outcome == "answered" else steps.ledger.post(entry)
         _after(call, entry, held, mark, steps)
-    await steps.ledger.flush()
+    if done is not None:
+        await done
     return reply, entry
 
 

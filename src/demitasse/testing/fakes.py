@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -178,9 +178,14 @@ class FakeLedger:
         self.log.append(("held", hold.id))
         return None
 
-    async def settle(self, entry: Entry) -> None:
-        self._may_commit()
-        self.post(entry)
+    def settle(self, entry: Entry) -> Awaitable[None]:
+        done = asyncio.get_running_loop().create_future()
+        if self.fail is not None:
+            done.set_exception(self.fail)
+        else:
+            self.post(entry)
+            done.set_result(None)
+        return done
 
     def post(self, entry: Entry) -> None:
         self.open.pop(entry.id, None)
