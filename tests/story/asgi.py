@@ -33,7 +33,9 @@ class Answer:
         if not self.headers.get("content-type", "").startswith("text/event-stream"):
             return self.json()["choices"][0]["message"]["content"]
         return "".join(
-            e["choices"][0]["delta"].get("content") or "" for e in self.events() if isinstance(e, dict) and e.get("choices")
+            e["choices"][0]["delta"].get("content") or ""
+            for e in self.events()
+            if isinstance(e, dict) and e.get("choices")
         )
 
 

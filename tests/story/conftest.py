@@ -95,7 +95,7 @@ class World:
         import msgspec
 
         self.rungs[name] = changed = msgspec.structs.replace(self.rungs[name], **changes)
-        swap = lambda r: changed if r.alias == name else r  # noqa: E731
+        swap = lambda r: changed if r.alias == name else r
         self.routes = [
             msgspec.structs.replace(r, reference=swap(r.reference), fallbacks=tuple(map(swap, r.fallbacks)))
             for r in self.routes

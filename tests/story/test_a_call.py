@@ -6,8 +6,8 @@ import asyncio
 
 from demitasse.core.call import Usage
 from demitasse.core.errors import StoreError, UpstreamError
-from demitasse.core.limits import Budget, Key
 from demitasse.core.keys import mac
+from demitasse.core.limits import Budget, Key
 from demitasse.core.money import nanos
 
 from .asgi import ask, chat

@@ -8,7 +8,7 @@ Whoever reads one file of the gateway should read this one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Protocol
 
@@ -39,7 +39,7 @@ class Client(Protocol):
         """Pass an event on; the first one opens the response with what ``facts`` then hold. Never fails."""
         ...
 
-    def watch(self, on_hangup: Callable[[], None]) -> None:
+    def watch(self, on_hangup: Callable[[], object]) -> None:
         """Begin to look out for a hang-up. It costs more than anything else here, so only when a model is asked."""
         ...
 
@@ -99,7 +99,11 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
     steps.keys.admit(call.caller)
 
     settings = steps.settings.cache
-    key = steps.cache.key(call, route) if (settings.exact or settings.coalesce) and call.wish.cache != "no-store" else None
+    key = (
+        steps.cache.key(call, route)
+        if (settings.exact or settings.coalesce) and call.wish.cache != "no-store"
+        else None
+    )
     while key is not None:
         facts.cache = "miss"
         if settings.exact and call.wish.cache == "use" and (kept := steps.cache.find(key)) is not None:
@@ -181,6 +185,7 @@ async def _climb(
     reply: Reply | None = None
     error: str | None = None
     flags: tuple[str, ...] = ()
+    done: Awaitable[None] | None = None
     try:
         reply, rung = await climb.run(route, steps.breakers, steps.settings.retry, steps.draw)
         facts.model = rung.alias
@@ -212,7 +217,10 @@ async def _climb(
             joined=flight.joined,
         )
         # No wait in `finally`: a cancelled task would lose the row. It is queued here; its commit is waited for below.
-        done = steps.ledger.settle(entry) if outcome == "answered" else steps.ledger.post(entry)
+        if outcome == "answered":
+            done = steps.ledger.settle(entry)
+        else:
+            steps.ledger.post(entry)
         _after(call, entry, held, mark, steps)
     if done is not None:
         await done
@@ -259,7 +267,15 @@ def _after(call: Call, entry: Entry, held: Held, mark: bytes | None, steps: Step
 
 
 async def _serve_kept(
-    call: Call, kept: Kept, tier: CacheTier, facts: Facts, client: Client, steps: Steps, route: Route, *, sent: bool = False
+    call: Call,
+    kept: Kept,
+    tier: CacheTier,
+    facts: Facts,
+    client: Client,
+    steps: Steps,
+    route: Route,
+    *,
+    sent: bool = False,
 ) -> Reply:
     """An answer that cost nothing: the same bytes of content, in the shape that this client wants."""
     facts.cache, facts.model = tier, kept.model
@@ -272,9 +288,7 @@ async def _serve_kept(
     return kept.reply
 
 
-async def _follow(
-    call: Call, flight: Flight, facts: Facts, client: Client, steps: Steps, route: Route
-) -> Reply | None:
+async def _follow(call: Call, flight: Flight, facts: Facts, client: Client, steps: Steps, route: Route) -> Reply | None:
     """Share the answer of an identical call under way; None when its leader gave up and this call must ask itself."""
     facts.cache = "coalesced"
     task = asyncio.current_task()

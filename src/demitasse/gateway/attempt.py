@@ -62,7 +62,19 @@ class Climb:
     so that the books can be closed without waiting.
     """
 
-    __slots__ = ("_call", "_extend", "_limit", "_rung", "_seen", "_send", "_started", "attempts", "content", "costs", "open_s")
+    __slots__ = (
+        "_call",
+        "_extend",
+        "_limit",
+        "_rung",
+        "_seen",
+        "_send",
+        "_started",
+        "attempts",
+        "content",
+        "costs",
+        "open_s",
+    )
 
     def __init__(self, call: Call, send: Send, *, limit: int, extend: Callable[[Rung], Awaitable[bool]]) -> None:
         self._call = call
@@ -78,7 +90,9 @@ class Climb:
         self.open_s = 0.0
         """Seconds spent waiting for models; the rest of the call's time is our own overhead."""
 
-    async def run(self, route: Route, breakers: Breakers, retry: Retry, draw: Callable[[], float]) -> tuple[Reply, Rung]:
+    async def run(
+        self, route: Route, breakers: Breakers, retry: Retry, draw: Callable[[], float]
+    ) -> tuple[Reply, Rung]:
         """The first whole answer, or UpstreamError from the last model asked."""
         failure: UpstreamError | None = None
         for rung in route.rungs:

@@ -60,7 +60,9 @@ class Budgets:
         match = self.matching(call.caller, route)
         output = call.max_output
         if output is None and call.kind != "embedding":
-            output = self._assume if route.reference.max_output is None else min(self._assume, route.reference.max_output)
+            output = (
+                self._assume if route.reference.max_output is None else min(self._assume, route.reference.max_output)
+            )
             call = structs.replace(call, max_output=output, clamped=True)
         held = self._bound(call, route, match)
         denied = await self._ledger.hold(_hold_row(call, route, held))
@@ -158,7 +160,6 @@ class Budgets:
             self._hour = hour
             self._windows = {period: window(period, at_us) for period in ("day", "month", "ever")}
         return self._windows[budget.period]
-
 
 
 def _applying(budgets: Sequence[Budget], caller: Caller, route: Route) -> list[tuple[Budget, str | None]]:

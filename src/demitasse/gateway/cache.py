@@ -182,7 +182,9 @@ class Cache:
             if old.kept is not None:
                 self._recent_bytes -= _weight(old.kept)
 
-    def land(self, key: bytes | None, retry_key: bytes, flight: Flight, kept: Kept | None, failure: BaseException | None) -> None:
+    def land(
+        self, key: bytes | None, retry_key: bytes, flight: Flight, kept: Kept | None, failure: BaseException | None
+    ) -> None:
         """The call is closed. A failed one is forgotten at once, so that a retry tries again."""
         flight.land(kept, failure)
         if key is not None and self._flights.get(key) is flight:

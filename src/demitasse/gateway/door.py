@@ -43,7 +43,12 @@ class Door:
             elif not _same(name, host):
                 raise _foreign("Origin", name)
         site = headers.get(b"sec-fetch-site")
-        if site is not None and allowed is None and site not in (b"same-origin", b"none") and not (page and method == "GET"):
+        if (
+            site is not None
+            and allowed is None
+            and site not in (b"same-origin", b"none")
+            and not (page and method == "GET")
+        ):
             raise _foreign("Sec-Fetch-Site", site.decode("latin-1"))
         if method == "POST" and not page:
             kind = headers.get(b"content-type", b"")

@@ -38,7 +38,11 @@ _CALLS: dict[str, Kind] = {
     "/embeddings": "embedding",
 }
 _JSON = (b"content-type", b"application/json")
-_SSE = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+_SSE = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}").fullmatch
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
 _FINAL = (b"x-should-retry", b"false")
@@ -115,7 +119,9 @@ class Gateway:
             client.caller = caller
             body = await _body(receive, headers, steps.settings.max_body_bytes)
             # A body that can't be read is a refused call all the same: someone will ask why their bill has no row for it.
-            call = Call(id=id, request_id=request_id, at_us=at_us, kind=kind, body=b"", fields={}, model="", caller=caller)
+            call = Call(
+                id=id, request_id=request_id, at_us=at_us, kind=kind, body=b"", fields={}, model="", caller=caller
+            )
             call = _as_call(read(kind, body), id, request_id, at_us, caller, headers)
             reply = await answer(call, facts, client, steps)
             await client.finish(reply.body, stream=call.stream)
@@ -145,7 +151,11 @@ class Gateway:
     async def _other(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Models, health, metrics, our own facts; anything else is a page."""
         method: str = scope["method"]
-        ours = path.startswith(("/v1/", "/demitasse/")) or path in ("/healthz", "/readyz", "/metrics", "/models") or path in _CALLS
+        ours = (
+            path.startswith(("/v1/", "/demitasse/"))
+            or path in ("/healthz", "/readyz", "/metrics", "/models")
+            or path in _CALLS
+        )
         headers: dict[bytes, bytes] = dict(scope["headers"])
         cors: str | None = None
         try:
@@ -163,7 +173,9 @@ class Gateway:
             await _reply(send, error.status, _refusal_body(error), [_JSON, *_refusal_headers(error), *_cors(cors)])
             return
         asked = headers.get(b"x-request-id")
-        request_id = asked if asked is not None and _REQUEST_ID(asked) else call_id(self._clock(), self._random_bits()).encode()
+        request_id = (
+            asked if asked is not None and _REQUEST_ID(asked) else call_id(self._clock(), self._random_bits()).encode()
+        )
         await _reply(send, status, body, [(b"content-type", kind), (b"x-request-id", request_id), *_cors(cors)])
 
     async def _small(self, method: str, path: str, headers: Headers, receive: Receive) -> tuple[int, bytes, bytes]:
@@ -172,7 +184,9 @@ class Gateway:
             return 200, b'{"status":"ok"}', json
         if path == "/readyz":
             why = self._ready()
-            return (200, b'{"status":"ready"}', json) if why is None else (503, msgspec.json.encode({"status": why}), json)
+            return (
+                (200, b'{"status":"ready"}', json) if why is None else (503, msgspec.json.encode({"status": why}), json)
+            )
         caller = self.steps.keys.identify(_token(headers), headers.get(b"x-demitasse-key"))
         if path == "/metrics":
             text = self.steps.metrics.text(self._gauges(), self.steps.breakers.states())
@@ -201,7 +215,11 @@ class Gateway:
             await self.steps.ledger.flush()
             row = await asyncio.to_thread(self._facts_of, path.removeprefix("/demitasse/calls/"))
             if row is None or not (row["key"] == caller.key or _may_read(caller)):
-                raise Refused("no such call in the books; list the last ones with: demitasse ledger", status=404, code="unknown_call")
+                raise Refused(
+                    "no such call in the books; list the last ones with: demitasse ledger",
+                    status=404,
+                    code="unknown_call",
+                )
             return 200, msgspec.json.encode(row), json
         if path == "/demitasse/feedback" and method == "POST" and self._feedback is not None:
             body = await _body(receive, headers, 1 << 20)
@@ -212,7 +230,9 @@ class Gateway:
             await self._feedback(given, caller)
             return 200, b'{"status":"booked"}', json
         if not _may_read(caller):
-            raise Refused(f"key '{caller.key}' may not read this; it needs the scope 'read'", status=403, code="missing_scope")
+            raise Refused(
+                f"key '{caller.key}' may not read this; it needs the scope 'read'", status=403, code="missing_scope"
+            )
         if path == "/demitasse/status" and method == "GET":
             return 200, msgspec.json.encode(self._status()), json
         if path == "/demitasse/cache" and method == "GET":
@@ -239,7 +259,20 @@ class HungUp(Exception):  # noqa: N818 - nobody's mistake
 class _Connection(Client):
     """One request's connection: opens the response as late as it may, keeps it alive, and sees a hang-up."""
 
-    __slots__ = ("_facts", "_opened", "_pinger", "_receive", "_request_id", "_send", "_steps", "_timer", "_watcher", "caller", "cors", "gone")
+    __slots__ = (
+        "_facts",
+        "_opened",
+        "_pinger",
+        "_receive",
+        "_request_id",
+        "_send",
+        "_steps",
+        "_timer",
+        "_watcher",
+        "caller",
+        "cors",
+        "gone",
+    )
 
     def __init__(self, receive: Receive, send: Send, facts: Facts, request_id: str, steps: Steps) -> None:
         self._receive = receive
@@ -264,7 +297,7 @@ class _Connection(Client):
         self._opened = True
         await self._send({"type": "http.response.start", "status": 200, "headers": [*_SSE, *self._headers()]})
 
-    def watch(self, on_hangup: Callable[[], None]) -> None:
+    def watch(self, on_hangup: Callable[[], object]) -> None:
         self._watcher = asyncio.get_running_loop().create_task(self._await_hangup(on_hangup))
 
     def unwatch(self) -> None:
@@ -272,7 +305,7 @@ class _Connection(Client):
         if watcher is not None:
             watcher.cancel()
 
-    async def _await_hangup(self, on_hangup: Callable[[], None]) -> None:
+    async def _await_hangup(self, on_hangup: Callable[[], object]) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.gone = True
@@ -425,7 +458,8 @@ def _tags(given: str, caller: Caller) -> tuple[tuple[str, str], ...]:
         name, _, value = part.strip().partition("=")
         if not (_TAG(name) and _TAG(value)):
             raise Refused(
-                f"x-demitasse-tags: '{part[:60]}' is not name=value (letters, digits, '_', '.', '-')", code="invalid_header"
+                f"x-demitasse-tags: '{part[:60]}' is not name=value (letters, digits, '_', '.', '-')",
+                code="invalid_header",
             )
         tags[name] = value
     return tuple((tags | dict(caller.pinned_tags)).items())

@@ -57,7 +57,9 @@ async def nothing_more(_name: str) -> Route | None:
 class Routes:
     """All names in force. ``discover`` is asked once for a name that is not among them (``openai/gpt-5.1``)."""
 
-    def __init__(self, routes: Iterable[Route], discover: Discover = nothing_more, owners: dict[str, str] | None = None):
+    def __init__(
+        self, routes: Iterable[Route], discover: Discover = nothing_more, owners: dict[str, str] | None = None
+    ):
         self._by_name = {route.name: route for route in routes}
         self._discover = discover
         self._owners = owners or {}
@@ -89,9 +91,15 @@ class Routes:
         elif names:
             hint = "available: " + ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
         else:
-            hint = "no model is set up: set a provider's key in the environment or run: demitasse models pull smollm2-135m"
+            hint = (
+                "no model is set up: set a provider's key in the environment or run: demitasse models pull smollm2-135m"
+            )
         return Refused(
-            f"no model '{name}'; {hint}", status=404, code="model_not_found", param="model", type="invalid_request_error"
+            f"no model '{name}'; {hint}",
+            status=404,
+            code="model_not_found",
+            param="model",
+            type="invalid_request_error",
         )
 
 
