@@ -33,7 +33,7 @@ class Ask(Struct, frozen=True):
     n: int = 1
     """Answers that are billed: for completions the larger of ``n`` and ``best_of``, times the number of prompts."""
     max_output: int | None = None
-    """Output tokens per choice; the larger where both limits are given, since upstreams differ in which one they obey."""
+    """Output tokens per choice; the larger where both limits are given: upstreams differ in which they obey."""
     images: int = 0
     image_bytes: int = 0
     """Bytes of the body that are inline images."""

@@ -1,7 +1,7 @@
 """Server-sent events without I/O: bytes in pieces of any size become payloads, payloads become frames.
 
 Follows the WHATWG event-stream grammar as far as completion streams use it: only ``data`` matters. Comments,
-``event:``, ``id:`` and ``retry:`` are dropped, never passed on. Knows nothing of what payloads mean, but for ``[DONE]``.
+``event:``, ``id:`` and ``retry:`` are dropped, never passed on. Knows nothing of what payloads mean but ``[DONE]``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def frame(data: bytes) -> bytes:
 class SSE:
     """An incremental parser. ``feed`` bytes as they come; ``end`` when the upstream closed in good order.
 
-    ``done`` becomes true with ``[DONE]``; what follows it is ignored. Raises TooLongError beyond ``limit`` bytes an event.
+    ``done`` becomes true with ``[DONE]``; the rest is ignored. Raises TooLongError beyond ``limit`` bytes an event.
     """
 
     __slots__ = ("_begun", "_cr", "_data", "_limit", "_rest", "_size", "done")
