@@ -1,0 +1,96 @@
+"""What others need from the tree in their own nouns: budgets, and keys that a merely found file wants to send out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from ..core.limits import Budget, Scope
+from ..core.money import Period, nanos
+from .check import PERIODS, SUBJECTS, is_loopback
+from .tree import BudgetSettings, Config
+
+_PERIODS: Final[dict[str, Period]] = {"usd_per_day": "day", "usd_per_month": "month", "usd_ever": "ever"}
+_SCOPES: Final[dict[str, Scope]] = {"key": "key", "team": "team", "tag": "tag", "model": "model"}
+
+
+def budgets(config: Config) -> tuple[Budget, ...]:
+    """The budgets of the file, and the default one where the file has none; amounts exact."""
+    return tuple(
+        _budget(name, settings, in_file=any(place.startswith(f"budgets.{name}.") for place in config.origins))
+        for name, settings in config.budgets.limits.items()
+    )
+
+
+def _budget(name: str, settings: BudgetSettings, *, in_file: bool) -> Budget:
+    limit = next(p for p in PERIODS if getattr(settings, p) is not None)
+    subject = next((s for s in SUBJECTS if getattr(settings, s) is not None), None)
+    return Budget(
+        name=name,
+        scope=_SCOPES[subject] if subject else "total",
+        subject=getattr(settings, subject) if subject else "",
+        period=_PERIODS[limit],
+        limit_nanos=nanos(getattr(settings, limit)),
+        hard=settings.hard,
+        soft=settings.soft,
+        origin="file" if in_file else "default",
+    )
+
+
+class KeyHome(NamedTuple):
+    """Where a standard key variable belongs: ``KeyHome("openai", "OPENAI_API_KEY", ("api.openai.com",))``."""
+
+    provider: str
+    key_env: str
+    hosts: tuple[str, ...]
+
+
+class ForeignKeyUse(NamedTuple):
+    """A key that a merely found file wants sent to a host it does not belong to."""
+
+    model: str
+    key_env: str
+    host: str
+    hash: str
+    """What an approval is remembered by: this file, this variable, this server."""
+
+    def __str__(self) -> str:
+        return (
+            f"models.{self.model}: this file was merely found here and would send {self.key_env} to {self.host}; "
+            "name the file with --config if you mean it"
+        )
+
+
+WELL_KNOWN_SECRETS: Final = frozenset(
+    {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET", "GH_TOKEN", "GITHUB_TOKEN", "HF_TOKEN"}
+    | {"NPM_TOKEN", "PGPASSWORD", "SLACK_TOKEN", "STRIPE_SECRET_KEY"}
+)
+"""Variables that are at home at no model provider; a found file may send them nowhere."""
+
+
+def foreign_key_uses(
+    config: Config, homes: Iterable[KeyHome], approved: Collection[str] = frozenset()
+) -> list[ForeignKeyUse]:
+    """What must be refused until the file is named by ``--config`` or the use approved. Loopback is never foreign."""
+    if not config.found:
+        return []
+    homes = list(homes)
+    hosts_of: dict[str, set[str]] = {name: set() for name in WELL_KNOWN_SECRETS}
+    for home in homes:
+        hosts_of.setdefault(home.key_env.upper(), set()).update(home.hosts)
+    own_host = {home.provider: home.hosts[0] for home in homes if home.hosts}
+    uses = []
+    for alias, model in config.models.items():
+        if model.key_env is None or model.key_env.upper() not in hosts_of:
+            continue
+        url = urlsplit(model.base_url or f"https://{own_host.get(model.provider, '')}")
+        host = url.hostname or model.provider
+        if is_loopback(host) or (host in hosts_of[model.key_env.upper()] and url.scheme == "https"):
+            continue
+        identity = "\0".join([str(config.path), model.key_env, url.scheme, url.netloc.lower()])
+        digest = hashlib.sha256(identity.encode()).hexdigest()
+        if digest not in approved:
+            uses.append(ForeignKeyUse(alias, model.key_env, url.netloc or host, digest))
+    return uses

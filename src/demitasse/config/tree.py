@@ -1,0 +1,267 @@
+"""Every setting there is: name, type, default, range, one line of meaning. Knows no file, no rule between settings.
+
+A section is named after what reads it. The meaning stands beside the field, and the reference page is written from
+here, so that no setting can exist undocumented.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Origin = Literal["default", "file", "env", "command"]
+
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Amount = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+
+
+def says(meaning: str) -> Meta:
+    """A setting's one line in the reference."""
+    return Meta(description=meaning)
+
+
+OPEN_TABLES = {"models": "NAME", "routes": "NAME", "budgets": "NAME"}
+"""Sections whose tables the user names."""
+
+
+class Server(Struct, frozen=True):
+    """Where the gateway and its dashboard listen."""
+
+    host: Annotated[str, says("Address to listen on. Anything but loopback requires keys.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535), says("Port to listen on; 0 takes a free one.")] = 4141
+    tls_cert: Annotated[str | None, says("Certificate chain (PEM); relative to this file.")] = None
+    tls_key: Annotated[str | None, says("The certificate's private key (PEM).")] = None
+    behind_proxy: Annotated[bool, says("A proxy in front ends TLS, so plain HTTP beyond loopback is meant.")] = False
+    cors: Annotated[tuple[str, ...], says("Origins whose pages may call the API, e.g. `https://app.example`.")] = ()
+    max_body_mb: Annotated[int, Meta(ge=1, le=1024), says("Largest request body that is read.")] = 32
+
+
+class Price(Struct, frozen=True):
+    """What the price database does not know. A kind of token that is not named costs what the wider kind costs."""
+
+    input_usd_per_mtok: Annotated[Decimal, says("Input tokens, in dollars per million.")]
+    output_usd_per_mtok: Annotated[Decimal | None, says("Output tokens; unset: output is unpriced.")] = None
+    cache_read_usd_per_mtok: Annotated[Decimal | None, says("Input read from the provider's cache.")] = None
+    cache_write_usd_per_mtok: Annotated[Decimal | None, says("Input written to the provider's cache.")] = None
+    cache_write_5m_usd_per_mtok: Annotated[Decimal | None, says("The same, kept five minutes.")] = None
+    cache_write_1h_usd_per_mtok: Annotated[Decimal | None, says("The same, kept an hour.")] = None
+    image_in_usd_per_mtok: Annotated[Decimal | None, says("Image tokens in the input.")] = None
+    audio_in_usd_per_mtok: Annotated[Decimal | None, says("Audio tokens in the input.")] = None
+    reasoning_out_usd_per_mtok: Annotated[Decimal | None, says("Reasoning tokens in the output.")] = None
+    audio_out_usd_per_mtok: Annotated[Decimal | None, says("Audio tokens in the output.")] = None
+    usd_per_request: Annotated[Decimal, says("A fee for each request besides its tokens.")] = Decimal(0)
+
+
+class ModelSettings(Struct, frozen=True):
+    """A model under a name of your own."""
+
+    provider: Annotated[str, says("`local`, or a provider such as `openai`; see the list of providers.")]
+    model: Annotated[str | None, says("The provider's own name of it; unset: the name of this table.")] = None
+    source: Annotated[
+        str | None, says("Local only: a name from the catalogue, a `.gguf` file, or `hf:owner/repo/file.gguf`.")
+    ] = None
+    base_url: Annotated[str | None, says("Any OpenAI-compatible server, e.g. `http://127.0.0.1:8000/v1`.")] = None
+    key_env: Annotated[
+        str | None, says("Name of the environment variable that holds the key; never the key itself.")
+    ] = None
+    price: Annotated[Price | None, says("What it costs, where the price database does not know.")] = None
+    slots: Annotated[Annotated[int, Meta(ge=1, le=256)] | None, says("Local only: calls answered side by side.")] = None
+    threads: Annotated[
+        Annotated[int, Meta(ge=1, le=1024)] | None, says("Local only: unset: chosen from what is free.")
+    ] = None
+    context: Annotated[
+        Annotated[int, Meta(ge=128)] | None, says("Context window in tokens; unset: the model's own.")
+    ] = None
+    max_output: Annotated[Count | None, says("Most output tokens it can give; bounds what is held.")] = None
+    max_image_tokens: Annotated[Count | None, says("What an image of unknown size is held for.")] = None
+    timeout_s: Annotated[Positive | None, says("Longest wait for its first byte; else `[http]` decides.")] = None
+    region: Annotated[str | None, says("Where it computes, for the books, e.g. `eu-central`.")] = None
+
+
+class RouteSettings(Struct, frozen=True):
+    """A name that clients ask for, and which models may answer."""
+
+    reference: Annotated[
+        str, says("What quality is measured against and savings are counted from; unset: the last of `ladder`.")
+    ] = ""
+    ladder: Annotated[tuple[str, ...], says("Models from the cheapest up.")] = ()
+    fallback: Annotated[tuple[str, ...], says("Asked in this order when the chosen model cannot answer.")] = ()
+    quality: Annotated[Share | None, says("Share of the reference's score that savings must keep, e.g. `0.95`.")] = None
+    sticky: Annotated[bool, says("A session stays with the model it began with.")] = True
+
+
+class Semantic(Struct, frozen=True):
+    """How wrong the semantic cache may be."""
+
+    max_error: Annotated[
+        Annotated[float, Meta(gt=0, lt=1)], says("Largest share of wrong hits, with 95 % confidence.")
+    ] = 0.02
+
+
+class Cache(Struct, frozen=True):
+    """Answers that were given before."""
+
+    exact: Annotated[bool, says("The same whole request gets the same answer.")] = True
+    coalesce: Annotated[bool, says("Identical calls under way share one upstream call.")] = True
+    semantic: Annotated[bool | Semantic, says("Similar requests may share an answer.")] = False
+    sampled: Annotated[bool, says("Also cache calls whose temperature is above 0.")] = False
+    max_mb: Annotated[int, Meta(ge=1, le=65536), says("Memory for answers.")] = 64
+    ttl_s: Annotated[Positive, says("Lifetime of an answer in seconds.")] = 86_400.0
+
+
+class BudgetSettings(Struct, frozen=True):
+    """A limit on money. Exactly one of the three periods is set; `key`, `team`, `tag` or `model` narrows it."""
+
+    usd_per_day: Annotated[Decimal | None, says("Limit for each UTC day.")] = None
+    usd_per_month: Annotated[Decimal | None, says("Limit for each UTC month.")] = None
+    usd_ever: Annotated[Decimal | None, says("Limit for all time.")] = None
+    key: Annotated[str | None, says("Only calls with the key of this name.")] = None
+    team: Annotated[str | None, says("Only calls of this team.")] = None
+    tag: Annotated[str | None, says("Only calls with this tag, as `name=value`.")] = None
+    model: Annotated[str | None, says("Only calls to this model.")] = None
+    hard: Annotated[bool, says("Calls that could exceed it are refused; else it only alerts.")] = True
+    soft: Annotated[tuple[float, ...], says("Shares of the limit at which an alert is raised.")] = (0.8,)
+
+
+class Budgets(Struct, frozen=True):
+    """What happens at a limit, and the limits themselves. Without a `[budgets.default]` there is one of 5 USD a day."""
+
+    clamp: Annotated[bool, says("Shorten an answer to what the budget still allows, instead of refusing.")] = False
+    assume_max_output: Annotated[
+        Count, says("Output limit sent upstream for calls that set none; bounds what is held.")
+    ] = 4096
+    on_spent: Annotated[
+        Literal["refuse", "local"], says("`local` goes on with a local model where the route allows it.")
+    ] = "refuse"
+    limits: dict[str, BudgetSettings] = {}
+
+
+class LoopGuard(Struct, frozen=True):
+    """Stops a key that asks the same thing over and over."""
+
+    enabled: Annotated[bool, says("Whether it watches.")] = True
+    repeats: Annotated[int, Meta(ge=2), says("So often may the same prompt come in the window.")] = 200
+    window_s: Annotated[Positive, says("The window in seconds.")] = 600.0
+    share: Annotated[Share, says("And it pauses only after this share of a budget is used.")] = 0.2
+
+
+class Bodies(Struct, frozen=True):
+    """How much of what was said is kept."""
+
+    days: Annotated[int, Meta(ge=1, le=3650), says("Days until a body is erased.")] = 7
+    sample: Annotated[Share, says("Share of calls whose bodies are kept.")] = 1.0
+
+
+class Keep(Struct, frozen=True):
+    """What stays on disk besides the books. Bodies are encrypted under a master key."""
+
+    bodies: Annotated[bool | Bodies, says("Whether requests and answers are kept.")] = False
+    master_key_env: Annotated[str | None, says("Environment variable with the master key.")] = None
+    master_key_file: Annotated[str | None, says("File with the master key: mode 0600, outside the data folder.")] = None
+
+
+class Hardware(Struct, frozen=True):
+    """What a local model costs. Unset values take dated defaults; some of those are ranges."""
+
+    capex_usd: Annotated[Amount | None, says("Price of the machine.")] = None
+    life_years: Annotated[Positive | None, says("Years over which it is written off.")] = None
+    utilisation: Annotated[Share | None, says("Share of its hours in which it works.")] = None
+    watts_idle: Annotated[Amount | None, says("Power drawn at rest.")] = None
+    watts_per_busy_core: Annotated[Amount | None, says("Further power for each busy core.")] = None
+    pue: Annotated[Annotated[float, Meta(ge=1)] | None, says("Power usage effectiveness of the building.")] = None
+    usd_per_kwh: Annotated[Amount | None, says("Price of electricity.")] = None
+    ops_usd_per_year: Annotated[Amount | None, says("People, space and repairs.")] = None
+    carbon_g_per_kwh: Annotated[Amount | None, says("Carbon intensity of the electricity, gCO2e.")] = None
+
+
+class Http(Struct, frozen=True):
+    """The client that calls providers."""
+
+    client: Annotated[
+        Literal["auto", "small", "aiohttp"], says("`auto` takes the small one wherever it can do the job.")
+    ] = "auto"
+    connect_s: Annotated[Positive, says("Longest wait for a connection.")] = 10.0
+    first_byte_s: Annotated[Positive, says("Longest wait for an answer to begin.")] = 120.0
+    idle_s: Annotated[Positive, says("Longest silence within an answer.")] = 120.0
+    max_connections: Annotated[Count, says("Connections to one provider.")] = 512
+
+
+class Retry(Struct, frozen=True):
+    """How often a model is asked again."""
+
+    attempts: Annotated[int, Meta(ge=1, le=10), says("Attempts on one model in all.")] = 2
+    backoff_s: Annotated[Amount, says("First wait; each further one doubles.")] = 0.25
+    max_wait_s: Annotated[Amount, says("Longest wait, also when a provider asks for more.")] = 4.0
+
+
+class Breaker(Struct, frozen=True):
+    """When a failing model is left alone for a while."""
+
+    failures: Annotated[Count, says("Failures in a row that open it.")] = 5
+    open_s: Annotated[Positive, says("Seconds until it is tried again.")] = 10.0
+
+
+class Alerts(Struct, frozen=True):
+    """Who is told."""
+
+    webhook: Annotated[str | None, says("URL that each alert is posted to as JSON.")] = None
+    webhook_env: Annotated[str | None, says("Environment variable with that URL, for those that hold a secret.")] = None
+
+
+class Gateway(Struct, frozen=True):
+    """How a call is handled."""
+
+    on_hangup: Annotated[
+        Literal["cancel", "drain"],
+        says("When the client hangs up: stop the model, or let it finish for a retry to pick up."),
+    ] = "cancel"
+    ping_s: Annotated[
+        Annotated[float, Meta(ge=1, le=60)], says("Seconds of silence in a stream before a keep-alive comment.")
+    ] = 12.0
+
+
+class Shadow(Struct, frozen=True):
+    """Calls made only to learn."""
+
+    usd_per_day: Annotated[Decimal, says("Budget for shadow calls; 0: none are made.")] = Decimal(0)
+
+
+class Ledger(Struct, frozen=True):
+    """The books."""
+
+    durability: Annotated[
+        Literal["normal", "full"],
+        says("`normal` survives a killed process, `full` also a power cut (one fsync per commit)."),
+    ] = "normal"
+
+
+class Config(Struct, frozen=True):
+    """The whole tree, and where it came from. ``origins`` names what is not default: dotted setting → origin."""
+
+    server: Server = Server()
+    models: dict[str, ModelSettings] = {}
+    routes: dict[str, RouteSettings] = {}
+    cache: Cache = Cache()
+    budgets: Budgets = Budgets()
+    loop_guard: LoopGuard = LoopGuard()
+    keep: Keep = Keep()
+    hardware: Hardware = Hardware()
+    http: Http = Http()
+    retry: Retry = Retry()
+    breaker: Breaker = Breaker()
+    alerts: Alerts = Alerts()
+    gateway: Gateway = Gateway()
+    shadow: Shadow = Shadow()
+    ledger: Ledger = Ledger()
+    path: Path | None = None
+    found: bool = False
+    """The file was merely found in the working directory: nobody named it."""
+    origins: dict[str, Origin] = {}
+
+
+SECTIONS: tuple[str, ...] = tuple(f for f in Config.__struct_fields__ if f not in {"path", "found", "origins"})
