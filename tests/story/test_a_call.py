@@ -206,7 +206,7 @@ async def test_with_drain_a_model_finishes_for_the_retry_that_follows(make_world
     world.small.delay_s = 0.05
     leaving = asyncio.Event()
     asyncio.get_running_loop().call_later(0.02, leaving.set)
-    await ask(world.app, chat(temperature=1.0), hang_up=leaving)
+    await ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "0"}, hang_up=leaving)
     assert world.small.cancelled == 0
     assert world.entry.outcome == "cancelled" and "drained" in world.entry.flags
     again = await ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "1"})
@@ -217,7 +217,9 @@ async def test_with_drain_a_model_finishes_for_the_retry_that_follows(make_world
 
 async def test_a_retry_that_comes_while_the_first_call_runs_joins_it(world: World) -> None:
     world.small.delay_s = 0.05
-    first = asyncio.create_task(ask(world.app, chat(temperature=1.0)))
+    first = asyncio.create_task(
+        ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "0"})
+    )
     await asyncio.sleep(0.01)
     second = await ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "1"})
     assert second.body == (await first).body

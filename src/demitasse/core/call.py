@@ -48,7 +48,8 @@ class Wish(Struct, frozen=True):
     sampled: bool = False
     """The request wants a sampled (temperature above 0) answer to be cached all the same."""
     deadline_s: float | None = None
-    retry_count: int = 0
+    retry_count: int | None = None
+    """How often the client tried before, as its SDK says (``x-stainless-retry-count``); None: it says nothing."""
     idempotency_key: str | None = None
 
 
@@ -60,7 +61,7 @@ class Call(Struct, frozen=True):
     """
 
     id: str
-    """Ours, sorts by time: ``c`` + 25 base-32 characters."""
+    """Ours, sorts by time: ``core.ids.call_id``."""
     request_id: str
     """``x-request-id``: the client's own when it sent one, else ``id``."""
     at_us: int

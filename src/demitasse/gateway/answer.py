@@ -92,7 +92,7 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
         route = await steps.routes.resolve(call.model, call.caller)
     facts.route = route.name
     again = retry_key(call)
-    if (joined := steps.cache.retried(call, again)) is not None:
+    if again is not None and (joined := steps.cache.retried(call, again)) is not None:
         reply = await _join(call, joined, facts, client, steps)
         if reply is not None:
             return reply
@@ -117,7 +117,7 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
 
 
 async def _ask(
-    call: Call, route: Route, key: bytes | None, again: bytes, facts: Facts, client: Client, steps: Steps
+    call: Call, route: Route, key: bytes | None, again: bytes | None, facts: Facts, client: Client, steps: Steps
 ) -> Reply:
     """Hold the money, ask the models, close the books, and let whoever asked the same share the answer."""
     flight = Flight(call)

@@ -165,10 +165,12 @@ class Cache:
         """The identical call under way, if one may be joined."""
         return self._flights.get(key) if self.settings.coalesce else None
 
-    def take_off(self, key: bytes | None, retry_key: bytes, flight: Flight) -> None:
+    def take_off(self, key: bytes | None, retry_key: bytes | None, flight: Flight) -> None:
         """A call is about to be put to a model."""
         if key is not None:
             self._flights[key] = flight
+        if retry_key is None:
+            return
         now_us = flight.at_us
         self._recent[retry_key] = (now_us, flight)
         self._recent.move_to_end(retry_key)
@@ -183,12 +185,19 @@ class Cache:
                 self._recent_bytes -= _weight(old.kept)
 
     def land(
-        self, key: bytes | None, retry_key: bytes, flight: Flight, kept: Kept | None, failure: BaseException | None
+        self,
+        key: bytes | None,
+        retry_key: bytes | None,
+        flight: Flight,
+        kept: Kept | None,
+        failure: BaseException | None,
     ) -> None:
         """The call is closed. A failed one is forgotten at once, so that a retry tries again."""
         flight.land(kept, failure)
         if key is not None and self._flights.get(key) is flight:
             del self._flights[key]
+        if retry_key is None:
+            return
         mine = self._recent.get(retry_key)
         if mine is None or mine[1] is not flight:
             return
@@ -230,8 +239,13 @@ class Cache:
         }
 
 
-def retry_key(call: Call) -> bytes:
-    """The same client asking the same thing again: key, kind, body to the byte; or the Idempotency-Key it sent."""
+def retry_key(call: Call) -> bytes | None:
+    """The same client asking the same thing again: key, kind, body to the byte, and the Idempotency-Key if it sent one.
+
+    None for a client that would never say that it retries: its calls need not be remembered.
+    """
+    if call.wish.retry_count is None and call.wish.idempotency_key is None:
+        return None
     head = f"{call.caller.key}\0{call.caller.tenant}\0{call.kind}\0{call.wish.idempotency_key or ''}\0".encode()
     return hashlib.sha256(head + call.body).digest()
 

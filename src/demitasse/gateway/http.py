@@ -58,7 +58,7 @@ class Gateway:
         status: ``GET /demitasse/status``: what runs here, for commands.
         ready: whether calls can be answered now; else why not.
         gauges: further values for ``/metrics``.
-        clock: UTC microseconds. random_bits: 70 random bits for an id.
+        clock: UTC microseconds. random_bits: ``core.ids.RANDOM_BITS`` random bits for an id.
     """
 
     def __init__(
@@ -112,24 +112,22 @@ class Gateway:
         request_id = asked.decode() if asked is not None and _REQUEST_ID(asked) else id
         client = _Connection(receive, send, facts, request_id, steps)
         call: Call | None = None
+        known = False
         steps.metrics.in_flight += 1
         try:
             client.cors = self._door.check("POST", headers)
             caller = steps.keys.identify(_token(headers), headers.get(b"x-demitasse-key"))
-            client.caller = caller
+            client.caller, known = caller, True
             body = await _body(receive, headers, steps.settings.max_body_bytes)
-            # A body that can't be read is a refused call all the same: someone will ask why their bill has no row for it.
-            call = Call(
-                id=id, request_id=request_id, at_us=at_us, kind=kind, body=b"", fields={}, model="", caller=caller
-            )
             call = _as_call(read(kind, body), id, request_id, at_us, caller, headers)
             reply = await answer(call, facts, client, steps)
             await client.finish(reply.body, stream=call.stream)
         except Refused as error:
-            if call is None:
+            if not known:
                 steps.metrics.denied_at_the_door(error.code or error.type)
             else:
-                refused(call, facts, error, steps)
+                # A body that can't be read is a refused call too: someone will ask why their bill has no row for it.
+                refused(call or _unread(id, request_id, at_us, kind, client.caller), facts, error, steps)
             await client.fail(error.status, _refusal_body(error), _refusal_headers(error))
         except UpstreamError as error:
             more = [(b"retry-after", b"%d" % max(1, round(error.retry_after_s)))] if error.retry_after_s else []
@@ -418,16 +416,20 @@ def _as_call(ask: Ask, id: str, request_id: str, at_us: int, caller: Caller, hea
     )
 
 
+def _unread(id: str, request_id: str, at_us: int, kind: Kind, caller: Caller) -> Call:
+    return Call(id=id, request_id=request_id, at_us=at_us, kind=kind, body=b"", fields={}, model="", caller=caller)
+
+
 _NO_WISH = Wish()
 
 
 def _wish(headers: Headers) -> Wish:
     cache = headers.get(b"x-demitasse-cache", b"").decode("latin-1")
     route = headers.get(b"x-demitasse-route", b"").decode("latin-1")
-    retry = headers.get(b"x-stainless-retry-count", b"0")
+    retry = headers.get(b"x-stainless-retry-count")
     deadline = headers.get(b"x-stainless-read-timeout") or headers.get(b"x-stainless-timeout")
     again = headers.get(b"idempotency-key")
-    if not (cache or route or deadline or again) and retry == b"0":
+    if not (cache or route or deadline or again or retry):
         return _NO_WISH
     if cache not in ("", "use", "no-store", "refresh", "sampled"):
         raise Refused(f"x-demitasse-cache: '{cache[:40]}' is none of no-store, refresh, sampled", code="invalid_header")
@@ -438,7 +440,7 @@ def _wish(headers: Headers) -> Wish:
         route=route,  # type: ignore[arg-type]  # checked above
         sampled=cache == "sampled",
         deadline_s=_seconds(deadline),
-        retry_count=int(retry) if retry.isdigit() else 0,
+        retry_count=int(retry) if retry and retry.isdigit() else None,
         idempotency_key=again.decode("latin-1")[:256] if again else None,
     )
 

@@ -32,6 +32,8 @@ class KeyRing:
         self._clock = clock
         self._revision = -1
         self._known: dict[bytes, tuple[Key, Caller]] = {}
+        self._seen: dict[bytes, tuple[Key, Caller]] = {}
+        """Good tokens that came since the last change, so that the HMAC is computed once."""
         self._guests: dict[bytes, Caller] = {}
         self.limits = RateLimits()
 
@@ -53,7 +55,11 @@ class KeyRing:
             return self._guest(token) if token else ANONYMOUS
         if self._revision != self._ledger.revision:
             self._reload()
-        found = self._known.get(mac(self._secret, ours))
+        found = self._seen.get(ours)
+        if found is None:
+            found = self._known.get(mac(self._secret, ours))
+            if found is not None:
+                self._seen[ours] = found
         if found is None:
             raise Refused(
                 "this key is not known here; list the keys with: demitasse keys list",
@@ -92,6 +98,7 @@ class KeyRing:
 
     def _reload(self) -> None:
         self._revision = self._ledger.revision
+        self._seen.clear()
         self._known = {
             key.mac: (
                 key,
