@@ -1,0 +1,60 @@
+# Everything runs from .venv, which is made from the lock file the first time and whenever that changes.
+# `make up ARGS="--port 8080"` hands arguments on; `make PYTHON=python3.13 …` chooses the Python of a new .venv.
+
+PYTHON ?= python3
+ARGS   ?=
+BIN    := .venv/bin
+READY  := .venv/.installed
+
+.PHONY: help up demo test check bench long lock clean
+
+help:
+	@echo "make up      the gateway and its dashboard, on http://127.0.0.1:4141"
+	@echo "make demo    the main job on real input, in about a minute"
+	@echo "make test    the tests, a few minutes"
+	@echo "make check   style, types and import layers"
+	@echo "make bench   what the gateway costs, as JSON in bench/out and as tables (needs nginx and wrk)"
+	@echo "make long    deep statistics, fuzzing, soak, and 10,000 interleavings with kill -9"
+	@echo "make lock    resolve the lock file anew"
+
+up: $(READY)
+	$(BIN)/demitasse up $(ARGS)
+
+demo: $(READY)
+	$(BIN)/demitasse demo $(ARGS)
+
+test: $(READY)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	@command -v wrk >/dev/null || { echo "wrk is missing; on Debian: apt-get install wrk nginx-light"; exit 1; }
+	$(BIN)/python -m bench.gateway --soak 100000 $(ARGS)
+	$(BIN)/python -m bench.ledger
+	$(BIN)/python -m bench.http_client
+	$(BIN)/python -m bench.engine
+
+long: $(READY)
+	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
+	$(BIN)/python -m tests.faults.crash --seed 7 --interleavings 10000
+
+lock: $(READY)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--extra local --group dev --output-file requirements.lock $(ARGS) pyproject.toml
+
+clean:
+	rm -rf .venv bench/out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or later is needed; name one with: make PYTHON=python3.13"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || $(PYTHON) -m virtualenv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(READY)
