@@ -29,7 +29,7 @@ from .writer import read_facts
 WALK_ROWS = 200_000
 """How far ``entries`` walks back for rows that match before it gives up."""
 
-_SUMS = ", ".join(f"sum({name})" for name in MEASURES)
+_SUMS = tuple(f"sum({name})" for name in MEASURES)
 _SPENT = "SELECT settled_nanos, held_nanos, closed FROM used WHERE budget = ? AND window = ?"
 _CORRECTION = "SELECT json FROM corrections WHERE id = ?"
 
@@ -92,20 +92,12 @@ class SqliteBooks:
         if unknown:
             raise ValueError(f"cannot group by {unknown[0]!r}; group by some of: {', '.join(DIMENSIONS)}, hour, day")
         first, end = since_us // HOUR_US, -(-until_us // HOUR_US)
-        spans = _spans(first, end, hours="hour" in names)
-        time = "t" if "hour" in names else "t / 24 * 24"
-        columns = [time if name in ("hour", "day") else f"dims.{name}" for name in names]
-        inner = " UNION ALL ".join(
-            f"SELECT {column} AS t, * FROM {table} WHERE {name} >= ? AND {name} < ?"  # noqa: S608
-            for table, name, column, *_ in spans
-        )
-        group = f" GROUP BY {', '.join(columns)} ORDER BY {', '.join(columns)}" if columns else ""
-        head = "".join(f"{column}, " for column in columns)
-        sql = f"SELECT {head}{_SUMS} FROM ({inner}) JOIN dims ON dims.id = dim{group}"  # noqa: S608
-        fields = ["hour" if name == "day" else name for name in names] + list(MEASURES)
-        values = [bound for *_, low, high in spans for bound in (low, high)]
         with self._reading() as db:
-            rows = db.execute(sql, values).fetchall() if spans else []
+            folded = 0 if "hour" in names else db.execute("SELECT v FROM meta WHERE k = 'folded'").fetchone()[0]
+            spans = _spans(first, end, folded)
+            sql, fields = _sum_up(names, spans)
+            values = [bound for *_, low, high in spans for bound in (low, high)]
+            rows = db.execute(sql, values).fetchall()
         return [Bucket(**dict(zip(fields, row, strict=True))) for row in rows if row[-1] is not None]
 
     def spent(self, at_us: int) -> list[Spent]:
@@ -178,14 +170,30 @@ class SqliteBooks:
             raise trouble(self.path, error) from error
 
 
-def _spans(first: int, end: int, *, hours: bool) -> list[tuple[str, str, str, int, int]]:
-    """Tables, their time column, that column in hours, and its bounds, that together cover [first, end)."""
-    if hours or end - first < 48:
-        return [("rollup_hours", "hour", "hour", first, end)] if first < end else []
-    low, high = -(-first // 24), end // 24
-    edges = ((first, low * 24), (high * 24, end))
-    spans = [("rollup_hours", "hour", "hour", a, b) for a, b in edges if a < b]
-    return [("rollup_days", "day", "day * 24", low, high), *spans]
+def _spans(first: int, end: int, folded: int) -> list[tuple[str, str, str, int, int]]:
+    """Tables, the time column as hours, its name, and its bounds, that together cover the hours [first, end)."""
+    low, high = -(-first // 24), min(end // 24, folded)
+    if low >= high:
+        return [("rollup_hours", "hour", "hour", first, end)]
+    return [
+        ("rollup_days", "day * 24", "day", low, high),
+        ("rollup_hours", "hour", "hour", first, low * 24),
+        ("rollup_hours", "hour", "hour", high * 24, end),
+    ]
+
+
+def _sum_up(names: list[str], spans: list[tuple[str, str, str, int, int]]) -> tuple[str, list[str]]:
+    time = "t" if "hour" in names else "t / 24 * 24"
+    columns = [time if name in ("hour", "day") else f"dims.{name}" for name in names]
+    parts = [
+        f"SELECT {hours} AS t, * FROM {table} WHERE {column} >= ? AND {column} < ?"  # noqa: S608
+        for table, hours, column, *_ in spans
+    ]
+    by = ", ".join(columns)
+    group = f" GROUP BY {by} ORDER BY {by}" if columns else ""
+    picked = ", ".join([*columns, *_SUMS])
+    sql = f"SELECT {picked} FROM ({' UNION ALL '.join(parts)}) JOIN dims ON dims.id = dim{group}"  # noqa: S608
+    return sql, ["hour" if name == "day" else name for name in names] + list(MEASURES)
 
 
 def _as_corrected(db: sqlite3.Connection, entry: Entry) -> Entry:

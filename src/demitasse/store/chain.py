@@ -7,16 +7,38 @@ so that a Merkle tree can be laid over the same leaves; a link is SHA-256 over t
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Raw, Struct
 
-from ..core.entry import Entry, EventKind, Hold
+from ..core.entry import Attempt, Entry, EventKind, Hold
+
+S = TypeVar("S", bound=Struct)
 
 GENESIS = bytes(32)
 encode = msgspec.json.Encoder().encode
 decode_hold = msgspec.json.Decoder(Hold).decode
-decode_entry = msgspec.json.Decoder(Entry).decode
+
+
+class _Attempt(Attempt, frozen=True):
+    usage_raw: Raw = Raw(b"")  # msgspec can't decode ``Raw | None``
+
+
+class _Entry(Entry, frozen=True):
+    attempts: tuple[_Attempt, ...] = ()
+
+
+_decode_entry = msgspec.json.Decoder(_Entry).decode
+
+
+def decode_entry(leaf: bytes) -> Entry:
+    """The Entry of a leaf. Raises msgspec.DecodeError: it is none."""
+    found = _decode_entry(leaf)
+    attempts = tuple(
+        _as(Attempt, a, usage_raw=a.usage_raw.copy() if bytes(a.usage_raw) else None) for a in found.attempts
+    )
+    return _as(Entry, found, attempts=attempts)
 
 
 def link(previous: bytes, leaf: bytes) -> bytes:
@@ -40,7 +62,7 @@ def facts(kind: str, leaf: bytes) -> tuple[Any, ...]:
         hold = decode_hold(leaf)
         return (hold.id, "held", hold.at_us, None, None, None, None, None, None)
     if kind in ("settled", "refused", "lost"):
-        e = decode_entry(leaf)
+        e = _decode_entry(leaf)
         return (e.id, kind_of(e), e.at_us, e.key, e.route, e.model, e.outcome, e.cost_nanos, e.request_id)
     event: dict[str, Any] = msgspec.json.decode(leaf)
     return (
@@ -54,3 +76,7 @@ def facts(kind: str, leaf: bytes) -> tuple[Any, ...]:
         event.get("cost_nanos"),
         None,
     )
+
+
+def _as(kind: type[S], found: Struct, **fields: Any) -> S:
+    return kind(**{name: fields.get(name, getattr(found, name)) for name in kind.__struct_fields__})

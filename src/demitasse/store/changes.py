@@ -1,4 +1,4 @@
-"""What may be changed in the store, each change an event of the chain: budgets, keys, settings, cards, alerts, corrections.
+"""What may be changed in the store: budgets, keys, settings, cards, alerts, corrections; each an event of the chain.
 
 Each function returns a Change that a Writer runs inside a transaction. Knows rows; knows neither threads nor files.
 """
@@ -178,6 +178,25 @@ def correct(corrections: Sequence[Correction], at_us: int) -> Change:
         return sum(
             _book(batch, entry, correction, at_us) for entry, correction in zip(entries, corrections, strict=True)
         )
+
+    return change
+
+
+def fold_days(today: int) -> Change:
+    """Sum the hours of all days before ``today`` (days since 1970) into the daily roll-up; no event, it is derived."""
+
+    def change(batch: Batch) -> None:
+        first = batch.writer.folded
+        if first >= today:
+            return
+        sums = ", ".join(f"sum({name})" for name in MEASURES)
+        batch.execute(
+            f"INSERT OR REPLACE INTO rollup_days SELECT hour / 24, dim, {sums} FROM rollup_hours "  # noqa: S608
+            "WHERE hour >= ? AND hour < ? GROUP BY hour / 24, dim",
+            (first * 24, today * 24),
+        )
+        batch.execute("UPDATE meta SET v = ? WHERE k = 'folded'", (today,))
+        batch.writer.folded = today
 
     return change
 

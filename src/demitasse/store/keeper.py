@@ -13,18 +13,22 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from .changes import fold_days
 from .migrations import connect
 from .procs import Recovered, recover
+from .rollup import HOUR_US
 from .writer import Facts, Writer, read_facts, revision
 
 log = logging.getLogger("demitasse.store")
 
 TICK_S = 0.4
-RECOVER_EVERY = 8  # ticks
 SYNC_EVERY = 2  # ticks: a power cut costs at most about a second
-CHECKPOINT_BYTES = 4 << 20
-TRUNCATE_BYTES = 64 << 20
-_IDLE_CHECKPOINT = 25  # ticks
+RECOVER_EVERY = 8  # ticks
+IDLE_EVERY = 25  # ticks: a quiet store is tidied too
+CHECKPOINT_EVENTS = 1_000
+RESTART_FRAMES = (32 << 20) // 4096
+TRUNCATE_BYTES = 128 << 20
+DAY_US = 24 * HOUR_US
 
 
 class Keeper:
@@ -43,9 +47,9 @@ class Keeper:
         self._db = connect(path, wait_ms=1_000)
         self._writer = Writer(self._db, own)
         self._wal_file: int | None = None
-        self._written = (0, 0)
         self._synced = (0, 0)
-        self._checked = (0, 0)
+        self._moved = 0
+        self._tidied = (0, 0)
         self._revision = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="demitasse-keeper", daemon=True)
@@ -77,37 +81,51 @@ class Keeper:
         if (at := revision(self._db)) != self._revision:
             self._see(read_facts(self._db))
             self._revision = at
-        if tick % RECOVER_EVERY == 0:
-            found = recover(self._path.parent, self._writer, self._own, self._clock())
-            if found.count:
-                self._found(found)
+        if tick % RECOVER_EVERY == 1:
+            self._recover()
+            self._fold()
         if tick % SYNC_EVERY == 0:
             self._sync()
-            self._checkpoint(idle=tick % _IDLE_CHECKPOINT == 0)
+        top = self._db.execute("SELECT max(seq) FROM events").fetchone()[0] or 0
+        if top - self._moved >= CHECKPOINT_EVENTS or (tick % IDLE_EVERY == 0 and self._look() != self._tidied):
+            self._checkpoint()
+            self._moved, self._tidied = top, self._look()
+
+    def _recover(self) -> None:
+        found = recover(self._path.parent, self._writer, self._own, self._clock())
+        if found.count:
+            self._found(found)
+
+    def _fold(self) -> None:
+        """Once a day the hours of the day before are summed up."""
+        today = self._clock() // DAY_US
+        if self._db.execute("SELECT v FROM meta WHERE k = 'folded'").fetchone()[0] < today:
+            self._writer.commit([fold_days(today)])
 
     def _sync(self) -> None:
         """Bring the log to the disk, so that even a power cut loses no more than the last moment."""
-        self._written = self._look()
-        if self._written == self._synced or not self._written[0]:
+        written = self._look()
+        if written == self._synced or not written[0]:
             return
         if self._wal_file is None:
             # SQLite's locks lie on other files, so that closing this one cannot drop them.
             self._wal_file = os.open(self._wal, os.O_RDONLY | os.O_CLOEXEC)
         os.fdatasync(self._wal_file)
-        self._synced = self._written
+        self._synced = written
 
-    def _checkpoint(self, *, idle: bool) -> None:
-        size = self._written[0]
-        grown = self._written != self._checked
-        if not grown or (size < CHECKPOINT_BYTES and not idle):
-            return
+    def _checkpoint(self) -> None:
+        """Move the log into the file, without the write lock where possible, and let the log begin anew.
+
+        The log is used again, not cut off: writing over pages that the system has in memory takes half the time.
+        """
         _, frames, moved = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        if size > TRUNCATE_BYTES:
+        if self._look()[0] > TRUNCATE_BYTES:
             _, frames, moved = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        elif frames > moved and frames > RESTART_FRAMES:
+            _, frames, moved = self._db.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
         if frames == moved:
-            # Whoever writes next begins the log anew and syncs its header: better here than in the event loop.
+            # Whoever writes next begins the log and syncs its header: better here than in the event loop.
             self._db.execute("UPDATE meta SET v = ? WHERE k = 'touched'", (self._clock(),))
-        self._checked = self._look()
 
     def _look(self) -> tuple[int, int]:
         """Size and time of the log's last change."""

@@ -1,8 +1,8 @@
 """The ledger on SQLite: what is asked for in one turn of the event loop is committed as one transaction at its end.
 
 Knows the event loop, who waits for what, and patience with a file that is locked or full; what a transaction does is
-the Writer's business. A commit is a write into the operating system's cache: a killed process loses nothing of it, a power
-cut at most the last second (``durability="full"`` syncs every commit, in a thread).
+the Writer's business. A commit is a write into the operating system's cache: a killed process loses nothing of it, a
+power cut at most the last second (``durability="full"`` syncs every commit, in a thread).
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ Waiter = asyncio.Future[Any] | None
 
 
 class SqliteLedger(Settings):
-    """The writing side, one per process and file; see ``core.ledger.Ledger`` for the contract, ``open`` for how to begin.
+    """The writing side, one per process and file; ``core.ledger.Ledger`` is the contract, ``open`` is how to begin.
 
-    An entry that was given to ``settle`` or ``post`` is never dropped: while the file cannot be written, ``settle`` raises
-    StoreError after some seconds, and the entry is committed as soon as it can be. Only holds fail for good.
+    An entry that was given to ``settle`` or ``post`` is never dropped: while the file cannot be written, ``settle``
+    raises StoreError after some seconds, and the entry is committed as soon as it can be. Only holds fail for good.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """The store's settings, for commands and buttons: synchronous, with or without a running gateway on the same file.
 
-Every change is an event of the chain and shows in ``revision``. Knows changes and one connection; knows nothing of calls.
+Every change is an event of the chain and shows in ``revision``. Knows changes and one connection; nothing of calls.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ def now_us() -> int:
 class Settings:
     """Budgets, keys, settings, price cards and corrections of the ledger in the directory ``data``.
 
-    Every method may raise StoreError, which then says what to do; nothing was changed. Methods are safe to be called from
-    any thread.
+    Every method may raise StoreError, which then says what to do; nothing was changed. May be called from any thread.
     """
 
     def __init__(self, data: Path, *, clock: Callable[[], int] = now_us) -> None:

@@ -68,6 +68,8 @@ class Writer:
         self.used: dict[tuple[str, str], Slot] = {}
         self.dims: dict[tuple[str, ...], int] = {}
         self.head: tuple[int, bytes] = (0, GENESIS)
+        self.folded = 0
+        """Days before this one (since 1970) are in the daily roll-up too."""
         self._version: int | None = None
 
     def commit(self, ops: Sequence[Op]) -> list[Any]:
@@ -110,6 +112,7 @@ class Writer:
         self.used.clear()
         row = self.db.execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         self.head = row or (0, GENESIS)
+        self.folded = self.db.execute("SELECT v FROM meta WHERE k = 'folded'").fetchone()[0]
         if revision(self.db) != self.facts.revision:
             self.facts = read_facts(self.db)
 
@@ -155,14 +158,12 @@ class Batch:
         for charge in hold.charges:
             slot, nanos = self.slot(charge.budget, charge.window), charge.nanos
             budget = budgets.get(charge.budget)
-            if nanos > 0 and budget is not None and budget.hard and (limit := budget.limit_nanos) is not None:
-                # What costs nothing is never stopped: it cannot overshoot.
-                if slot.closed or slot.settled + slot.held + nanos > limit:
-                    for other, back in taken:
-                        other.held -= back
-                    return Denied(
-                        Spent(budget, charge.window, slot.settled, slot.held, closed=bool(slot.closed)), nanos
-                    )
+            # What costs nothing is never stopped: it cannot overshoot.
+            if nanos > 0 and budget is not None and _full(budget, slot, nanos):
+                for other, back in taken:
+                    other.held -= back
+                spent = Spent(budget, charge.window, slot.settled, slot.held, closed=bool(slot.closed))
+                return Denied(spent, nanos)
             slot.held += nanos
             taken.append((slot, nanos))
         self.append(hold.id, "held", hold.at_us, encode(hold))
@@ -278,11 +279,9 @@ class Batch:
             many(_PUT_USED, [(*at, slot.settled, slot.held, slot.closed) for at, slot in self.touched.items()])
         if self.sums:
             many(ADD_HOURS, [(*at, *sums) for at, sums in self.sums.items()])
-            days: dict[tuple[int, int], Sums] = {}
-            for (hour, dim), sums in self.sums.items():
-                at, present = (hour // 24, dim), days.get((hour // 24, dim))
-                days[at] = sums if present is None else [a + b for a, b in zip(present, sums, strict=True)]
-            many(ADD_DAYS, [(*at, *sums) for at, sums in days.items()])
+            until = self.writer.folded * 24
+            if late := [(hour // 24, dim, *sums) for (hour, dim), sums in self.sums.items() if hour < until]:
+                many(ADD_DAYS, late)
 
     def _charge(self, charges: tuple[Charge, ...], held: tuple[Charge, ...]) -> None:
         bounds = {(charge.budget, charge.window): charge.nanos for charge in held}
@@ -323,6 +322,11 @@ def read_facts(db: sqlite3.Connection) -> Facts:
 
 def _keys(db: sqlite3.Connection) -> list[Key]:
     return [msgspec.json.decode(row[0], type=Key) for row in db.execute("SELECT json FROM keys ORDER BY id")]
+
+
+def _full(budget: Budget, slot: Slot, nanos: int) -> bool:
+    limit = budget.limit_nanos
+    return limit is not None and budget.hard and (slot.closed != 0 or slot.settled + slot.held + nanos > limit)
 
 
 def _joined(first: Hold, more: Hold) -> Hold:
