@@ -1,0 +1,214 @@
+"""What the buttons do: a form in, the change made, and a Done that says so and how to undo it. Knows no page.
+
+Each raises ConfigError, a sentence for the page, when the form cannot be meant so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Final, get_args
+
+from ..core.errors import ConfigError
+from ..core.limits import Budget, Key, Scope
+from ..core.money import NANOS, Period, nanos
+from .guard import Done
+from .render import money, plain_amount
+from .views import Desk
+
+Form = Mapping[str, str]
+Action = Callable[[Desk, Form, list[Budget]], Awaitable[Done]]
+"""The budgets as they are now are passed in, because reading them may wait."""
+
+MOST_NANOS: Final = 10**9 * NANOS
+KEY_SCOPES: Final[dict[str, tuple[str, ...]]] = {
+    "call": ("call",),
+    "read": ("read",),
+    "both": ("call", "read"),
+    "admin": ("admin",),
+}
+
+
+async def set_budget(desk: Desk, form: Form, budgets: list[Budget]) -> Done:
+    """``name``, ``amount`` (``5``, ``5/day``, ``none``), ``period``, and for a new one ``scope`` and ``subject``."""
+    name = _name(form, "a budget")
+    before = next((b for b in budgets if b.name == name), None)
+    if before is not None and before.origin == "file":
+        raise ConfigError(f"budget '{name}' is set in demitasse.toml; change it there: [budgets.{name}]")
+    limit_nanos, period = _limit(form.get("amount", ""), form.get("period", "") or (before.period if before else "day"))
+    scope, subject = _scope(form) if "scope" in form or before is None else (before.scope, before.subject)
+    budget = Budget(
+        name=name,
+        scope=scope,
+        subject=subject,
+        period=period,
+        limit_nanos=limit_nanos,
+        hard=form.get("hard", "yes") == "yes",
+        soft=before.soft if before else (0.8,),
+    )
+    await desk.control.set_budget(budget)
+    text = f"budget '{name}' is now {_limit_text(budget)}"
+    if before is None:
+        return Done(text, "/budgets/remove", {"name": name})
+    return Done(f"{text}; it was {_limit_text(before)}", "/budgets/set", _fields(before))
+
+
+async def remove_budget(desk: Desk, form: Form, budgets: list[Budget]) -> Done:
+    name = _name(form, "a budget")
+    before = next((b for b in budgets if b.name == name), None)
+    if before is None:
+        raise ConfigError(f"there is no budget '{name}'; nothing was removed")
+    if before.origin == "file":
+        raise ConfigError(f"budget '{name}' is set in demitasse.toml; remove it there: [budgets.{name}]")
+    await desk.control.remove_budget(name)
+    return Done(f"budget '{name}' is removed; it was {_limit_text(before)}", "/budgets/set", _fields(before))
+
+
+async def revoke_key(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
+    id = form.get("id", "")
+    key = next((k for k in _keys(desk) if k.id == id), None)
+    if key is None:
+        raise ConfigError(f"there is no key '{id}'; nothing was revoked")
+    await desk.control.revoke_key(id)
+    return Done(f"key '{key.name}' is revoked for good; create another if it is still needed")
+
+
+async def resume_key(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
+    """``name``, and ``alert`` when the button stood beside one."""
+    name, alert = _name(form, "a key"), form.get("alert", "")
+    why = desk.control.paused().get(name, "")
+    await desk.control.resume_key(name)
+    if alert:
+        await desk.control.resolve_alert(alert)
+    return Done(f"key '{name}' may call again", "/keys/pause", {"name": name, "why": why, "alert": alert})
+
+
+async def pause_key(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
+    name, alert = _name(form, "a key"), form.get("alert", "")
+    await desk.control.pause_key(name, form.get("why", "") or "paused by hand")
+    if alert:
+        await desk.control.reopen_alert(alert)
+    return Done(f"key '{name}' is paused", "/keys/resume", {"name": name, "alert": alert})
+
+
+async def resolve_alert(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
+    alert = form.get("alert", "")
+    await desk.control.resolve_alert(alert)
+    return Done("marked as done", "/alerts/reopen", {"alert": alert})
+
+
+async def reopen_alert(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
+    alert = form.get("alert", "")
+    await desk.control.reopen_alert(alert)
+    return Done("back on the list", "/alerts/resolve", {"alert": alert})
+
+
+async def clear_cache(desk: Desk, _form: Form, _budgets: list[Budget]) -> Done:
+    dropped = await desk.control.clear_cache()
+    return Done(f"{dropped:,} kept answers dropped; the cache fills again by itself")
+
+
+ACTIONS: Final[dict[str, Action]] = {
+    "/budgets/set": set_budget,
+    "/budgets/remove": remove_budget,
+    "/keys/revoke": revoke_key,
+    "/keys/resume": resume_key,
+    "/keys/pause": pause_key,
+    "/alerts/resolve": resolve_alert,
+    "/alerts/reopen": reopen_alert,
+    "/cache/clear": clear_cache,
+}
+
+
+async def create_key(desk: Desk, form: Form) -> str:
+    """``name``, ``team``, ``scope`` (of ``KEY_SCOPES``), ``models`` (commas), ``rpm``, ``tpm``, ``days``.
+
+    Returns the secret; whoever shows it keeps it nowhere.
+    """
+    name = _name(form, "a key")
+    if any(k.name == name and k.revoked_us is None for k in _keys(desk)) or name == "local":
+        raise ConfigError(f"there is a key '{name}' already; revoke it first, or choose another name")
+    scope = form.get("scope", "call")
+    if scope not in KEY_SCOPES:
+        raise ConfigError(f"a key's scope is one of {', '.join(KEY_SCOPES)}, not '{scope}'")
+    days = _number(form, "days")
+    return await desk.control.create_key(
+        name,
+        team=form.get("team", "").strip() or None,
+        scopes=KEY_SCOPES[scope],
+        models=tuple(m for m in (part.strip() for part in form.get("models", "").split(",")) if m),
+        rpm=_number(form, "rpm"),
+        tpm=_number(form, "tpm"),
+        expires_us=None if days is None else desk.clock() + days * 86_400_000_000,
+    )
+
+
+def _keys(desk: Desk) -> Sequence[Key]:
+    return desk.control.keys()
+
+
+def _name(form: Form, what: str) -> str:
+    name = form.get("name", "").strip()
+    if not name:
+        raise ConfigError(f"{what} needs a name")
+    if len(name) > 80 or not name.isprintable():
+        raise ConfigError(f"{what}'s name has at most 80 printable characters")
+    return name
+
+
+def _number(form: Form, field: str) -> int | None:
+    text = form.get(field, "").strip()
+    if not text:
+        return None
+    if not text.isdecimal() or not 0 < int(text) <= 10**9:
+        raise ConfigError(f"{field} is a whole number above zero, or empty for no limit, not '{text}'")
+    return int(text)
+
+
+def _limit(amount: str, period: str) -> tuple[int | None, Period]:
+    amount, _, named = amount.replace("$", "").replace(",", "").partition("/")
+    chosen: Period | None = next((p for p in get_args(Period) if p == (named.strip() or period)), None)
+    if chosen is None:
+        raise ConfigError(f"a budget is per day, month or ever, not per '{named.strip() or period}'")
+    amount = amount.strip()
+    if amount.lower() in {"none", "unlimited"}:
+        return None, chosen
+    try:
+        limit = Decimal(amount)
+    except InvalidOperation:
+        limit = Decimal("NaN")
+    if not limit.is_finite() or limit < 0 or limit > MOST_NANOS // NANOS:
+        raise ConfigError(f"a limit is an amount of dollars like 5 or 0.25, or 'none', not '{amount}'")
+    return nanos(limit), chosen
+
+
+def _scope(form: Form) -> tuple[Scope, str]:
+    given, subject = form.get("scope", "total"), form.get("subject", "").strip()
+    scope: Scope | None = next((s for s in get_args(Scope) if s == given), None)
+    if scope is None:
+        raise ConfigError(f"a budget is for {', '.join(get_args(Scope))}, not for '{given}'")
+    if scope == "total":
+        return scope, ""
+    if not subject:
+        raise ConfigError(f"say which {scope} the budget is for")
+    if scope == "tag" and "=" not in subject:
+        raise ConfigError(f"a tag is written name=value, not '{subject}'")
+    return scope, subject
+
+
+def _fields(budget: Budget) -> dict[str, str]:
+    return {
+        "name": budget.name,
+        "amount": "none" if budget.limit_nanos is None else plain_amount(budget.limit_nanos),
+        "period": budget.period,
+        "scope": budget.scope,
+        "subject": budget.subject,
+        "hard": "yes" if budget.hard else "no",
+    }
+
+
+def _limit_text(budget: Budget) -> str:
+    if budget.limit_nanos is None:
+        return "without a limit"
+    every = "in all" if budget.period == "ever" else f"a {budget.period}"
+    return f"{money(budget.limit_nanos)} {every}"

@@ -1,0 +1,420 @@
+"""The dashboard as a Starlette application: which path shows which page, and what every answer carries.
+
+Cheap to make: templates, Jinja and static files are read when a first page asks for them. Books are read in a thread of
+its own, so that no page ever stands in the way of a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlencode
+
+from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from ..core.errors import ConfigError, DemitasseError
+from ..core.ledger import Books
+from ..core.limits import Budget
+from ..core.price import Card
+from . import actions, assets, guard, render, views
+from .components import samples
+from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, SettingRow, Visitor
+from .guard import Done
+from .views import Desk
+
+MOST_FORM_BYTES = 64 << 10
+
+View = Callable[[Desk, Mapping[str, str]], dict[str, Any]]
+_T = TypeVar("_T")
+
+
+class Page(Struct, frozen=True):
+    """A page with a place in the navigation."""
+
+    path: str
+    name: str
+    template: str
+    view: View
+
+
+PAGES: tuple[Page, ...] = (
+    Page("/", "Overview", "overview.html", views.overview),
+    Page("/ledger", "Ledger", "ledger.html", views.ledger),
+    Page("/budgets", "Budgets and keys", "budgets.html", views.budgets),
+    Page("/models", "Models and engines", "models.html", views.models),
+    Page("/cache", "Cache", "cache.html", views.cache),
+    Page("/settings", "Settings", "settings.html", views.settings),
+)
+
+
+def dashboard(
+    books: Books,
+    control: Control,
+    *,
+    clock: Callable[[], int],
+    login: Login | None = None,
+    models: Callable[[], Sequence[ModelRow]] = tuple,
+    engine_status: Callable[[], Sequence[EngineRow]] = tuple,
+    cache_facts: Callable[[], CacheFacts] = CacheFacts,
+    settings_rows: Callable[[], Sequence[SettingRow]] = tuple,
+    cards: Callable[[str], Card | None] = lambda _id: None,
+    chain: Callable[[str], ChainFact | None] | None = None,
+    base_url: str = "http://127.0.0.1:4141",
+    mode: str = "observe",
+    version: str = "",
+    secret: bytes | None = None,
+) -> Starlette:
+    """The application for every path that the gateway does not answer itself.
+
+    Args:
+        books: read from one worker thread of the dashboard's own, never from the event loop.
+        clock: UTC microseconds.
+        login: who may see the pages; None (loopback only): everyone who gets through.
+        cards: a price card by the identity that an attempt bears.
+        chain: where an entry stands in the chain; asked in the worker thread.
+        base_url: how clients reach this server, without ``/v1``; shown to copy.
+        secret: signs forms; pass the same to all processes of one address. Default: the login's, else drawn anew.
+    """
+    desk = Desk(
+        books=books,
+        control=control,
+        clock=clock,
+        login=login,
+        models=models,
+        engine_status=engine_status,
+        cache_facts=cache_facts,
+        settings_rows=settings_rows,
+        cards=cards,
+        chain=chain,
+        base_url=base_url.rstrip("/"),
+        mode=mode,
+        version=version,
+        reports={},
+    )
+    site = Site(desk, secret or (login.secret if login else secrets.token_bytes(32)))
+    routes = [Route(page.path, partial(site.page, page), methods=["GET"]) for page in PAGES]
+    routes += [Route(path, partial(site.act, action), methods=["POST"]) for path, action in actions.ACTIONS.items()]
+    routes += [
+        Route("/parts/live", site.live, methods=["GET"]),
+        Route("/parts/figures", site.figures, methods=["GET"]),
+        Route("/ledger/{id:path}", site.entry, methods=["GET"]),
+        Route("/keys/create", site.create_key, methods=["POST"]),
+        Route("/components", site.components, methods=["GET"]),
+        Route("/login", site.login, methods=["GET", "POST"]),
+        Route("/logout", site.logout, methods=["POST"]),
+        Route("/static/{name:path}", assets_of, methods=["GET"]),
+    ]
+    return Starlette(
+        routes=routes,
+        exception_handlers={HTTPException: site.http_error, DemitasseError: site.our_error},
+    )
+
+
+async def assets_of(request: Request) -> Response:
+    return _guarded(await asyncio.to_thread(assets.serve, request))
+
+
+class Site:
+    """The pages' handlers, over one desk."""
+
+    def __init__(self, desk: Desk, secret: bytes) -> None:
+        self._desk = desk
+        self._secret = secret
+        self._attempts = guard.Attempts()
+        self._used: dict[str, None] = {}
+        # One thread: a store's connection is used by one at a time, and pages never crowd out calls.
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dashboard")
+
+    async def page(self, page: Page, request: Request) -> Response:
+        visitor = self._visitor(request)
+        if visitor is None:
+            return self._to_login(request)
+        values = await self._read(lambda: page.view(self._desk, request.query_params))
+        if _wants_json(request):
+            return self._json(values)
+        return await self._show(request, visitor, page.template, here=page.path, title=page.name, **values)
+
+    async def entry(self, request: Request) -> Response:
+        visitor = self._visitor(request)
+        if visitor is None:
+            return self._to_login(request)
+        id = request.path_params["id"]
+        values = await self._read(lambda: views.entry(self._desk, id))
+        if values is None:
+            raise HTTPException(404, f"there is no call '{id}' in the books; the newest are on the ledger's page")
+        if _wants_json(request):
+            return self._json(values)
+        return await self._show(request, visitor, "entry.html", here="/ledger", title="Why?", **values)
+
+    async def live(self, request: Request) -> Response:
+        """The stream alone, or 204 when nothing in it has changed since ``seen``."""
+        if self._visitor(request) is None:
+            return Response(status_code=401)
+        live = await self._read(lambda: views.live(self._desk))
+        if live.seen == request.query_params.get("seen"):
+            return _guarded(Response(status_code=204))
+        return await self._fragment("parts/live.html", live=live)
+
+    async def figures(self, request: Request) -> Response:
+        """The figures, the charts and what needs you, or 204 when no call has come since ``seen``."""
+        visitor = self._visitor(request)
+        if visitor is None:
+            return Response(status_code=401)
+        values = await self._read(lambda: views.overview(self._desk, request.query_params))
+        if _figures_seen(values) == request.query_params.get("seen"):
+            return _guarded(Response(status_code=204))
+        return await self._fragment("parts/figures.html", **values, **self._common(visitor))
+
+    async def components(self, request: Request) -> Response:
+        visitor = self._visitor(request)
+        if visitor is None:
+            return self._to_login(request)
+        return await self._show(request, visitor, "components.html", here="", title="Components", **samples())
+
+    async def act(self, action: actions.Action, request: Request) -> Response:
+        """Do it, go back to where the button was, and say there what was done."""
+        visitor, form = await self._form(request)
+        if visitor is None:
+            return self._to_login(request)
+        self._admin_only(visitor)
+        desk = self._desk
+        try:
+            rows = await self._read(lambda: desk.books.spent(desk.clock()))
+            budgets: list[Budget] = [spent.budget for spent in rows]
+            done = await action(desk, form, budgets)
+        except DemitasseError as error:
+            done = Done(str(error), failed=True)
+        desk.reports.clear()
+        if _wants_json(request):
+            return self._json({"done": not done.failed, "text": done.text}, 400 if done.failed else 200)
+        return self._back(request, form, done)
+
+    async def create_key(self, request: Request) -> Response:
+        """The one page that shows a secret: it answers the POST itself, so that nothing is kept to show it again."""
+        visitor, form = await self._form(request)
+        if visitor is None:
+            return self._to_login(request)
+        self._admin_only(visitor)
+        once = form.get("once", "")
+        try:
+            if once in self._used:
+                raise ConfigError(
+                    "this key has been created already, and its secret was shown; create another if it is lost"
+                )
+            token = await actions.create_key(self._desk, form)
+        except DemitasseError as error:
+            if _wants_json(request):
+                return self._json({"done": False, "text": str(error)}, 400)
+            return self._back(request, form, Done(str(error), failed=True))
+        self._remember(once)
+        name = form.get("name", "").strip()
+        if _wants_json(request):
+            return self._json({"done": True, "name": name, "key": token})
+        return await self._show(
+            request,
+            visitor,
+            "key.html",
+            here="/budgets",
+            title="A new key",
+            name=name,
+            token=token,
+            base_url=self._desk.base_url,
+        )
+
+    async def login(self, request: Request) -> Response:
+        login, now_us = self._desk.login, self._desk.clock()
+        if login is None:
+            return _guarded(RedirectResponse("/", 303))
+        if request.method == "GET":
+            return await self._login_page(_local_path(request.query_params.get("back", "/")))
+        form = await _read_form(request)
+        back = _local_path(form.get("back", "/"))
+        if not guard.same_origin(request):
+            raise HTTPException(403, "this form came from another site; open the dashboard and log in there")
+        address = request.client.host if request.client else ""
+        if wait_s := self._attempts.wait_s(address, now_us):
+            error = f"too many tries; the next one is possible in {wait_s} s"
+            return await self._login_page(back, error, 429, {"retry-after": str(wait_s)})
+        visitor = login.enter(form.get("key", "").strip())
+        if visitor is None:
+            self._attempts.fail(address, now_us)
+            error = "no key with the right to see the books; make one with: demitasse keys create NAME --scope read"
+            return await self._login_page(back, error, 401)
+        response = RedirectResponse(back, 303)
+        session = guard.Session(visitor.id, now_us + guard.SESSION_US)
+        response.set_cookie(
+            guard.SESSION,
+            guard.seal(login.secret, "session", session),
+            max_age=guard.SESSION_US // 1_000_000,
+            httponly=True,
+            samesite="strict",
+            secure=login.secure,
+        )
+        return _guarded(response)
+
+    async def logout(self, request: Request) -> Response:
+        visitor, _ = await self._form(request)
+        response = RedirectResponse("/login" if visitor and self._desk.login else "/", 303)
+        response.delete_cookie(guard.SESSION, httponly=True, samesite="strict")
+        return _guarded(response)
+
+    async def http_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        detail = error.detail
+        if error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
+            detail = f"there is no page {request.url.path}; the ones there are stand above"
+        return await self._error(request, error.status_code, detail, dict(error.headers or {}))
+
+    async def our_error(self, request: Request, error: Exception) -> Response:
+        """The books cannot be read (disk full, locked, damaged): a page that says so."""
+        return await self._error(request, 503, str(error))
+
+    async def _error(self, request: Request, status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+        if _wants_json(request):
+            return self._json({"error": {"message": text, "code": status}}, status)
+        visitor = self._visitor(request)
+        response = await self._show(
+            request, visitor, "error.html", here="", title=HTTPStatus(status).phrase, status=status, text=text
+        )
+        response.status_code = status
+        response.headers.update(headers or {})
+        return response
+
+    async def _read(self, read: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read)
+
+    async def _show(self, request: Request, visitor: Visitor | None, template: str, **values: Any) -> Response:
+        done = guard.unseal(self._secret, "done", request.cookies.get(guard.FLASH, ""), Done)
+        common = self._common(visitor)
+        theme = request.cookies.get("theme", "")
+        common |= {
+            "done": done,
+            "path": request.url.path + ("?" + request.url.query if request.url.query else ""),
+            "theme": theme if theme in {"light", "dark"} else "",
+            "nav": PAGES if visitor else (),
+        }
+        response = Response(
+            await self._read(lambda: render.html(template, **common, **values)), media_type="text/html; charset=utf-8"
+        )
+        if done is not None:
+            response.delete_cookie(guard.FLASH, httponly=True, samesite="strict")
+        return _guarded(response)
+
+    async def _fragment(self, template: str, **values: Any) -> Response:
+        html = await self._read(lambda: render.html(template, **values))
+        return _guarded(Response(html, media_type="text/html; charset=utf-8"))
+
+    async def _login_page(
+        self, back: str, error: str = "", status: int = 200, headers: dict[str, str] | None = None
+    ) -> Response:
+        html = await self._read(
+            lambda: render.html(
+                "login.html", back=back, error=error, theme="", title="Log in", version=self._desk.version
+            )
+        )
+        return _guarded(Response(html, status, headers, media_type="text/html; charset=utf-8"))
+
+    def _common(self, visitor: Visitor | None) -> dict[str, Any]:
+        return {
+            "visitor": visitor,
+            "csrf": guard.csrf_token(self._secret, visitor) if visitor else "",
+            "once": secrets.token_hex(8),
+            "mode": self._desk.mode,
+            "version": self._desk.version,
+            "may": visitor is not None and visitor.admin,
+            "can_log_out": self._desk.login is not None and visitor is not None,
+            "seen_of": _figures_seen,
+        }
+
+    def _visitor(self, request: Request) -> Visitor | None:
+        return guard.visitor_of(request, self._desk.login, self._desk.clock())
+
+    async def _form(self, request: Request) -> tuple[Visitor | None, dict[str, str]]:
+        """The visitor and the fields of a POST that is one of ours; 403 for any other."""
+        visitor = self._visitor(request)
+        if visitor is None:
+            return None, {}
+        form = await _read_form(request)
+        token = form.pop("csrf", "") or request.headers.get("x-csrf-token", "")
+        if not guard.may_post(request, self._secret, visitor, token):
+            raise HTTPException(403, "this form is not one of this dashboard's, or an old one; open the page again")
+        return visitor, form
+
+    def _admin_only(self, visitor: Visitor) -> None:
+        if not visitor.admin:
+            raise HTTPException(403, f"key '{visitor.name}' may look but not change; log in with a key of scope admin")
+
+    def _remember(self, once: str) -> None:
+        self._used[once] = None
+        while len(self._used) > 256:
+            self._used.pop(next(iter(self._used)))
+
+    def _to_login(self, request: Request) -> Response:
+        if _wants_json(request):
+            return self._json({"error": {"message": "log in first, at /login", "code": 401}}, 401)
+        if request.method != "GET":
+            return _guarded(RedirectResponse("/login", 303))
+        back = request.url.path + ("?" + request.url.query if request.url.query else "")
+        return _guarded(RedirectResponse("/login?" + urlencode({"back": back}), 303))
+
+    def _back(self, request: Request, form: Mapping[str, str], done: Done) -> Response:
+        response = RedirectResponse(_local_path(form.get("back", "/")), 303)
+        sealed = guard.seal(self._secret, "done", done)
+        secure = request.url.scheme == "https"
+        response.set_cookie(guard.FLASH, sealed, max_age=60, httponly=True, samesite="strict", secure=secure)
+        return _guarded(response)
+
+    def _json(self, values: dict[str, Any], status: int = 200) -> Response:
+        return _guarded(Response(render.as_json(values), status, media_type="application/json"))
+
+
+async def _read_form(request: Request) -> dict[str, str]:
+    """The fields of an urlencoded body; where one comes twice, its last value."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise HTTPException(415, "forms are sent as application/x-www-form-urlencoded")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_FORM_BYTES:
+            raise HTTPException(413, f"a form has at most {MOST_FORM_BYTES:,} bytes")
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100))
+    except ValueError as error:
+        raise HTTPException(400, "the form is not urlencoded UTF-8") from error
+
+
+def _figures_seen(values: Mapping[str, Any]) -> str:
+    """Changes with the figures and the list of what needs you."""
+    report, needs = values["report"], values["needs"]
+    alerts = zlib.crc32(",".join(need.alert.id for need in needs).encode())
+    return f"{report.requests}.{report.paid_nanos}.{report.saved_nanos}.{report.until_us}.{alerts:x}"
+
+
+def _wants_json(request: Request) -> bool:
+    asked = request.query_params.get("format")
+    accept = request.headers.get("accept", "")
+    return asked == "json" or (not asked and "application/json" in accept and "text/html" not in accept)
+
+
+def _local_path(path: str) -> str:
+    """A place on this site; anything that a browser might read as another host is the front page."""
+    fine = path.startswith("/") and path[1:2] not in {"/", "\\"} and path.isprintable() and "\\" not in path
+    return path if fine else "/"
+
+
+def _guarded(response: Response) -> Response:
+    response.headers.update(dict(guard.HEADERS))
+    if "cache-control" not in response.headers:
+        response.headers["cache-control"] = "no-store"
+    return response

@@ -1,0 +1,160 @@
+"""The report out of the house: as text, Markdown and CSV. FOCUS has a module of its own. Pure: figures in, text out."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from ..core.call import BUCKETS
+from ..core.ledger import Books, Bucket
+from ..core.money import usd
+from .render import energy, money, percent
+from .report import CAUSES, HOUR_US, Report, Slice, iso
+
+CSV_COLUMNS: tuple[str, ...] = (
+    *("day", "key", "team", "model", "route", "outcome", "cache", "requests"),
+    *("paid_usd", "baseline_usd", "saved_usd", "unpriced", "estimated", "attempts", "joined"),
+    *(f"saved_{facts.cause}_usd" for facts in CAUSES),
+    *(f"{name}_tokens" for name in BUCKETS),
+)
+_DIMENSIONS = ("day", "key", "team", "model", "route", "outcome", "cache")
+Row = tuple[str, ...]
+
+
+def as_text(report: Report) -> str:
+    """For a terminal or a mail: what the dashboard's first screen says, in the same order."""
+    lines = [f"{_stretch(report)}", ""]
+    width = max(len(name) for name, _, _ in _figures(report))
+    lines += [f"  {name.ljust(width)}  {value:>12}  {remark}".rstrip() for name, value, remark in _figures(report)]
+    for saving in report.savings:
+        if saving.nanos:
+            lines.append(
+                f"    {saving.label.ljust(width - 2)}  {money(saving.nanos):>12}  {saving.grade} · {saving.why}"
+            )
+    lines += ["", f"  quality   {report.quality}", *(f"  {line}" for line in _energy(report))]
+    lines += [f"  calls     {_calls(report)}", *(f"  {line}" for line in _remarks(report)), ""]
+    for title, slices in (("by key", report.by_key), ("by model", report.by_model), ("by day", report.by_day)):
+        if slices:
+            lines += _aligned((title, *_SLICE_COLUMNS), [_slice(s) for s in slices]) + [""]
+    return "\n".join(lines)
+
+
+def as_markdown(report: Report) -> str:
+    """The same for a document."""
+    lines = [f"# {_stretch(report)}", "", "| | | |", "| --- | ---: | --- |"]
+    lines += [f"| **{name}** | {value} | {remark} |" for name, value, remark in _figures(report)]
+    lines += [f"| {s.label} | {money(s.nanos)} | {s.grade} · {s.why} |" for s in report.savings if s.nanos]
+    lines += ["", f"- quality: {report.quality}", *(f"- {' '.join(line.split())}" for line in _energy(report))]
+    lines += [f"- calls: {_calls(report)}", *(f"- {line}" for line in _remarks(report))]
+    for title, slices in (("key", report.by_key), ("model", report.by_model), ("day", report.by_day)):
+        if slices:
+            columns = (title, *_SLICE_COLUMNS)
+            lines += ["", "| " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(_SLICE_COLUMNS)]
+            lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in _slice(s)) + " |" for s in slices]
+    return "\n".join(lines) + "\n"
+
+
+def as_csv(books: Books, since_us: int, until_us: int) -> str:
+    """One row per day, key, team, model, route, outcome and cache tier, from the roll-ups; dollars with nine decimals.
+
+    ``paid_usd`` and ``baseline_usd`` are of priced calls; a row whose calls all lack a price leaves them empty.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for row in books.buckets(since_us, until_us, _DIMENSIONS):
+        writer.writerow(_csv_row(row))
+    return out.getvalue()
+
+
+def _csv_row(row: Bucket) -> list[str]:
+    saved = [getattr(row, facts.field) for facts in CAUSES]
+    priced = row.cost_nanos or row.unpriced < row.requests
+    return [
+        iso((row.hour or 0) * HOUR_US)[:10],
+        *(getattr(row, name) or "" for name in _DIMENSIONS[1:]),
+        str(row.requests),
+        *([_usd9(row.cost_nanos), _usd9(row.cost_nanos + sum(saved))] if priced else ["", ""]),
+        _usd9(sum(saved)),
+        *(str(n) for n in (row.unpriced, row.estimated, row.attempts, row.joined)),
+        *(_usd9(n) for n in saved),
+        *(str(getattr(row, name)) for name in BUCKETS),
+    ]
+
+
+def _usd9(nanos: int) -> str:
+    return f"{'-' if nanos < 0 else ''}{abs(nanos) // 10**9}.{abs(nanos) % 10**9:09d}"
+
+
+def _stretch(report: Report) -> str:
+    return f"Demitasse, {iso(report.since_us)[:16]} to {iso(min(report.until_us, report.now_us))[:16]} UTC"
+
+
+def _figures(report: Report) -> list[tuple[str, str, str]]:
+    saved = f"[{money(report.saved_low_nanos)}, {money(report.saved_high_nanos)}] {percent(report.saved_share)}"
+    return [
+        ("would have cost", money(report.baseline_nanos), "what the same calls would have cost without Demitasse"),
+        ("paid", money(report.paid_nanos), f"of it our own cost {money(report.own_nanos)}"),
+        ("saved", money(report.saved_nanos), f"{saved}, grade {report.grade}"),
+        ("held", money(report.held_nanos), "set aside for calls under way"),
+    ]
+
+
+def _energy(report: Report) -> list[str]:
+    if not report.energy:
+        return ["energy    not known: no local model was used"]
+    return [f"energy    {energy(e.low_uj)} to {energy(e.high_uj)} ({e.method})" for e in report.energy]
+
+
+def _calls(report: Report) -> str:
+    outcomes = " · ".join(f"{count:,} {name}" for name, count in report.outcomes.items())
+    caches = " · ".join(f"{count:,} {name}" for name, count in report.caches.items() if name not in {"off", "miss"})
+    parts = [f"{report.requests:,}"]
+    parts += [f"({outcomes})"] if outcomes else []
+    parts += [f"cache: {caches}"] if caches else []
+    return "  ".join(parts)
+
+
+def _remarks(report: Report) -> list[str]:
+    remarks = []
+    if report.unpriced:
+        calls = "1 call has" if report.unpriced == 1 else f"{report.unpriced:,} calls have"
+        remarks.append(f"unpriced  {calls} no known price, counted in no sum: set [models.NAME] price")
+    if report.estimated:
+        remarks.append(f"estimated {report.estimated:,} rows; set them right with: demitasse reconcile FILE")
+    if report.forecast is not None:
+        plus_minus = money(report.forecast.plus_minus_nanos)
+        remarks.append(
+            f"forecast  {money(report.forecast.nanos)} ± {plus_minus} this month, by {report.forecast.days} days"
+        )
+    return remarks
+
+
+_SLICE_COLUMNS = ("calls", "tokens in", "tokens out", "would have cost", "paid", "saved")
+
+
+def _slice(s: Slice) -> Row:
+    figures = (f"{s.requests:,}", f"{s.tokens_in:,}", f"{s.tokens_out:,}")
+    return (_name(s), *figures, money(s.baseline_nanos), money(s.paid_nanos), money(s.saved_nanos))
+
+
+def _name(s: Slice) -> str:
+    return (s.name[:10] if s.at_us is not None else s.name) or "(none)"
+
+
+def _aligned(columns: Sequence[str], rows: Iterable[Row]) -> list[str]:
+    cells = [tuple(columns), *rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    lines = []
+    for row in cells:
+        first, *rest = (
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  " + "  ".join([first, *rest]))
+    return lines
+
+
+def usd_json(nanos: int | None) -> float | None:
+    """Dollars for JSON; None stays unknown."""
+    return None if nanos is None else usd(nanos)
