@@ -12,9 +12,8 @@ import msgspec
 
 from .chain import GENESIS, decode_entry, decode_hold, facts, link
 from .changes import Correction, corrected
-from .migrations import connect, prepare
+from .migrations import FILE, connect, prepare
 from .rollup import DIMENSIONS, HOUR_US, MEASURES, Sums, dimensions, measures
-from .settings import FILE
 from .trouble import trouble
 
 _COLUMNS = "seq, leaf, chain, id, kind, at_us, key, route, model, outcome, cost_nanos, request_id"
@@ -24,8 +23,8 @@ Place = tuple[int, tuple[str, ...]]
 def verify(data: Path) -> tuple[bool, int | None]:
     """Recompute the chain of the ledger in ``data``: whether all is as it was written, else the first row that is not.
 
-    A row that is gone, out of place, or whose columns say something else than its leaf, counts as changed. About 10 µs a
-    row. Raises StoreError when the file cannot be read.
+    A row that is gone, out of place, or whose columns say something else than its leaf, counts as changed. Raises
+    StoreError when the file cannot be read.
     """
     path = Path(data) / FILE
     prepare(path)

@@ -5,16 +5,14 @@ Knows files and the chain; knows nothing of calls.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from pathlib import Path
 
 from ..core.errors import StoreError
 from .audit import verify
-from .migrations import connect
+from .migrations import FILE, connect
 from .procs import alive
-from .settings import FILE
 from .trouble import trouble
 
 
@@ -34,7 +32,7 @@ def backup(data: Path, target: Path) -> Path:
     except sqlite3.Error as error:
         part.unlink(missing_ok=True)
         raise trouble(path, error) from error
-    os.replace(part, target)
+    part.replace(target)
     return target
 
 
@@ -58,7 +56,7 @@ def restore(data: Path, source: Path) -> Path | None:
             raise StoreError(f"the copy {source} is damaged: row {bad} is not what was written; take another copy")
         _settle_log(fresh)
         old = _aside(path)
-        os.replace(fresh, path)
+        fresh.replace(path)
     finally:
         shutil.rmtree(fresh.parent, ignore_errors=True)
     return old
@@ -94,5 +92,5 @@ def _aside(path: Path) -> Path | None:
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():
-            os.replace(part, old.with_name(old.name + suffix))
+            part.replace(old.with_name(old.name + suffix))
     return old

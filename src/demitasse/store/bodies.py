@@ -1,8 +1,7 @@
 """Bodies of calls, kept only encrypted and only where a setting says so; a subject's can be made unreadable at once.
 
 AES-256-GCM with one data key per subject, itself wrapped under a master key that never lies in the data directory.
-Erasing a subject destroys its key, so that copies and backups of the rows are unreadable too. Knows bytes; knows nothing
-of calls.
+Erasing a subject destroys its key, so that copies of the rows are unreadable too. Knows bytes; nothing of calls.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from .trouble import trouble
 FILE = "bodies.sqlite3"
 KEY_BYTES = 32
 _NONCE_BYTES = 12
-_TABLES = (
-    "CREATE TABLE IF NOT EXISTS subjects (subject TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS bodies (ref TEXT PRIMARY KEY, subject TEXT NOT NULL, expires_us INTEGER NOT NULL, "
-    "sealed BLOB NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS bodies_by_subject ON bodies (subject)",
-    "CREATE INDEX IF NOT EXISTS bodies_by_expiry ON bodies (expires_us)",
-)
+_TABLES = """
+CREATE TABLE IF NOT EXISTS subjects (subject TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bodies (
+  ref TEXT PRIMARY KEY, subject TEXT NOT NULL, expires_us INTEGER NOT NULL, sealed BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS bodies_by_subject ON bodies (subject);
+CREATE INDEX IF NOT EXISTS bodies_by_expiry ON bodies (expires_us);
+"""
 
 
 def master_key(*, env: str | None = None, file: Path | None = None, data: Path | None = None) -> bytes:
@@ -65,8 +64,7 @@ class Bodies:
             # Overwritten and not only unlinked, so that an erased key does not linger in a free page or the log.
             for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
                 self._db.execute(f"PRAGMA {pragma}")
-            for table in _TABLES:
-                self._db.execute(table)
+            self._db.executescript(_TABLES)
 
     def put(self, ref: str, subject: str, plaintext: bytes, expires_us: int) -> None:
         """Keep a body under ``ref`` until ``expires_us`` (UTC microseconds); the same ``ref`` is replaced."""
@@ -158,7 +156,8 @@ def _decoded(text: str, where: str) -> bytes:
         key = b""
     if len(key) != KEY_BYTES:
         raise ConfigError(
-            f"{where} holds no key: {KEY_BYTES} bytes in base64 are needed; make some with: head -c 32 /dev/urandom | base64"
+            f"{where} holds no key: {KEY_BYTES} bytes in base64 are needed; "
+            "make some with: head -c 32 /dev/urandom | base64"
         )
     return key
 

@@ -20,9 +20,8 @@ from ..core.limits import Alert, Spent
 from ..core.money import window
 from .chain import GENESIS, decode_entry, decode_hold
 from .changes import Correction, corrected
-from .migrations import connect, prepare
+from .migrations import FILE, connect, prepare
 from .rollup import DIMENSIONS, HOUR_US, MEASURES
-from .settings import FILE
 from .trouble import trouble
 from .writer import read_facts
 

@@ -131,7 +131,7 @@ def set_setting(name: str, value: Any, at_us: int) -> Change:
 
 
 def put_card(provider: str, model: str, version: str, card: Any, at_us: int) -> Change:
-    """Keep a price card (any JSON value) by provider, model and version; a card that is there already stays as it is."""
+    """Keep a price card (any JSON value) by provider, model and version; one that is there already stays as it is."""
 
     def change(batch: Batch) -> None:
         row = (provider, model, version, encode(card))
@@ -169,8 +169,8 @@ def resolve_alert(id: str, at_us: int) -> Change:
 def correct(corrections: Sequence[Correction], at_us: int) -> Change:
     """Book the differences between what entries say and what the provider billed; their rows stay as they were.
 
-    Budgets and sums move by the difference, in the windows and hours of the entry. Answers the sum of the differences in
-    nanos. Raises StoreError when there is no such entry; then none is corrected.
+    Budgets and sums move by the difference, in the windows and hours of the entry. Answers the sum of the differences
+    in nanos. Raises StoreError when there is no such entry; then none is corrected.
     """
 
     def change(batch: Batch) -> int:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from ..core.errors import StoreError
 from .rollup import MEASURES
 
+FILE = "ledger.sqlite3"
 APPLICATION_ID = 0x444D5431  # "DMT1"
 _SUMS = ", ".join(f"{name} {'REAL' if name == 'duration_ms' else 'INTEGER'} NOT NULL" for name in MEASURES)
 

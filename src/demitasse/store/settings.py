@@ -18,12 +18,13 @@ import msgspec
 from ..core.errors import StoreError
 from ..core.limits import Alert, Budget, Key
 from . import changes
+from .audit import verify
+from .backup import backup
 from .changes import Correction
-from .migrations import connect, prepare
+from .migrations import FILE, connect, prepare
 from .trouble import trouble
 from .writer import Change, Facts, Op, Writer, read_facts, revision
 
-FILE = "ledger.sqlite3"
 _WAIT_MS = 5_000
 
 
@@ -117,6 +118,14 @@ class Settings:
     def correct(self, corrections: Iterable[Correction]) -> int:
         """Book what an invoice says of entries: the differences, never a rewritten row. Returns their sum in nanos."""
         return int(self._change(changes.correct(list(corrections), self.clock())))
+
+    def verify(self) -> tuple[bool, int | None]:
+        """Recompute the chain: whether all is as it was written, else the first row that is not."""
+        return verify(self.data)
+
+    def backup(self, target: Path) -> Path:
+        """Copy the ledger as it is at this moment to ``target``, and check the copy."""
+        return backup(self.data, target)
 
     def close(self) -> None:
         with self._lock:
