@@ -152,6 +152,8 @@ class Reply(Struct, frozen=True):
     """What a local engine used for it, as an interval with its method."""
     timings: dict[str, float] | None = None
     """A local engine's own clock: ``prompt_ms``, ``predicted_ms``, when it tells."""
+    doubt: str = ""
+    """Why the meter reading is not to be trusted as it stands: its numbers contradict each other, or are impossible."""
 
 
 Send = Callable[[Event], Awaitable[None]]

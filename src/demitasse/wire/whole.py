@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from ..core.call import Call
 from .chunks import WHOLE_OBJECT, encode, read_choices, read_fields
-from .errors import Fault, fault_of
+from .errors import Fault, fault_of, read_fault
 from .finish import WHOLE, BrokenAnswerError, finish_word
 from .tools import ToolCalls
 
@@ -44,7 +44,7 @@ def read_answer(call: Call, body: bytes) -> Answer:
     try:
         fields = read_fields(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise NoAnswerError("the upstream's answer is not valid JSON") from None
+        raise NoAnswerError(_no_json(body)) from None
     if "error" in fields and bytes(fields["error"]) != b"null":
         fault = fault_of(msgspec.json.decode(fields["error"]))
         raise NoAnswerError(fault.message, fault)
@@ -60,6 +60,14 @@ def read_answer(call: Call, body: bytes) -> Answer:
         _head(call, fields)
     fields["model"] = Raw(encode(call.model))
     return Answer(encode(fields), _text(model), usage, finish, complete, fields)
+
+
+def _no_json(body: bytes) -> str:
+    if not body.strip():
+        return "the upstream's answer is empty"
+    if body.lstrip().startswith(b"<"):
+        return f"the upstream answered with a page instead of JSON: {read_fault(body).message}"
+    return "the upstream's answer is not valid JSON"
 
 
 class _Message(Struct):
