@@ -5,9 +5,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from demitasse import config
 from demitasse.config import Config, KeyHome, SettingsError, load
+from demitasse.core import hardware
 from demitasse.core.errors import ConfigError
 from demitasse.core.limits import Budget
 
@@ -90,11 +94,11 @@ def test_money_is_exact_to_the_last_nano(tmp_path):
         ("[cache]\nsemantic = { max_eror = 0.1 }", "cache.semantic.max_eror: no such setting; did you mean 'max_error'?"),
         ("[cache]\nttl_s = inf", "cache.ttl_s: expected a number above 0, got Infinity"),
         ("cache = 1", "cache: expected a table, got 1"),
-        ("[routes.a]\nladder = 'x/y'", "routes.a.ladder: expected a list of texts, got 'x/y'; write [\"x/y\"]"),
+        ("[routes.a]\nladder = 'openai/y'", "routes.a.ladder: expected a list of texts, got 'openai/y'; write [\"openai/y\"]"),
         ("[routes.a]\nquality = 0.9", "routes.a: asks no model; name at least its reference"),
-        ("[routes.a]\nreference = 'b'\n[routes.b]\nreference = 'x/y'", "routes.a.reference: 'b' is a route; name a model"),
+        ("[routes.a]\nreference = 'b'\n[routes.b]\nreference = 'openai/y'", "routes.a.reference: 'b' is a route; name a model"),
         ("[routes.a]\nreference = 'b'", "routes.a.reference: no model 'b'; add a table [models.b], or name one as provider/model"),
-        ("[routes.a]\nladder = ['x/y', 'x/y']", "routes.a.ladder: 'x/y' stands in it twice"),
+        ("[routes.a]\nladder = ['openai/y', 'openai/y']", "routes.a.ladder: 'openai/y' stands in it twice"),
         ("[models.a]\nmodel = 'x'", "models.a: 'provider' is missing"),
         ("[models.a]\nprovider = 'local'", 'models.a.source: missing; name a model from the catalogue, e.g. source = "smollm2-135m"'),
         ("[models.a]\nprovider = 'local'\nsource='x'\nkey_env='K'", "models.a.key_env: a local model has none; leave it out, or name another provider"),
@@ -127,9 +131,7 @@ def test_listening_beyond_loopback_needs_tls_or_a_proxy_that_has_it(tmp_path):
 
 
 def test_everything_that_is_wrong_is_reported_at_once_with_its_line(tmp_path):
-    text = (
-        "[server]\nport = 'x'\n[routes.a]\nladder = ['smal', 'x/y']\nqality = 1\n[models.small]\nprovider = 'local'\n"
-    )
+    text = "[server]\nport = 'x'\n[routes.a]\nladder = ['smal', 'openai/y']\nqality = 1\n[models.small]\nprovider = 'local'\n"
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, text)
     assert str(caught.value) == (
@@ -145,6 +147,39 @@ def test_one_mistake_is_not_blamed_twice(tmp_path):
     assert len(wrong(tmp_path, "[models.a]\nprovider = 3\n[routes.r]\nreference = 'a'")) == 1
     assert len(wrong(tmp_path, "[budgets.a]\nusd_per_day = 'five'")) == 1
     assert len(wrong(tmp_path, "[routes.r]\nladder = 3")) == 1
+
+
+PIECES = st.sampled_from(
+    ["server", "models", "routes", "budgets", "cache", "keep", "a", "b", "port", "provider", "price", "key"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.decimals() | st.text("ab.= \n", max_size=9) | st.dates() | PIECES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(PIECES | st.text("ab.= \n", max_size=5), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(PIECES, VALUES, max_size=5))
+def test_no_file_however_odd_gets_another_answer_than_a_configuration_or_its_mistakes(document):
+    try:
+        load(None, {}, Path("/nowhere"), overrides=document)
+    except SettingsError as error:
+        said = [p.message for p in error.problems]
+    else:
+        return
+    assert all(said)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "demitasse.toml").write_bytes(b"\xef\xbb\xbf[server]\r\nport = 7\r\n")
+    assert load(None, {}, tmp_path).server.port == 7
+
+
+def test_flags_win_over_the_file_and_decimals_in_them_are_exact(tmp_path):
+    got = read(tmp_path, EXAMPLE, overrides={"server.port": 1, "budgets.default.usd_per_day": 0.1, "cache.ttl_s": 1.5})
+    assert (got.server.port, got.cache.ttl_s, config.budgets(got)[0].limit_nanos) == (1, 1.5, 100_000_000)
 
 
 def test_broken_toml_names_the_line(tmp_path):
@@ -172,10 +207,18 @@ def test_ordinary_names_are_no_secrets(tmp_path):
 
 def test_providers_are_checked_where_they_are_known(tmp_path):
     text = "[models.a]\nprovider = 'opnai'\n[routes.r]\nreference = 'antropic/claude'"
-    assert wrong(tmp_path, text, providers={"openai", "anthropic", "local"}) == [
+    assert wrong(tmp_path, text, providers={"openai": "https://o", "anthropic": "https://a", "local": "local"}) == [
         "models.a.provider: no provider 'opnai'; did you mean 'openai'?",
         "routes.r.reference: no provider 'antropic'; did you mean 'anthropic'?",
     ]
+
+
+def test_a_provider_without_an_address_of_its_own_needs_one(tmp_path):
+    said = "models.a.base_url: missing; 'generic' is wherever you say, e.g. https://host/v1"
+    assert wrong(tmp_path, "[models.a]\nprovider = 'generic'") == [said]
+    assert (
+        read(tmp_path, "[models.a]\nprovider = 'generic'\nbase_url = 'http://gpu.lan:8000/v1'").models["a"].model == "a"
+    )
 
 
 def test_what_follows_from_other_settings_is_filled_in(tmp_path):
@@ -285,6 +328,11 @@ def test_each_setting_says_what_it_is_and_who_set_it(tmp_path):
     assert rows["routes.auto.ladder"][1:] == ('["small", "large"]', "file")
     assert rows["budgets.default.usd_per_day"][1:] == ("5", "file")
     assert rows["models.large.price"].value.startswith("{ input_usd_per_mtok = 1.25, output_usd_per_mtok = 10")
+
+
+def test_the_hardware_section_takes_what_a_machine_has():
+    assert set(config.Hardware.__struct_fields__) == set(hardware.Hardware.__struct_fields__) - {"origin"}
+    hardware.hardware(**asdict(config.Hardware(capex_usd=1000.0)))
 
 
 def test_every_setting_is_documented():

@@ -4,6 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from demitasse.core import price
 from demitasse.core.call import BUCKETS, Usage
 from demitasse.core.price import (
     DAY_US,
@@ -100,6 +101,13 @@ def test_the_answers_service_tier_decides_the_cost_and_an_unset_wish_is_bounded_
 
     assert most(None) == most("auto") == most("priority") == 2_500_000
     assert most("default") == most("flex") == 1_250_000
+
+
+def test_service_tiers_that_clients_make_up_take_no_memory():
+    before = price._steps.cache_info().currsize
+    for i in range(50):
+        assert bound(PLAIN, input_tokens=1000, output_tokens=0, at_us=AT, service_tier=f"made-up-{i}") == 1_250_000
+    assert price._steps.cache_info().currsize <= before + 1
 
 
 def test_a_price_that_changes_soon_is_bounded_by_the_dearer_one():

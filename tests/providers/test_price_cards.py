@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from demitasse.config import Price
 from demitasse.core.call import BUCKETS, Usage
 from demitasse.core.errors import DemitasseError
-from demitasse.core.price import DAY_US, HOUR_US, Card, Sheet, bound, cost, sheet_at
+from demitasse.core.price import DAY_US, HOUR_US, Card, Period, Rates, Sheet, bound, cost, sheet_at
 from demitasse.providers import price_cards
-from demitasse.providers.price_cards import IMAGE_ROWS, compile_card, config_card, image_tokens
+from demitasse.providers.price_cards import IMAGE_ROWS, LAYOUT, compile_card, config_card, image_tokens
 
 NOW = 1_795_219_200_000_000  # 2026-11-21 00:00 UTC
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -256,6 +256,15 @@ def test_the_longest_matching_row_says_how_large_an_image_may_be():
     assert image_tokens("openai", "gpt-4o") == 1_445
     assert image_tokens("openai", "gpt-99") is None
     assert all(row.source and row.as_of for row in IMAGE_ROWS)
+
+
+def test_kept_cards_are_asked_for_anew_when_the_database_or_their_layout_changes(monkeypatch):
+    before = price_cards.edition()
+    monkeypatch.setattr(price_cards, "LAYOUT", price_cards.LAYOUT + 1)
+    assert price_cards.edition() != before
+    # Whoever adds, removes or reinterprets a field of these raises LAYOUT and this.
+    fields = Card.__struct_fields__, Sheet.__struct_fields__, Period.__struct_fields__, Rates.__struct_fields__
+    assert (LAYOUT, [len(f) for f in fields]) == (1, [10, 2, 6, 10])
 
 
 async def test_cards_come_from_a_process_of_their_own_and_are_the_same():

@@ -11,10 +11,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from ..providers.vendors import VENDORS
 from .read import Problem, meant
 from .tree import Budgets, BudgetSettings, Config, Keep, ModelSettings, RouteSettings, Server
 
@@ -23,13 +25,17 @@ PERIODS = ("usd_per_day", "usd_per_month", "usd_ever")
 SUBJECTS = ("key", "team", "tag", "model")
 
 
-def check(config: Config, providers: Collection[str] = ()) -> tuple[Config, list[Problem]]:
-    """The configuration completed, and every rule that it breaks. ``providers``: names allowed; empty: any."""
+PROVIDERS: Final[Mapping[str, str]] = {"local": "local"} | {name: vendor.base_url for name, vendor in VENDORS.items()}
+"""Providers there are, each with its address; empty where every installation has its own."""
+
+
+def check(config: Config, providers: Mapping[str, str] = PROVIDERS) -> tuple[Config, list[Problem]]:
+    """The configuration completed, and every rule that it breaks."""
     problems = [
         *_server(config.server),
         *(p for name, model in config.models.items() for p in _model(f"models.{name}", model, providers)),
         *(p for name, route in config.routes.items() for p in _route(name, route, config, providers)),
-        *(p for name, budget in config.budgets.limits.items() for p in _budget(name, budget, config)),
+        *(p for name, budget in config.budgets.limits.items() for p in _budget(name, budget, config, providers)),
         *_keep(config.keep),
         *_alerts(config),
     ]
@@ -61,8 +67,8 @@ def _server(server: Server) -> Iterator[Problem]:
             yield Problem("server.cors", f"'{origin}' is not an origin; write it as https://app.example")
 
 
-def _model(place: str, model: ModelSettings, providers: Collection[str]) -> Iterator[Problem]:
-    if providers and model.provider and model.provider not in providers:
+def _model(place: str, model: ModelSettings, providers: Mapping[str, str]) -> Iterator[Problem]:
+    if model.provider and model.provider not in providers:
         known = meant(model.provider, providers) or "; known are " + ", ".join(sorted(providers))
         yield Problem(f"{place}.provider", f"no provider '{model.provider}'{known}")
     if not model.provider:
@@ -77,12 +83,14 @@ def _model(place: str, model: ModelSettings, providers: Collection[str]) -> Iter
         for field in ("source", "slots", "threads"):
             if getattr(model, field) is not None:
                 yield Problem(f"{place}.{field}", 'only a local model has it; leave it out, or set provider = "local"')
+    if model.base_url is None and providers.get(model.provider) == "":
+        yield Problem(f"{place}.base_url", f"missing; '{model.provider}' is wherever you say, e.g. https://host/v1")
     if model.base_url is not None and (wrong := _url(model.base_url)):
         yield Problem(f"{place}.base_url", wrong)
     yield from _env_name(f"{place}.key_env", model.key_env)
 
 
-def _route(name: str, route: RouteSettings, config: Config, providers: Collection[str]) -> Iterator[Problem]:
+def _route(name: str, route: RouteSettings, config: Config, providers: Mapping[str, str]) -> Iterator[Problem]:
     place = f"routes.{name}"
     if not route.reference and not route.ladder:
         yield Problem(place, "asks no model; name at least its reference")
@@ -102,7 +110,7 @@ def _no_model(name: str, config: Config, providers: Collection[str]) -> str:
         return ""
     provider, slash, rest = name.partition("/")
     if slash and provider and rest:
-        if not providers or provider in providers:
+        if provider in providers and provider != "local":
             return ""
         return f"no provider '{provider}'{meant(provider, providers)}"
     if name in config.routes:
@@ -113,7 +121,7 @@ def _no_model(name: str, config: Config, providers: Collection[str]) -> str:
     return f"no model '{name}'; add a table [models.{name}], or name one as provider/model"
 
 
-def _budget(name: str, budget: BudgetSettings, config: Config) -> Iterator[Problem]:
+def _budget(name: str, budget: BudgetSettings, config: Config, providers: Mapping[str, str]) -> Iterator[Problem]:
     place = f"budgets.{name}"
     if not re.fullmatch(r"[\w.-]+", name):
         yield Problem(place, "a budget's name has letters, digits, '.', '-' and '_' only")
@@ -127,7 +135,7 @@ def _budget(name: str, budget: BudgetSettings, config: Config) -> Iterator[Probl
         yield Problem(place, f"{' and '.join(subjects)} exclude each other; set one of them")
     if budget.tag is not None and not re.fullmatch(r"[^=\s]+=.+", budget.tag):
         yield Problem(f"{place}.tag", f"'{budget.tag}' is no tag; write it as name=value")
-    if budget.model is not None and (wrong := _no_model(budget.model, config, ())):
+    if budget.model is not None and (wrong := _no_model(budget.model, config, providers)):
         yield Problem(f"{place}.model", wrong)
     for share in budget.soft:
         if not 0 < share <= 1:

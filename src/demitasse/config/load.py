@@ -6,14 +6,15 @@ The world (environment, working directory, platform) is passed in.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ..core.errors import ConfigError
-from .check import check
+from .check import PROVIDERS, check
 from .read import Problem, Reader, SettingsError, line_of, lines, parse
 from .tree import SECTIONS, Budgets, BudgetSettings, Config, ModelSettings, Origin, RouteSettings
 
@@ -26,19 +27,19 @@ def load(
     cwd: Path,
     *,
     overrides: Mapping[str, Any] | None = None,
-    providers: Collection[str] = (),
+    providers: Mapping[str, str] = PROVIDERS,
 ) -> Config:
     """The configuration: from ``path``, else ``DEMITASSE_CONFIG``, else ``demitasse.toml`` in ``cwd``, else defaults.
 
     ``overrides`` are what a command's flags set, by dotted place (``{"server.port": 8080}``); they win over the file.
-    ``providers`` are the names that ``provider`` may have; empty: any.
+    ``providers`` are the names that ``provider`` may have, each with its address (empty: it has none of its own).
     Raises SettingsError (a ConfigError) naming everything that is wrong at once.
     """
     file, found = find(path, env, cwd)
     if file is None:
         return _build({}, "command line", {}, overrides or {}, providers, None, found=False)
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such file; check --config or DEMITASSE_CONFIG") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -72,7 +73,7 @@ def _build(
     source: str,
     found_lines: Mapping[str, int],
     overrides: Mapping[str, Any],
-    providers: Collection[str],
+    providers: Mapping[str, str],
     file: Path | None,
     *,
     found: bool,
@@ -130,4 +131,4 @@ def _put(document: dict[str, Any], place: list[str], value: Any) -> None:
         if not isinstance(inner, dict):
             return  # the file is wrong here, and the reader says so
         document = inner
-    document[place[-1]] = value
+    document[place[-1]] = Decimal(str(value)) if isinstance(value, float) else value

@@ -169,6 +169,7 @@ class Hardware(Struct, frozen=True):
     """What a local model costs. Unset values take dated defaults; some of those are ranges."""
 
     capex_usd: Annotated[Amount | None, says("Price of the machine.")] = None
+    cores: Annotated[Positive | None, says("Cores that the price is for; an engine bears its threads' share.")] = None
     life_years: Annotated[Positive | None, says("Years over which it is written off.")] = None
     utilisation: Annotated[Share | None, says("Share of its hours in which it works.")] = None
     watts_idle: Annotated[Amount | None, says("Power drawn at rest.")] = None

@@ -307,7 +307,17 @@ class _Doubt(NamedTuple):
     image: bool
 
 
+_UNKNOWN_TIER: Final = ""
+
+
+def _known(card: Card, service_tier: str) -> bool:
+    name = "service_tier=" + service_tier
+    return name in card.variants or any(name in period.variants for period in card.times)
+
+
 def _top(card: Card, tokens_in: int, doubt: _Doubt) -> _Top | None:
+    if doubt.service_tier is not None and doubt.service_tier != "auto" and not _known(card, doubt.service_tier):
+        doubt = doubt._replace(service_tier=_UNKNOWN_TIER)  # what a client made up shall not fill the memory below
     for above, top in _steps(card, doubt):
         if tokens_in > above:
             return top

@@ -35,6 +35,17 @@ Cards = dict[str, Card | None]
 """What was asked for, as it was asked, with its card; None: unpriced or unknown."""
 
 
+LAYOUT: Final = 1
+"""Rises whenever a `Card` compiled by an older version can't be read any more or means something else."""
+
+
+def edition() -> str:
+    """What compiled cards may be kept under: another edition, and they are asked for anew."""
+    import importlib.metadata  # noqa: PLC0415 - not on the way of a call
+
+    return f"{importlib.metadata.version('genai-prices')}/{LAYOUT}"
+
+
 def compile_card(provider_id: str | None, model_ref: str, at_us: int) -> Card | None:
     """The card of a provider's model, with the rates of ``at_us`` as its own and all others by time.
 
