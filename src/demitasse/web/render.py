@@ -45,12 +45,18 @@ def environment() -> Environment:
 
 
 def money(amount_nanos: int | None) -> str:
-    """``$562``, ``$4.31``, ``$0.00004``: as many digits as tell something, at least two of them significant."""
+    """``$1,482``, ``$4.31``, ``$0.21``, ``$0.00252``: cents, and below a dollar three digits that tell something."""
     if amount_nanos is None:
         return "unpriced"
-    if abs(amount_nanos) >= 1000 * NANOS:
+    size = abs(amount_nanos)
+    if size >= 1000 * NANOS:
         return usd_text(amount_nanos, digits=0)
-    return usd_text(amount_nanos)
+    if size >= NANOS or not size:
+        return usd_text(amount_nanos, digits=2)
+    unit = 10 ** max(0, len(str(size)) - 3)
+    rounded = (size + unit // 2) // unit * unit
+    text = usd_text(rounded if amount_nanos > 0 else -rounded, digits=9).rstrip("0")
+    return text + "0" * max(0, 2 - len(text.partition(".")[2]))
 
 
 def exact(amount_nanos: int | None) -> str:
@@ -101,7 +107,7 @@ def short(number: float) -> str:
     """``940``, ``12.3 k``, ``4.1 M``, ``2.0 G``."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(number) >= size:
-            return f"{number / (1e3 if unit == 'k' else size):,.1f} {unit}"
+            return f"{number / (1e3 if unit == 'k' else size):,.1f}".removesuffix(".0") + f" {unit}"
     return f"{number:,.0f}"
 
 
@@ -132,7 +138,9 @@ def duration(seconds: float | None) -> str:
     for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= length:
             return f"{seconds / length:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+    if seconds >= 1:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 or not seconds else f"{seconds * 1000:.1f} ms"
 
 
 def clock_time(at_us: int) -> str:

@@ -284,7 +284,7 @@ def period(name: str, now_us: int) -> Stretch:
         first = dt.datetime.strptime(name, "%Y-%m").replace(tzinfo=dt.UTC)
         since_us = int(first.timestamp()) * 1_000_000
         if since_us < month_start_us(now_us):
-            return Stretch(name, f"{first:%B %Y}", since_us, month_end_us(since_us))
+            return Stretch(name, f"{first:%B}" if _moment(now_us).year == first.year else f"{first:%b %Y}", since_us, month_end_us(since_us))
     except ValueError:
         pass  # no month: the running one, as for an empty choice
     since_us = month_start_us(now_us)

@@ -4,12 +4,12 @@
   "use strict";
 
   const drawn = new Map(); // element -> ECharts instance
-  const money = (value) => {
-    const size = Math.abs(value);
-    const digits = size === 0 ? 0 : size >= 100 ? 0 : size >= 1 ? 2 : Math.min(9, 1 - Math.floor(Math.log10(size)));
-    return "$" + value.toLocaleString("en-US", { minimumFractionDigits: size >= 1 && size < 100 ? 2 : 0, maximumFractionDigits: digits });
-  };
-  const formats = { "@usd": money, "@count": (value) => value.toLocaleString("en-US") };
+  const digits = (size) => (size === 0 || size >= 1000 ? 0 : size >= 1 ? 2 : Math.min(9, 2 - Math.floor(Math.log10(size))));
+  const number = (value, least, most) =>
+    value.toLocaleString("en-US", { minimumFractionDigits: Math.min(least, most), maximumFractionDigits: most });
+  // On an axis figures are round; in a tip they are money.
+  const axis = { "@usd": (value) => "$" + number(value, 0, digits(Math.abs(value))), "@count": (value) => number(value, 0, 0) };
+  const inTip = { "@usd": (value) => "$" + number(value, 2, digits(Math.abs(value)) || 2), "@count": (value) => number(value, 0, 0) };
 
   function revive(value, style) {
     if (Array.isArray(value)) return value.map((item) => revive(item, style));
@@ -18,13 +18,14 @@
     }
     if (typeof value !== "string") return value;
     if (value.startsWith("var(--")) return style.getPropertyValue(value.slice(4, -1)).trim();
-    return formats[value] || value;
+    return axis[value] || value;
   }
 
   function tip(format) {
     // Elements, not HTML: the page's policy allows no style attributes.
     return (points) => {
       const box = document.createElement("div");
+      box.className = "tip";
       const title = box.appendChild(document.createElement("b"));
       title.textContent = points[0].axisValueLabel;
       let sum = 0;
@@ -52,12 +53,12 @@
     option.textStyle = { fontFamily: getComputedStyle(document.body).fontFamily };
     option.tooltip = {
       ...option.tooltip,
-      className: "tip",
       confine: true,
       borderWidth: 0,
       padding: 0,
       backgroundColor: "transparent",
-      formatter: tip(formats[plan.yAxis.axisLabel.formatter] || String),
+      extraCssText: "box-shadow: none",
+      formatter: tip(inTip[plan.yAxis.axisLabel.formatter] || String),
     };
     let chart = drawn.get(element);
     if (!chart) {
@@ -123,5 +124,6 @@
   });
   document.addEventListener("htmx:afterSettle", drawAll);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   drawAll();
 })();
