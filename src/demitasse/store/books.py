@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from ..core.entry import Entry
 from ..core.ledger import Bucket
@@ -79,7 +80,7 @@ class SqliteBooks:
             if row is None:
                 sql = "SELECT leaf FROM events WHERE request_id = ? ORDER BY seq DESC LIMIT 1"
                 row = db.execute(sql, (id,)).fetchone()
-            return None if row is None else _as_corrected(db, decode_entry(row[0]))
+            return None if row is None else _with_joined(db, _as_corrected(db, decode_entry(row[0])))
 
     def buckets(self, since_us: int, until_us: int, group_by: Iterable[str] = ()) -> list[Bucket]:
         """Sums per combination of ``group_by``, ordered by it; whole hours, the first and the last included.
@@ -198,6 +199,11 @@ def _sum_up(names: list[str], spans: list[tuple[str, str, str, int, int]]) -> tu
 def _as_corrected(db: sqlite3.Connection, entry: Entry) -> Entry:
     row = db.execute(_CORRECTION, (entry.id,)).fetchone()
     return entry if row is None else corrected(entry, msgspec.json.decode(row[0], type=Correction))
+
+
+def _with_joined(db: sqlite3.Connection, entry: Entry) -> Entry:
+    late = db.execute("SELECT count(*) FROM events WHERE id = ? AND kind = 'joined'", (entry.id,)).fetchone()[0]
+    return structs.replace(entry, joined=entry.joined + late) if late else entry
 
 
 def _top(db: sqlite3.Connection) -> int:

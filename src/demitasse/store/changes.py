@@ -224,8 +224,10 @@ def _entry(batch: Batch, id: str) -> Entry:
 def _book(batch: Batch, entry: Entry, correction: Correction, at_us: int) -> int:
     id, cost = correction.id, correction.cost_nanos
     row = batch.execute("SELECT json FROM corrections WHERE id = ?", (id,)).fetchone()
-    before = corrected(entry, None if row is None else msgspec.json.decode(row[0], type=Correction))
-    after = corrected(entry, correction)
+    earlier = None if row is None else msgspec.json.decode(row[0], type=Correction)
+    if earlier is not None and correction.usage is None:
+        correction = msgspec.structs.replace(correction, usage=earlier.usage)
+    before, after = corrected(entry, earlier), corrected(entry, correction)
     difference = cost - (before.cost_nanos or 0)
     seq = batch.note(
         "corrected", id, at_us, cost_nanos=cost, difference_nanos=difference, usage=correction.usage,
@@ -263,3 +265,12 @@ def _key(batch: Batch, id: str) -> Key:
         names = ", ".join(k.name for k in keys) or "none; create one with: demitasse keys create NAME"
         raise StoreError(f"there is no key {id!r}; there are: {names}")
     return found[0]
+
+
+def join(id: str, at_us: int) -> Change:
+    """Count a client's retry that was given the answer of the closed call ``id``."""
+
+    def change(batch: Batch) -> None:
+        batch.note("joined", id, at_us)
+
+    return change

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -90,7 +90,10 @@ class SqliteLedger(Settings):
 
     def post(self, entry: Entry) -> None:
         """As ``settle``, for those who may not await; outside a loop it is committed by ``close``."""
-        self._ops.append(entry)
+        self._queue(entry)
+
+    def _queue(self, op: Op) -> None:
+        self._ops.append(op)
         self._waiters.append(_NOBODY)
         if not self._due:
             try:
@@ -111,6 +114,14 @@ class SqliteLedger(Settings):
     def keys(self) -> Sequence[Key]:
         """All keys, from memory; a paused ``local`` is among them, without a secret."""
         return self._facts.keys
+
+    def paused(self) -> Mapping[str, str]:
+        """Names of the keys that are stopped (``local`` included) and why, from memory."""
+        return self._facts.paused
+
+    def join(self, id: str, at_us: int) -> None:
+        """A client's retry got the answer of a closed call; queued like ``post``."""
+        self._queue(changes.join(id, at_us))
 
     @property
     def revision(self) -> int:

@@ -39,6 +39,7 @@ class Facts(Struct, frozen=True):
     revision: int
     budgets: dict[str, Budget]
     keys: tuple[Key, ...]
+    paused: dict[str, str] = {}
 
 
 class Slot:
@@ -175,8 +176,8 @@ class Batch:
         """Release the entry's hold, charge what it cost, move the sums."""
         id = entry.id
         if self.careful and self._booked(id):
-            self.gone.append(id)
             log.warning("entry %s is booked already; the second one is left out", id)
+            self._release(id)
             return
         held = self.find(id)
         if held is None:
@@ -283,6 +284,16 @@ class Batch:
             if late := [(hour // 24, dim, *sums) for (hour, dim), sums in self.sums.items() if hour < until]:
                 many(ADD_DAYS, late)
 
+    def _release(self, id: str) -> None:
+        """Let go of what a call holds that is booked already, if the file says that it holds anything."""
+        held = self.opened.pop(id, None)
+        if held is None and id not in self.gone:
+            row = self.execute("SELECT leaf FROM holds WHERE id = ?", (id,)).fetchone()
+            held = None if row is None else decode_hold(row[0])
+        self.gone.append(id)
+        for charge in held.charges if held is not None else ():
+            self.slot(charge.budget, charge.window).held -= charge.nanos
+
     def _charge(self, charges: tuple[Charge, ...], held: tuple[Charge, ...]) -> None:
         bounds = {(charge.budget, charge.window): charge.nanos for charge in held}
         for charge in charges:
@@ -317,7 +328,8 @@ def read_facts(db: sqlite3.Connection) -> Facts:
     for id, why, at_us in db.execute("SELECT key, why, at_us FROM paused ORDER BY key"):
         key = keys.get(id) or Key(id=id, name=id, mac=b"", created_us=at_us)
         keys[id] = msgspec.structs.replace(key, paused=why)
-    return Facts(at, {budget.name: budget for budget in budgets}, tuple(keys.values()))
+    paused = {key.name: key.paused for key in keys.values() if key.paused is not None}
+    return Facts(at, {budget.name: budget for budget in budgets}, tuple(keys.values()), paused)
 
 
 def _keys(db: sqlite3.Connection) -> list[Key]:

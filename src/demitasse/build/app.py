@@ -1,0 +1,241 @@
+"""One gateway with its dashboard, put together and taken apart; and put together anew when the configuration changes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from .. import __version__
+from ..config import Config, budgets, is_loopback
+from ..core.errors import DemitasseError
+from ..core.hardware import Hardware, hardware
+from ..core.ids import RANDOM_BITS
+from ..core.limits import Budget
+from ..gateway.alarm import Alarm, soft_limits
+from ..gateway.answer import Steps
+from ..gateway.attempt import Breakers
+from ..gateway.budget import Budgets
+from ..gateway.cache import Cache
+from ..gateway.http import Gateway
+from ..gateway.keys import KeyRing
+from ..gateway.loop_guard import Repeats
+from ..gateway.metrics import Metrics
+from ..gateway.route import Route, Routes
+from ..gateway.settings import BreakerSettings, CacheSettings, LoopGuard, Retry, Settings
+from ..providers import http as http_seam
+from ..store.books import SqliteBooks
+from ..store.ledger import SqliteLedger
+from ..store.secret import server_secret
+from ..web.app import dashboard
+from .control import KeyLogin, StoreControl
+from .facts import call_facts, cache_facts, engine_rows, model_rows, setting_rows, status
+from .models import Found, Models
+from .webhook import webhook
+
+log = logging.getLogger("demitasse")
+
+SOFT_LIMITS_EVERY_S = 5.0
+
+
+class Banner(Struct, frozen=True):
+    """What a start has to say."""
+
+    version: str
+    data: Path
+    base_url: str
+    models: tuple[str, ...]
+    mode: str
+    budgets: tuple[Budget, ...]
+    recovered: int
+    recovered_nanos: int
+    needs_key: bool
+
+
+class App:
+    """Everything that runs in one process. ``start`` before, ``stop`` after serving.
+
+    Args:
+        env: where provider keys are read from.
+        base_url: how clients reach this server, without ``/v1``.
+        clock: UTC microseconds.
+    """
+
+    def __init__(
+        self, config: Config, data: Path, env: Mapping[str, str], *, base_url: str, clock: Callable[[], int]
+    ) -> None:
+        self.config = config
+        self.data = data
+        self.base_url = base_url
+        self.clock = clock
+        self._env = env
+        self._secret = server_secret(data)
+        self.ledger = SqliteLedger.open(data, clock=clock, durability=config.ledger.durability)
+        self.ledger.sync_file_budgets(budgets(config))
+        self.books = SqliteBooks(data)
+        self._http = http_seam.choose(
+            http_seam.Settings(client=config.http.client, max_connections=config.http.max_connections), env
+        )
+        self._models = Models(self.ledger, self._http, data, env, machine_of(config))
+        self.found = Found((), (), ())
+        self._alarm = Alarm(self.ledger, webhook(config, env, self._http))
+        self._metrics = Metrics()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ready = "starting"
+        self.gateway = self._gateway(self._steps(config))
+
+    async def start(self) -> None:
+        """Find the models; after this calls can be answered. Raises ConfigError."""
+        self.found = await self._models.find(self.config)
+        self.gateway.replace(self._steps(self.config))
+        self._tasks.append(asyncio.create_task(self._watch_soft_limits()))
+        self._ready = ""
+
+    async def stop(self) -> None:
+        """Stop engines and helpers, commit what is queued, close the file."""
+        self._ready = "stopping"
+        for task in self._tasks:
+            task.cancel()
+        await self._models.stop()
+        await self._alarm.close()
+        await self._http.close()
+        self.books.close()
+        self.ledger.close()
+
+    async def take_up(self, config: Config) -> None:
+        """Serve with other settings from now on; calls under way finish with the old ones.
+
+        Host, port, TLS and durability need a restart. Raises ConfigError, and then nothing has changed.
+        """
+        found = await self._models.find(config)
+        self.config, self.found = config, found
+        await asyncio.to_thread(self.ledger.sync_file_budgets, budgets(config))
+        self.gateway.replace(self._steps(config, cache=self.gateway.steps.cache))
+        log.info("the configuration was taken up anew")
+
+    def banner(self) -> Banner:
+        recovered = self.ledger.recovered
+        return Banner(
+            version=__version__,
+            data=self.data,
+            base_url=self.base_url,
+            models=self.found.notes,
+            mode="observe: calls pass through unchanged"
+            + ("; exact cache on" if self.config.cache.exact else "; exact cache off"),
+            budgets=tuple(self.ledger.budgets()),
+            recovered=recovered.count,
+            recovered_nanos=recovered.nanos,
+            needs_key=not is_loopback(self.config.server.host),
+        )
+
+    def _steps(self, config: Config, cache: Cache | None = None) -> Steps:
+        settings = settings_of(config)
+        routes = Routes(self.found.routes, self._discover)
+        old = getattr(self, "gateway", None)
+        same_cache = cache is not None and cache.settings == settings.cache
+        return Steps(
+            ledger=self.ledger,
+            keys=KeyRing(self.ledger, self._secret, require_key=settings.require_key, clock=self.clock),
+            routes=routes,
+            cache=cache
+            if same_cache and cache is not None
+            else Cache(settings.cache, clock=self.clock, retry_memory_s=settings.retry_memory_s),
+            budgets=Budgets(self.ledger, clamp=settings.clamp, assume_max_output=settings.assume_max_output),
+            repeats=old.steps.repeats
+            if old is not None and old.steps.settings.loop_guard == settings.loop_guard
+            else Repeats(settings.loop_guard),
+            breakers=Breakers(settings.breaker),
+            metrics=self._metrics,
+            settings=settings,
+            clock=self.clock,
+            draw=random.random,
+            alarm=self._alarm,
+        )
+
+    async def _discover(self, name: str) -> Route | None:
+        return await self._models.discover(name, self.config)
+
+    def _gateway(self, steps: Steps) -> Gateway:
+        loopback = is_loopback(self.config.server.host)
+        login = None
+        if not loopback:
+            secure = self.config.server.tls_cert is not None or self.config.server.behind_proxy
+            login = KeyLogin(self.ledger, self._secret, secure=secure)
+        pages = dashboard(
+            self.books,
+            StoreControl(self.ledger, self._secret, lambda: self.gateway.steps),
+            clock=self.clock,
+            login=login,
+            models=lambda: model_rows(self.found, self.gateway.steps),
+            engine_status=lambda: engine_rows(self.found),
+            cache_facts=lambda: cache_facts(self.gateway.steps.cache),
+            settings_rows=lambda: setting_rows(self.config),
+            cards=self._models.card,
+            base_url=self.base_url,
+            version=__version__,
+            secret=self._secret,
+        )
+        return Gateway(
+            steps,
+            pages=pages,
+            facts_of=lambda id: call_facts(self.books, id),
+            status=lambda: status(self),
+            ready=lambda: self._ready or None,
+            gauges=self._gauges,
+            clock=self.clock,
+            random_bits=lambda: random.getrandbits(RANDOM_BITS),
+            started_us=self.clock(),
+        )
+
+    def _gauges(self) -> dict[str, float]:
+        cache = self.gateway.steps.cache.stats()
+        return {
+            "demitasse_held_usd": self.books.held_nanos() / 1e9,
+            "demitasse_cache_entries": float(cache["entries"]),
+            "demitasse_cache_bytes": float(cache["bytes"]),
+        }
+
+    async def _watch_soft_limits(self) -> None:
+        while True:
+            await asyncio.sleep(SOFT_LIMITS_EVERY_S)
+            try:
+                for alert in await asyncio.to_thread(soft_limits, self.books, self.clock()):
+                    self._alarm(alert)
+            except DemitasseError as error:
+                log.warning("soft limits could not be looked at: %s", error)
+
+
+def settings_of(config: Config) -> Settings:
+    """The gateway's own settings out of the configuration's."""
+    loopback = is_loopback(config.server.host)
+    return Settings(
+        clamp=config.budgets.clamp,
+        assume_max_output=config.budgets.assume_max_output,
+        on_hangup=config.gateway.on_hangup,
+        ping_s=config.gateway.ping_s,
+        max_body_bytes=config.server.max_body_mb << 20,
+        require_key=not loopback,
+        loopback=loopback,
+        cors=config.server.cors,
+        cache=CacheSettings(
+            exact=config.cache.exact,
+            coalesce=config.cache.coalesce,
+            sampled=config.cache.sampled,
+            max_bytes=config.cache.max_mb << 20,
+            ttl_s=config.cache.ttl_s,
+        ),
+        loop_guard=LoopGuard(**structs.asdict(config.loop_guard)),
+        retry=Retry(
+            attempts=config.retry.attempts, backoff_s=config.retry.backoff_s, max_wait_s=config.retry.max_wait_s
+        ),
+        breaker=BreakerSettings(failures=config.breaker.failures, open_s=config.breaker.open_s),
+    )
+
+
+def machine_of(config: Config) -> Hardware:
+    """The dated defaults, with what the file knows better."""
+    return hardware(**structs.asdict(config.hardware))

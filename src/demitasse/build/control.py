@@ -1,0 +1,106 @@
+"""The dashboard's buttons and its door, over the store and the gateway. Knows no page."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+
+from ..core.errors import ConfigError
+from ..core.keys import RANDOM_BYTES, mac, make
+from ..core.limits import Budget, Key
+from ..gateway.answer import Steps
+from ..store.ledger import SqliteLedger
+from ..web.facts import Visitor
+
+
+class StoreControl:
+    """What the buttons do; implements ``web.facts.Control``. Changes run in a thread: they may wait for a lock."""
+
+    def __init__(self, ledger: SqliteLedger, secret: bytes, steps: Callable[[], Steps]) -> None:
+        self._ledger = ledger
+        self._secret = secret
+        self._steps = steps
+
+    def keys(self) -> Sequence[Key]:
+        return [key for key in self._ledger.keys() if key.mac]
+
+    def paused(self) -> Mapping[str, str]:
+        return self._ledger.paused()
+
+    async def set_budget(self, budget: Budget) -> None:
+        await asyncio.to_thread(self._ledger.set_budget, budget)
+
+    async def remove_budget(self, name: str) -> None:
+        await asyncio.to_thread(self._ledger.remove_budget, name)
+
+    async def create_key(
+        self,
+        name: str,
+        *,
+        team: str | None = None,
+        scopes: tuple[str, ...] = ("call",),
+        models: tuple[str, ...] = (),
+        rpm: int | None = None,
+        tpm: int | None = None,
+        expires_us: int | None = None,
+    ) -> str:
+        if any(key.name == name and key.revoked_us is None for key in self.keys()):
+            raise ConfigError(f"there is a key '{name}' already; choose another name or revoke that one first")
+        id, token = make(secrets.token_bytes(RANDOM_BYTES))
+        key = Key(
+            id=id,
+            name=name,
+            mac=mac(self._secret, token.encode()),
+            created_us=self._ledger.clock(),
+            team=team,
+            scopes=scopes,
+            models=models,
+            rpm=rpm,
+            tpm=tpm,
+            expires_us=expires_us,
+        )
+        await asyncio.to_thread(self._ledger.add_key, key)
+        return token
+
+    async def revoke_key(self, id: str) -> None:
+        await asyncio.to_thread(self._ledger.revoke_key, id)
+
+    async def pause_key(self, name: str, why: str) -> None:
+        await asyncio.to_thread(self._ledger.set_paused, name, why)
+
+    async def resume_key(self, name: str) -> None:
+        self._steps().repeats.forgive(name)
+        await asyncio.to_thread(self._ledger.set_paused, name, None)
+
+    async def resolve_alert(self, id: str) -> None:
+        await asyncio.to_thread(self._ledger.resolve_alert, id)
+
+    async def reopen_alert(self, id: str) -> None:
+        await asyncio.to_thread(self._ledger.reopen_alert, id)
+
+    async def clear_cache(self) -> int:
+        return self._steps().cache.clear()
+
+
+class KeyLogin:
+    """Who may see the pages beyond loopback: holders of a key with the scope ``read`` or ``admin``."""
+
+    def __init__(self, ledger: SqliteLedger, server_secret: bytes, *, secure: bool) -> None:
+        self._ledger = ledger
+        self._server_secret = server_secret
+        self.secret = mac(server_secret, b"dashboard sessions")
+        self.secure = secure
+
+    def enter(self, token: str) -> Visitor | None:
+        wanted = mac(self._server_secret, token.encode())
+        return next((self._visitor(key) for key in self._ledger.keys() if key.mac == wanted), None)
+
+    def visitor(self, id: str) -> Visitor | None:
+        return next((self._visitor(key) for key in self._ledger.keys() if key.id == id), None)
+
+    def _visitor(self, key: Key) -> Visitor | None:
+        over = key.revoked_us is not None or (key.expires_us is not None and key.expires_us <= self._ledger.clock())
+        if over or not {"read", "admin"} & set(key.scopes):
+            return None
+        return Visitor(id=key.id, name=key.name, admin="admin" in key.scopes)

@@ -1,0 +1,116 @@
+"""What runs here, as rows for pages and as JSON for commands. Reads, never changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..config import Config
+from ..config.describe import describe
+from ..gateway.answer import Steps
+from ..gateway.cache import Cache
+from ..providers.local import LocalEngine
+from ..store.books import SqliteBooks
+from ..web.facts import CacheFacts, EngineRow, ModelRow, SettingRow
+from .models import Found
+
+if TYPE_CHECKING:
+    from .app import App
+
+_LOG_LINES = 12
+
+
+def call_facts(books: SqliteBooks, id: str) -> dict[str, Any] | None:
+    """One call as ``GET /demitasse/calls/{id}`` tells it: the object of ``ledger --json``."""
+    entry = books.entry(id)
+    return None if entry is None else msgspec.to_builtins(entry)
+
+
+def model_rows(found: Found, steps: Steps) -> list[ModelRow]:
+    """Every name that can be asked for."""
+    circuits = steps.breakers.states()
+    return [
+        ModelRow(
+            name=route.name,
+            kind="route" if route.named else "model",
+            provider=route.reference.provider,
+            upstream_model=route.reference.upstream_model,
+            address=getattr(route.reference.model, "base_url", ""),
+            card=route.reference.card,
+            circuit=circuits.get(route.reference.alias),  # type: ignore[arg-type]  # the breaker's own three words
+            note="" if route.reference.card is not None else "its price is not known",
+        )
+        for route in found.routes
+    ]
+
+
+def engine_rows(found: Found) -> list[EngineRow]:
+    """Every local engine, running or not."""
+    rows = []
+    for engine in found.engines:
+        status = engine.status()
+        rows.append(
+            EngineRow(
+                name=status.name,
+                state=status.state,
+                pid=status.pid,
+                address=f"127.0.0.1:{status.port}" if status.port else "",
+                threads=status.threads,
+                slots=status.slots,
+                busy=status.in_flight,
+                restarts=status.restarts,
+                rss_bytes=status.rss_bytes,
+                started_us=status.started_us,
+                note=status.last_error or "",
+                log_tail=_tail(engine),
+            )
+        )
+    return rows
+
+
+def cache_facts(cache: Cache) -> CacheFacts:
+    stats = cache.stats()
+    return CacheFacts(**{name: stats[name] for name in CacheFacts.__struct_fields__})  # type: ignore[arg-type]
+
+
+def setting_rows(config: Config) -> list[SettingRow]:
+    """The settings in force, each with its origin."""
+    origins = {"file": config.path.name if config.path else "file", "env": "environment", "command": "command line"}
+    return [
+        SettingRow(name=row.setting, value=row.value, origin=origins.get(row.origin, row.origin))
+        for row in describe(config)
+    ]
+
+
+def status(app: App) -> dict[str, Any]:
+    """``GET /demitasse/status``: what commands ask a running gateway."""
+    banner = app.banner()
+    return {
+        "version": banner.version,
+        "base_url": banner.base_url,
+        "data": str(banner.data),
+        "mode": banner.mode,
+        "found": list(banner.models),
+        "models": [
+            {
+                "name": row.name,
+                "kind": row.kind,
+                "provider": row.provider,
+                "upstream_model": row.upstream_model,
+                "card": row.card.id if row.card else None,
+                "circuit": row.circuit,
+            }
+            for row in model_rows(app.found, app.gateway.steps)
+        ],
+        "engines": [msgspec.to_builtins(engine.status()) for engine in app.found.engines],
+        "cache": app.gateway.steps.cache.stats(),
+    }
+
+
+def _tail(engine: LocalEngine) -> tuple[str, ...]:
+    try:
+        text = engine.log.read_text(errors="replace")[-4000:]
+    except OSError:
+        return ()
+    return tuple(text.splitlines()[-_LOG_LINES:])

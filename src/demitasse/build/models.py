@@ -1,0 +1,314 @@
+"""From settings and the environment to what can be asked: rungs, routes, and names found only when somebody asks.
+
+Prices come from the configuration, from the price database (asked in a process of its own and kept in the store), or from the
+hardware; engines are made here and started by their first call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.metadata
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, structs
+
+from ..config import Config, KeyHome, ModelSettings, foreign_key_uses
+from ..core.errors import ConfigError, DemitasseError, UpstreamError
+from ..core.hardware import Hardware, Throughput, token_prices
+from ..core.hardware import card as hardware_card
+from ..core.price import Card
+from ..gateway.route import Route, Rung
+from ..providers import price_cards
+from ..providers.http import HttpClient, Timeouts
+from ..providers.local import LocalEngine, LocalModel
+from ..providers.openai import OpenAICompatible
+from ..providers.vendors import VENDORS, Vendor, vendor_of
+from ..store.ledger import SqliteLedger
+
+log = logging.getLogger("demitasse.models")
+
+DEFAULT_LOCAL = "smollm2-135m"
+ASSUMED_SPEED = Throughput(
+    input_per_s=200.0, output_per_s=20.0, threads=2, source="assumed 200 tok/s in, 20 tok/s out: not measured for this model"
+)
+PROBES = ("ollama",)
+"""Vendors that are looked for on this machine at the start."""
+
+
+class Found(Struct, frozen=True):
+    """What can be asked, and how it was found, for the banner."""
+
+    routes: tuple[Route, ...]
+    engines: tuple[LocalEngine, ...]
+    notes: tuple[str, ...]
+    """E.g. ``smollm2-135m (local)`` and ``found OPENAI_API_KEY: openai/*``."""
+
+
+class Models:
+    """Makes rungs and keeps what they need: engines by name, cards by model.
+
+    Args:
+        env: where keys are read from, by the names that settings give.
+        approved: hashes of foreign key uses that were approved once.
+    """
+
+    def __init__(
+        self, ledger: SqliteLedger, http: HttpClient, data: Path, env: Mapping[str, str], hardware: Hardware
+    ) -> None:
+        self._ledger = ledger
+        self._http = http
+        self._data = data
+        self._env = env
+        self._hardware = hardware
+        self._engines: dict[tuple[object, ...], LocalEngine] = {}
+        self._cards: dict[str, Card | None] = {}
+        self._asking = asyncio.Lock()
+        self._version = importlib.metadata.version("genai-prices")
+
+    async def find(self, config: Config) -> Found:
+        """All that the configuration and the environment offer. Raises ConfigError."""
+        self._refuse_foreign_keys(config)
+        self._load_cards()
+        await self._price(
+            f"{vendor.prices}/{settings.model or alias}"
+            for alias, settings in config.models.items()
+            if settings.price is None and (vendor := VENDORS.get(settings.provider)) is not None and vendor.prices
+        )
+        rungs = {alias: self._rung(alias, settings, config) for alias, settings in config.models.items()}
+        notes = [f"{alias} ({settings.provider})" for alias, settings in config.models.items()]
+        if not any(settings.provider == "local" for settings in config.models.values()) and self._may_run_locally():
+            local = ModelSettings(provider="local", source=DEFAULT_LOCAL)
+            rungs.setdefault(DEFAULT_LOCAL, self._rung(DEFAULT_LOCAL, local, config))
+            notes.append(f"{DEFAULT_LOCAL} (local)")
+        notes += [
+            f"found {env_name}: {vendor.name}/*"
+            for vendor in VENDORS.values()
+            for env_name in vendor.key_envs
+            if self._env.get(env_name)
+        ]
+        for name in PROBES:
+            served = await self._probe(VENDORS[name])
+            if served:
+                notes.append(f"{name.capitalize()}: {', '.join(served[:4])}{' …' if len(served) > 4 else ''}")
+            for model in served:
+                rungs.setdefault(f"{name}/{model}", self._open_rung(VENDORS[name], model, config))
+        routes = [Route(alias, rung, stamp=_stamp(rung)) for alias, rung in rungs.items()]
+        routes += [_route(name, settings, rungs) for name, settings in config.routes.items()]
+        return Found(tuple(routes), tuple(self._engines.values()), tuple(notes))
+
+    async def discover(self, name: str, config: Config) -> Route | None:
+        """``provider/model``, or a name that is some provider's own; None when it is nobody's."""
+        prefix, slash, rest = name.partition("/")
+        vendor = VENDORS.get(prefix) if slash else None
+        model = rest
+        if vendor is None:
+            vendor, model = vendor_of(name), name
+        if vendor is None or not vendor.base_url or not model or len(name) > 200:
+            return None
+        if vendor.prices:
+            await self._price([f"{vendor.prices}/{model}"])
+        rung = self._open_rung(vendor, model, config)
+        return Route(name, rung, stamp=_stamp(rung))
+
+    def card(self, id: str) -> Card | None:
+        """A card in use by its identity."""
+        return next((card for card in self._cards.values() if card is not None and card.id == id), None)
+
+    def _rung(self, alias: str, settings: ModelSettings, config: Config) -> Rung:
+        if settings.provider == "local":
+            return self._local_rung(alias, settings)
+        vendor = VENDORS.get(settings.provider, VENDORS["generic"])
+        base_url = settings.base_url or vendor.base_url
+        if not base_url:
+            raise ConfigError(f"models.{alias}.base_url: missing; say where '{settings.provider}' is to be reached")
+        key_env = settings.key_env
+        if key_env is None and base_url == vendor.base_url:
+            key_env = next((name for name in vendor.key_envs if self._env.get(name)), None)
+        if settings.key_env is not None and not self._env.get(settings.key_env):
+            log.warning("models.%s.key_env: %s is not set in the environment; its calls will be refused", alias, key_env)
+        model = settings.model or alias
+        if settings.price is not None:
+            card: Card | None = price_cards.config_card(
+                alias,
+                settings.provider,
+                model,
+                structs.asdict(settings.price),
+                max_input=settings.context,
+                max_image_tokens=settings.max_image_tokens,
+            )
+        else:
+            card = self._card_of(vendor, model)
+        if card is not None and settings.max_image_tokens is not None:
+            card = structs.replace(card, max_image_tokens=settings.max_image_tokens)
+        self._cards[f"alias {alias}"] = card
+        return Rung(
+            alias=alias,
+            provider=settings.provider,
+            upstream_model=model,
+            model=OpenAICompatible(
+                alias,
+                vendor,
+                self._http,
+                model=model,
+                base_url=base_url,
+                api_key=self._env.get(key_env) if key_env else None,
+                key_env=key_env,
+                client_keys=settings.base_url is None,
+                timeouts=_timeouts(config, settings.timeout_s),
+            ),
+            card=card,
+            local=vendor.local,
+            max_output=settings.max_output,
+            region=settings.region,
+        )
+
+    def _open_rung(self, vendor: Vendor, model: str, config: Config) -> Rung:
+        """A model of a provider that no ``[models]`` table names."""
+        key_env = next((name for name in vendor.key_envs if self._env.get(name)), None)
+        name = f"{vendor.name}/{model}"
+        return Rung(
+            alias=name,
+            provider=vendor.name,
+            upstream_model=model,
+            model=OpenAICompatible(
+                name,
+                vendor,
+                self._http,
+                model=model,
+                api_key=self._env.get(key_env) if key_env else None,
+                key_env=key_env or next(iter(vendor.key_envs), None),
+                client_keys=True,
+                timeouts=_timeouts(config),
+            ),
+            card=self._card_of(vendor, model),
+            local=vendor.local,
+        )
+
+    def _local_rung(self, alias: str, settings: ModelSettings) -> Rung:
+        source = settings.source or DEFAULT_LOCAL
+        entry = catalogue_find(source)
+        at = (alias, source, settings.slots, settings.threads, settings.context)
+        engine = self._engines.get(at)
+        if engine is None:
+            engine = self._engines[at] = LocalEngine(
+                alias,
+                gguf_path(source, self._data),
+                slots=settings.slots,
+                threads=settings.threads,
+                context=settings.context,
+                log=self._data / "logs" / f"{alias}.log",
+            )
+        card = self._hardware_card(alias, entry.prompt_tps if entry else None, entry.output_tps if entry else None)
+        self._cards[f"alias {alias}"] = card
+        return Rung(
+            alias=alias,
+            provider="local",
+            upstream_model=source,
+            model=LocalModel(engine, self._inner(alias), hardware=self._hardware),
+            card=card,
+            local=True,
+            max_output=settings.max_output,
+        )
+
+    def _inner(self, alias: str):  # noqa: ANN202 - a factory of OpenAICompatible
+        def make(base_url: str, key: str) -> OpenAICompatible:
+            return OpenAICompatible(
+                alias, VENDORS["llamacpp"], self._http, model=alias, base_url=base_url, api_key=key, timeouts=_ENGINE
+            )
+
+        return make
+
+    def _card_of(self, vendor: Vendor, model: str) -> Card | None:
+        if vendor.local:
+            return self._hardware_card(f"{vendor.name}/{model}", None)
+        return self._cards.get(f"{vendor.prices}/{model}") if vendor.prices else None
+
+    def _hardware_card(self, name: str, speed: Throughput | None) -> Card:
+        """What a token costs on this machine; without a measurement the speed of the catalogue's small model is assumed."""
+        return hardware_card(token_prices(self._hardware, speed or ASSUMED_SPEED), model=name)
+
+    def _load_cards(self) -> None:
+        for provider, model, version, card in self._ledger.get_cards():
+            if version == self._version:
+                self._cards[f"{provider}/{model}"] = msgspec.convert(card, Card) if card is not None else None
+
+    async def _price(self, refs: Iterable[str]) -> None:
+        """Ask the price database for what is not known yet."""
+        async with self._asking:
+            missing = sorted({ref for ref in refs if ref not in self._cards})
+            if not missing:
+                return
+            try:
+                cards = await price_cards.ask(missing)
+            except DemitasseError as error:
+                log.warning("%s", error)
+                return
+            for ref in missing:
+                card = cards.get(ref)
+                if len(self._cards) > 5_000:
+                    return
+                self._cards[ref] = card
+                if card is not None:
+                    provider, _, model = ref.partition("/")
+                    await asyncio.to_thread(
+                        self._ledger.put_card, provider, model, self._version, msgspec.to_builtins(card)
+                    )
+
+    async def _probe(self, vendor: Vendor) -> list[str]:
+        """The models of a server on this machine, or none when there is no such server."""
+        model = OpenAICompatible(vendor.name, vendor, self._http, model="", timeouts=_PROBE)
+        try:
+            return await asyncio.wait_for(model.models(), 0.3)
+        except (UpstreamError, TimeoutError):
+            return []
+
+    def _may_run_locally(self) -> bool:
+        """The extra [local] is installed."""
+        try:
+            importlib.metadata.version("xllamacpp")
+            importlib.import_module("demitasse.providers.catalogue")
+        except (importlib.metadata.PackageNotFoundError, ImportError):
+            return False
+        return True
+
+    def _refuse_foreign_keys(self, config: Config) -> None:
+        homes = [
+            KeyHome(vendor.name, env_name, (vendor.base_url.split("/")[2].split(":")[0],))
+            for vendor in VENDORS.values()
+            if vendor.base_url
+            for env_name in vendor.key_envs
+        ]
+        approved = frozenset(self._ledger.get_setting("approved_key_uses", []))
+        uses = foreign_key_uses(config, homes, approved)
+        if uses:
+            raise ConfigError("\n".join(str(use) for use in uses))
+
+    async def stop(self) -> None:
+        """Stop every engine."""
+        await asyncio.gather(*(engine.stop() for engine in self._engines.values()))
+
+
+_PROBE = Timeouts(connect_s=0.3, first_byte_s=0.3, idle_s=0.3)
+_ENGINE = Timeouts(first_byte_s=600.0, idle_s=120.0)
+"""A long prompt on a slow processor takes minutes before its first token."""
+
+
+def _timeouts(config: Config, first_byte_s: float | None = None) -> Timeouts:
+    http = config.http
+    return Timeouts(connect_s=http.connect_s, first_byte_s=first_byte_s or http.first_byte_s, idle_s=http.idle_s)
+
+
+def _route(name: str, settings: object, rungs: Mapping[str, Rung]) -> Route:
+    """A route answers with its reference until a certificate lets a cheaper model do so."""
+    reference = rungs[settings.reference]  # type: ignore[attr-defined]
+    fallbacks = tuple(rungs[alias] for alias in settings.fallback)  # type: ignore[attr-defined]
+    stamp = "|".join(_stamp(rung) for rung in (reference, *fallbacks))
+    return Route(name, reference, fallbacks, stamp=stamp, named=True)
+
+
+def _stamp(rung: Rung) -> str:
+    return f"{rung.provider}/{rung.upstream_model}"
