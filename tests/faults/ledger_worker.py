@@ -1,8 +1,8 @@
 """A process that uses a ledger as a gateway does; started by the fault tests, and killed by some of them.
 
-    python ledger_worker.py hammer DATA SEED CALLS    holds, settles, posts, gives up, in a random interleaving
-    python ledger_worker.py forever DATA              the same without end, one line per settled call
-    python ledger_worker.py leave DATA COUNT          takes COUNT holds, says so, and waits to be killed
+python ledger_worker.py hammer DATA SEED CALLS    holds, settles, posts, gives up, in a random interleaving
+python ledger_worker.py forever DATA              the same without end, one line per settled call
+python ledger_worker.py leave DATA COUNT          takes COUNT holds, says so, and waits to be killed
 """
 
 import asyncio

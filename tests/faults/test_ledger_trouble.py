@@ -65,7 +65,7 @@ async def test_a_locked_ledger_is_waited_for_while_the_loop_runs_on(ledger, book
 async def test_a_ledger_locked_for_long_refuses_holds_and_books_entries_later(ledger, books, locker, monkeypatch):
     monkeypatch.setattr(module, "PATIENCE_S", 0.02)
     ledger.post(an_entry("posted"))
-    with pytest.raises(StoreError, match="is locked by .*; no call is answered until it lets go"):
+    with pytest.raises(StoreError, match=r"is locked by .*; no call is answered until it lets go"):
         await ledger.hold(a_hold("held"))
     with pytest.raises(StoreError, match="locked"):
         await ledger.settle(an_entry("settled"))

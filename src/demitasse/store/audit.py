@@ -58,9 +58,11 @@ def recount(data: Path) -> list[str]:
 def _follow(db: sqlite3.Connection) -> tuple[bool, int | None]:
     chain, expected = GENESIS, 1
     for seq, leaf, kept, *columns in db.execute(f"SELECT {_COLUMNS} FROM events ORDER BY seq"):  # noqa: S608
-        chain = link(chain, leaf)
-        if seq != expected or chain != kept or not _says(columns, leaf):
+        if seq != expected or not isinstance(leaf, bytes) or not _says(columns, leaf):
             return False, min(seq, expected)
+        chain = link(chain, leaf)
+        if chain != kept:
+            return False, seq
         expected += 1
     return True, None
 

@@ -65,17 +65,7 @@ def facts(kind: str, leaf: bytes) -> tuple[Any, ...]:
         e = _decode_entry(leaf)
         return (e.id, kind_of(e), e.at_us, e.key, e.route, e.model, e.outcome, e.cost_nanos, e.request_id)
     event: dict[str, Any] = msgspec.json.decode(leaf)
-    return (
-        event.get("id"),
-        event.get("event"),
-        event.get("at_us"),
-        None,
-        None,
-        None,
-        None,
-        event.get("cost_nanos"),
-        None,
-    )
+    return (event.get("id"), event.get("event"), event.get("at_us"), *(None,) * 6)
 
 
 def _as(kind: type[S], found: Struct, **fields: Any) -> S:

@@ -17,6 +17,7 @@ from .changes import fold_days
 from .migrations import connect
 from .procs import Recovered, recover
 from .rollup import HOUR_US
+from .trouble import is_locked
 from .writer import Facts, Writer, read_facts, revision
 
 log = logging.getLogger("demitasse.store")
@@ -29,6 +30,7 @@ CHECKPOINT_EVENTS = 1_000
 RESTART_FRAMES = (32 << 20) // 4096
 TRUNCATE_BYTES = 128 << 20
 DAY_US = 24 * HOUR_US
+_PATIENCE_MS = 30  # a checkpoint that waits for readers keeps writers waiting: better to try again at the next tick
 
 
 class Keeper:
@@ -44,7 +46,7 @@ class Keeper:
         self._clock = clock
         self._see = see
         self._found = found
-        self._db = connect(path, wait_ms=1_000)
+        self._db = connect(path, wait_ms=_PATIENCE_MS)
         self._writer = Writer(self._db, own)
         self._wal_file: int | None = None
         self._synced = (0, 0)
@@ -75,7 +77,8 @@ class Keeper:
                 self._tick(tick)
             except (sqlite3.Error, OSError) as error:
                 # Writers meet the same trouble and tell the callers; here it is only tried again.
-                log.warning("the ledger's housekeeping could not run: %s", error)
+                level = logging.DEBUG if is_locked(error) else logging.WARNING
+                log.log(level, "the ledger's housekeeping could not run: %s", error)
 
     def _tick(self, tick: int) -> None:
         if (at := revision(self._db)) != self._revision:
