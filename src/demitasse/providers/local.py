@@ -1,0 +1,73 @@
+"""A local model: the Model that asks a supervised llama.cpp engine. Knows calls and joules, not processes.
+
+How a call is put on the wire is the inner model's business; here the engine is started when needed, and the answer is
+given what it used of the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import structs
+
+from ..core.call import Call, Energy, Model, Reply, Send
+from ..core.errors import UpstreamError
+from ..core.hardware import Hardware, Interval, modelled
+from . import machine
+from .supervisor import EngineStatus, Lease, LocalEngine, Pace
+
+__all__ = ["EngineStatus", "LocalEngine", "LocalModel", "Pace"]
+
+
+class LocalModel:
+    """A Model over an engine: starts it when needed, delegates the call, and adds what the call used of the machine.
+
+    Args:
+        engine: whom to ask.
+        inner: makes the Model that speaks to ``(base_url, key)``; made anew for each start of the engine.
+        hardware: for the energy of a call.
+    """
+
+    def __init__(
+        self, engine: LocalEngine, inner: Callable[[str, str], Model], *, hardware: Hardware | None = None
+    ) -> None:
+        self.engine = engine
+        self._make = inner
+        self._hardware = hardware or Hardware()
+        self._inner: tuple[str, Model] | None = None
+
+    async def __call__(self, call: Call, send: Send) -> Reply:
+        """As any Model. A crash under way is an UpstreamError that is not billable: nobody sends a bill for it."""
+        async with self.engine.lease() as lease:
+            model = self._model(lease.url)
+            try:
+                reply = await model(call, send)
+            except UpstreamError as error:
+                error.billable = False
+                if error.body is None and await self.engine.died(lease):
+                    raise UpstreamError(
+                        f"the engine of '{self.engine.name}' stopped while it was answering and is being restarted; "
+                        f"its log is {self.engine.log}",
+                        after_content=error.after_content,
+                        attempt=error.attempt,
+                    ) from error
+                raise
+            return structs.replace(reply, energy=self._energy(reply, lease))
+
+    def _model(self, url: str) -> Model:
+        if self._inner is None or self._inner[0] != url:
+            self._inner = (url, self._make(url, self.engine.key))
+        return self._inner[1]
+
+    def _energy(self, reply: Reply, lease: Lease) -> Energy | None:
+        """By the engine's own clock where it tells, else by its CPU time meanwhile. Beside others it had at least its
+        share and at most all of it."""
+        if reply.timings is not None:
+            ms = reply.timings.get("prompt_ms", 0.0) + reply.timings.get("predicted_ms", 0.0)
+            cpu_s = ms / 1000 * lease.threads
+        else:
+            now = machine.cpu_seconds(lease.process.pid) if lease.process else None
+            if now is None or lease.cpu_s is None:
+                return None
+            cpu_s = max(0.0, now - lease.cpu_s)
+        return modelled(self._hardware, Interval(cpu_s / lease.peak, cpu_s))

@@ -1,0 +1,29 @@
+"""Fixtures that more than one part needs: a data directory, and the small model, fetched once when it is not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CACHE = Path(__file__).parent.parent / ".cache" / "models"
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """An empty directory for everything that is kept."""
+    home = tmp_path / "data"
+    home.mkdir()
+    return home
+
+
+@pytest.fixture(scope="session")
+def smollm_path() -> Path:
+    """The real SmolLM2-135M: from ``DEMITASSE_TEST_MODEL``, else from ``.cache/models``, pulled on first use."""
+    if named := os.environ.get("DEMITASSE_TEST_MODEL"):
+        return Path(named)
+    from demitasse.providers.catalogue import catalogue
+    from demitasse.providers.download import pull
+
+    return pull(catalogue()["smollm2-135m"], CACHE)
