@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
-from ..config import Config, KeyHome, ModelSettings, foreign_key_uses
+from ..config import Config, KeyHome, ModelSettings, RouteSettings, foreign_key_uses
 from ..core.errors import ConfigError, DemitasseError, UpstreamError
 from ..core.hardware import Hardware, Throughput, token_prices
 from ..core.hardware import card as hardware_card
@@ -26,7 +26,7 @@ from ..providers import price_cards
 from ..providers.http import HttpClient, Timeouts
 from ..providers.local import LocalEngine, LocalModel
 from ..providers.openai import OpenAICompatible
-from ..providers.vendors import VENDORS, Vendor, vendor_of
+from ..providers.vendors import VENDORS, Vendor, is_home, vendor_of
 from ..store.ledger import SqliteLedger
 
 log = logging.getLogger("demitasse.models")
@@ -67,7 +67,7 @@ class Models:
         self._engines: dict[tuple[object, ...], LocalEngine] = {}
         self._cards: dict[str, Card | None] = {}
         self._asking = asyncio.Lock()
-        self._version = importlib.metadata.version("genai-prices")
+        self._version = price_cards.edition()
 
     async def find(self, config: Config) -> Found:
         """All that the configuration and the environment offer. Raises ConfigError."""
@@ -79,6 +79,12 @@ class Models:
             if settings.price is None and (vendor := VENDORS.get(settings.provider)) is not None and vendor.prices
         )
         rungs = {alias: self._rung(alias, settings, config) for alias, settings in config.models.items()}
+        for alias in _named_in_routes(config):
+            if alias not in rungs:
+                route = await self.discover(alias, config)
+                if route is None:
+                    raise ConfigError(f"routes: no model '{alias}'; name one of [models] or provider/model")
+                rungs[alias] = route.reference
         notes = [f"{alias} ({settings.provider})" for alias, settings in config.models.items()]
         if not any(settings.provider == "local" for settings in config.models.values()) and self._may_run_locally():
             local = ModelSettings(provider="local", source=DEFAULT_LOCAL)
@@ -141,7 +147,7 @@ class Models:
                 max_image_tokens=settings.max_image_tokens,
             )
         else:
-            card = self._card_of(vendor, model)
+            card = self._card_of(vendor, model) if vendor.local or is_home(vendor, base_url) else None
         if card is not None and settings.max_image_tokens is not None:
             card = structs.replace(card, max_image_tokens=settings.max_image_tokens)
         self._cards[f"alias {alias}"] = card
@@ -302,10 +308,15 @@ def _timeouts(config: Config, first_byte_s: float | None = None) -> Timeouts:
     return Timeouts(connect_s=http.connect_s, first_byte_s=first_byte_s or http.first_byte_s, idle_s=http.idle_s)
 
 
-def _route(name: str, settings: object, rungs: Mapping[str, Rung]) -> Route:
+def _named_in_routes(config: Config) -> list[str]:
+    names = [name for r in config.routes.values() for name in (r.reference, *r.fallback)]
+    return list(dict.fromkeys(names))
+
+
+def _route(name: str, settings: RouteSettings, rungs: Mapping[str, Rung]) -> Route:
     """A route answers with its reference until a certificate lets a cheaper model do so."""
-    reference = rungs[settings.reference]  # type: ignore[attr-defined]
-    fallbacks = tuple(rungs[alias] for alias in settings.fallback)  # type: ignore[attr-defined]
+    reference = rungs[settings.reference]
+    fallbacks = tuple(rungs[alias] for alias in settings.fallback)
     stamp = "|".join(_stamp(rung) for rung in (reference, *fallbacks))
     return Route(name, reference, fallbacks, stamp=stamp, named=True)
 

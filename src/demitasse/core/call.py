@@ -75,6 +75,8 @@ class Call(Struct, frozen=True):
     n: int = 1
     max_output: int | None = None
     """Output tokens per choice, from ``max_completion_tokens`` or ``max_tokens``; None: the client set no limit."""
+    files: int = 0
+    """Of ``images``: parts whose tokens no byte count bounds: files, audio and video."""
     clamped: bool = False
     """``max_output`` is ours (``assume_max_output`` or what a budget still allows): send it upstream."""
     images: int = 0

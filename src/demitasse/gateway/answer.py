@@ -364,7 +364,8 @@ def _close(
         usage, provider = kept.reply.usage, kept.provider
         reference = route.reference.card
         if reference is not None and usage is not None:
-            baseline = cost(reference, usage, at_us=call.at_us, service_tier=call.service_tier)
+            tier = kept.reply.service_tier or call.service_tier
+            baseline = cost(reference, usage, at_us=call.at_us, service_tier=tier)
         if baseline:
             saved = ((cause, baseline),)
     elif attempts:
@@ -373,7 +374,10 @@ def _close(
         baseline = nanos
         if outcome == "answered" and last is not None and last.model != route.reference.alias:
             reference = route.reference.card
-            baseline = cost(reference, usage, at_us=call.at_us) if reference is not None and usage is not None else None
+            if reference is not None and usage is not None:
+                baseline = cost(reference, usage, at_us=call.at_us, service_tier=call.service_tier)
+            else:
+                baseline = None
             if baseline is not None and nanos is not None and baseline != nanos:
                 saved = (("routed", baseline - nanos),)
     if held is not None and nanos is not None and nanos > held.nanos:

@@ -182,6 +182,8 @@ class Climb:
         took_s = perf_counter() - self._started
         self.open_s += took_s
         usage = reply.usage if reply is not None else None
+        if error is not None:
+            usage = error.facts.get("usage")  # what a broken stream had told before it broke
         estimated = False
         if usage is None and status != "error":
             usage, estimated = estimate(call, seen.chars, seen.events, whole=reply), True

@@ -124,6 +124,7 @@ class Budgets:
                     images=call.images,
                     at_us=call.at_us,
                     service_tier=call.service_tier,
+                    audio=None if call.files else False,
                 )
             if nanos is None:
                 if match.limited:
@@ -143,7 +144,13 @@ class Budgets:
         if left is None or denied.spent.closed or not held.output_bound:
             return None
         rates = [
-            output_rate_bound(rung.card, input_tokens=call.text_bytes, at_us=call.at_us, service_tier=call.service_tier)
+            output_rate_bound(
+                rung.card,
+                input_tokens=call.text_bytes,
+                at_us=call.at_us,
+                service_tier=call.service_tier,
+                audio=None if call.files else False,
+            )
             for rung in route.rungs
             if rung.card is not None
         ]

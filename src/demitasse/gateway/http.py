@@ -404,6 +404,7 @@ def _as_call(ask: Ask, id: str, request_id: str, at_us: int, caller: Caller, hea
         n=ask.n,
         max_output=ask.max_output,
         images=ask.images + ask.files,
+        files=ask.files,
         image_bytes=ask.image_bytes,
         text_bytes=ask.text_bound_bytes,
         has_tools=ask.has_tools,

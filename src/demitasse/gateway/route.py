@@ -24,7 +24,6 @@ class Rung(Struct, frozen=True, eq=False):
     """None: its price is not known; under a hard limit it is refused."""
     local: bool = False
     max_output: int | None = None
-    max_image_tokens: int = 16_384
     region: str | None = None
 
 
