@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -9,12 +10,13 @@ from demitasse.core.entry import Charge, Entry, Hold
 from demitasse.core.errors import StoreError
 from demitasse.core.limits import Budget
 from demitasse.store import keeper
-from demitasse.store.audit import verify
+from demitasse.store.audit import recount, verify
 from demitasse.store.backup import backup, restore
 from demitasse.store.books import SqliteBooks
 from demitasse.store.changes import fold_days
 from demitasse.store.ledger import SqliteLedger
 from demitasse.store.migrations import FILE, LATEST, MIGRATIONS, Migration, prepare
+from demitasse.store.rollup import MEASURES
 
 HOUR_US = 3_600_000_000
 
@@ -58,6 +60,48 @@ async def test_a_migration_that_fails_leaves_the_ledger_as_it_was(tmp_path):
     books = SqliteBooks(tmp_path)
     assert len(books.entries()) == 5
     books.close()
+
+
+def test_a_ledger_of_schema_1_is_brought_up_to_date_with_nothing_lost(tmp_path):
+    db = sqlite3.connect(tmp_path / FILE)
+    db.executescript(Path(__file__).with_name("ledger_v1.sql").read_text())
+    db.close()
+    ledger, books = SqliteLedger.open(tmp_path, clock=lambda: 1), SqliteBooks(tmp_path)
+    assert (tmp_path / f"{FILE}.v1").exists()
+    assert books.stats()["schema"] == LATEST
+    assert [e.id for _, e in books.entries()] == ["c2", "c1", "c0"]
+    assert ledger.recovered.count == 1, "c2 was under way when its process died"
+    assert [books.entry(f"c{n}").joined for n in range(3)] == [0, 1, 0]
+    assert sum(b.joined for b in books.buckets(0, 2 * 10**15)) == 1
+    assert [k.name for k in tuple(ledger.keys())] == ["app"]
+    books.close()
+    ledger.close()
+    assert verify(tmp_path) == (True, None)
+    assert recount(tmp_path) == []
+
+
+async def test_a_retry_that_comes_late_is_counted_with_its_call(tmp_path):
+    ledger, books = SqliteLedger.open(tmp_path), SqliteBooks(tmp_path)
+    ledger.post(an_entry("1"))
+    ledger.join("1", 2)
+    await ledger.flush()
+    ledger.join("1", 3)
+    ledger.join("unknown", 3)
+    await ledger.flush()
+    assert books.entry("1").joined == books.entries()[0][1].joined == 2
+    assert books.buckets(0, 10)[0].joined == 2
+    books.close()
+    ledger.close()
+    assert verify(tmp_path) == (True, None)
+    assert recount(tmp_path) == []
+
+
+def test_the_roll_ups_hold_every_measure(tmp_path):
+    prepare(tmp_path / FILE)
+    db = sqlite3.connect(tmp_path / FILE)
+    for table in ("rollup_hours", "rollup_days"):
+        assert [row[1] for row in db.execute(f"PRAGMA table_info({table})")][2:] == list(MEASURES)
+    db.close()
 
 
 def test_migrations_are_numbered_without_a_gap():

@@ -17,6 +17,10 @@ from .rollup import DIMENSIONS, HOUR_US, MEASURES, Sums, dimensions, measures
 from .trouble import trouble
 
 _COLUMNS = "seq, leaf, chain, id, kind, at_us, key, route, model, outcome, cost_nanos, request_id"
+_LATE = (
+    "SELECT closing.leaf FROM events AS joined JOIN events AS closing USING (id) "
+    "WHERE joined.kind = 'joined' AND closing.outcome IS NOT NULL AND joined.seq > closing.seq"
+)
 Place = tuple[int, tuple[str, ...]]
 
 
@@ -88,6 +92,10 @@ def _anew(db: sqlite3.Connection) -> tuple[dict[Place, Sums], dict[tuple[str, st
         sums[at] = row if present is None else [a + b for a, b in zip(present, row, strict=True)]
         for charge in entry.charges:
             used.setdefault((charge.budget, charge.window), [0, 0])[0] += charge.nanos
+    joined = MEASURES.index("joined")
+    for (leaf,) in db.execute(_LATE):
+        entry = decode_entry(leaf)
+        sums[entry.at_us // HOUR_US, dimensions(entry)][joined] += 1
     for (leaf,) in db.execute("SELECT leaf FROM holds"):
         for charge in decode_hold(leaf).charges:
             used.setdefault((charge.budget, charge.window), [0, 0])[1] += charge.nanos

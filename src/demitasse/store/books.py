@@ -71,7 +71,7 @@ class SqliteBooks:
                 values.append(since_us)
             sql = f"SELECT seq, leaf FROM events WHERE {' AND '.join(wheres)} ORDER BY seq DESC LIMIT ?"  # noqa: S608
             rows = db.execute(sql, (*values, last)).fetchall()
-            return [(seq, _as_corrected(db, decode_entry(leaf))) for seq, leaf in rows]
+            return [(seq, _as_known(db, decode_entry(leaf))) for seq, leaf in rows]
 
     def entry(self, id: str) -> Entry | None:
         """One entry by our id, or by the request id that a client sent (then the newest), as corrected."""
@@ -80,7 +80,7 @@ class SqliteBooks:
             if row is None:
                 sql = "SELECT leaf FROM events WHERE request_id = ? ORDER BY seq DESC LIMIT 1"
                 row = db.execute(sql, (id,)).fetchone()
-            return None if row is None else _with_joined(db, _as_corrected(db, decode_entry(row[0])))
+            return None if row is None else _as_known(db, decode_entry(row[0]))
 
     def buckets(self, since_us: int, until_us: int, group_by: Iterable[str] = ()) -> list[Bucket]:
         """Sums per combination of ``group_by``, ordered by it; whole hours, the first and the last included.
@@ -196,12 +196,11 @@ def _sum_up(names: list[str], spans: list[tuple[str, str, str, int, int]]) -> tu
     return sql, ["hour" if name == "day" else name for name in names] + list(MEASURES)
 
 
-def _as_corrected(db: sqlite3.Connection, entry: Entry) -> Entry:
+def _as_known(db: sqlite3.Connection, entry: Entry) -> Entry:
+    """An entry with what was learnt since: an invoice's figures, and the retries that came late."""
     row = db.execute(_CORRECTION, (entry.id,)).fetchone()
-    return entry if row is None else corrected(entry, msgspec.json.decode(row[0], type=Correction))
-
-
-def _with_joined(db: sqlite3.Connection, entry: Entry) -> Entry:
+    if row is not None:
+        entry = corrected(entry, msgspec.json.decode(row[0], type=Correction))
     late = db.execute("SELECT count(*) FROM events WHERE id = ? AND kind = 'joined'", (entry.id,)).fetchone()[0]
     return structs.replace(entry, joined=entry.joined + late) if late else entry
 

@@ -16,10 +16,11 @@ from ..core.entry import Charge, Entry
 from ..core.errors import StoreError
 from ..core.limits import Alert, Budget, Key
 from .chain import decode_entry, encode
-from .rollup import MEASURES, dimensions, measures
+from .rollup import MEASURES, Sums, dimensions, measures
 from .writer import Batch, Change
 
 _PUT_BUDGET = "INSERT OR REPLACE INTO budgets VALUES (?,?,?)"
+_ONE_JOINED: Sums = [1 if name == "joined" else 0 for name in MEASURES]
 _COUNTS = ("requests", "estimated", "attempts", "joined", "duration_ms", "overhead_us")
 
 
@@ -189,9 +190,9 @@ def fold_days(today: int) -> Change:
         first = batch.writer.folded
         if first >= today:
             return
-        sums = ", ".join(f"sum({name})" for name in MEASURES)
+        names, sums = ", ".join(MEASURES), ", ".join(f"sum({name})" for name in MEASURES)
         batch.execute(
-            f"INSERT OR REPLACE INTO rollup_days SELECT hour / 24, dim, {sums} FROM rollup_hours "  # noqa: S608
+            f"INSERT OR REPLACE INTO rollup_days (day, dim, {names}) SELECT hour / 24, dim, {sums} FROM rollup_hours "  # noqa: S608
             "WHERE hour >= ? AND hour < ? GROUP BY hour / 24, dim",
             (first * 24, today * 24),
         )
@@ -214,11 +215,10 @@ def corrected(entry: Entry, correction: Correction | None) -> Entry:
 
 
 def _entry(batch: Batch, id: str) -> Entry:
-    sql = "SELECT leaf FROM events WHERE id = ? AND outcome IS NOT NULL"
-    row = batch.execute(sql, (id,)).fetchone()
-    if row is None:
+    leaf = batch.leaf(id)
+    if leaf is None:
         raise StoreError(f"there is no entry {id!r} to correct; see them with: demitasse ledger")
-    return decode_entry(row[0])
+    return decode_entry(leaf)
 
 
 def _book(batch: Batch, entry: Entry, correction: Correction, at_us: int) -> int:
@@ -271,6 +271,10 @@ def join(id: str, at_us: int) -> Change:
     """Count a client's retry that was given the answer of the closed call ``id``."""
 
     def change(batch: Batch) -> None:
+        leaf = batch.leaf(id)
         batch.note("joined", id, at_us)
+        if leaf is not None:
+            entry = decode_entry(leaf)
+            batch.add(entry.at_us, dimensions(entry), _ONE_JOINED)
 
     return change

@@ -13,11 +13,24 @@ from pathlib import Path
 from msgspec import Struct
 
 from ..core.errors import StoreError
-from .rollup import MEASURES
+from .chain import decode_entry
+from .rollup import DIMENSIONS, HOUR_US, dimensions
 
 FILE = "ledger.sqlite3"
 APPLICATION_ID = 0x444D5431  # "DMT1"
-_SUMS = ", ".join(f"{name} {'REAL' if name == 'duration_ms' else 'INTEGER'} NOT NULL" for name in MEASURES)
+
+# A step never changes once it was taken: a measure that comes later is a step of its own.
+_SUMS = """
+  requests INTEGER NOT NULL, cost_nanos INTEGER NOT NULL, baseline_nanos INTEGER NOT NULL, saved_exact_nanos
+  INTEGER NOT NULL, saved_semantic_nanos INTEGER NOT NULL, saved_coalesced_nanos INTEGER NOT NULL,
+  saved_prompt_nanos INTEGER NOT NULL, saved_shaped_nanos INTEGER NOT NULL, saved_routed_nanos INTEGER NOT
+  NULL, saved_batch_nanos INTEGER NOT NULL, saved_local_nanos INTEGER NOT NULL, unpriced INTEGER NOT NULL,
+  estimated INTEGER NOT NULL, attempts INTEGER NOT NULL, joined INTEGER NOT NULL, uncached_in INTEGER NOT
+  NULL, cache_read INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL,
+  image_in INTEGER NOT NULL, audio_in INTEGER NOT NULL, text_out INTEGER NOT NULL, reasoning_out INTEGER NOT
+  NULL, audio_out INTEGER NOT NULL, energy_modelled_low_uj INTEGER NOT NULL, energy_modelled_high_uj INTEGER
+  NOT NULL, energy_measured_low_uj INTEGER NOT NULL, energy_measured_high_uj INTEGER NOT NULL, duration_ms
+  REAL NOT NULL, overhead_us INTEGER NOT NULL"""
 
 _FIRST = f"""
 CREATE TABLE events (
@@ -55,6 +68,11 @@ INSERT INTO meta VALUES ('revision', 1), ('folded', 0), ('touched', 0);
 """  # noqa: S608
 
 
+_JOINED = """
+CREATE INDEX joined_by_id ON events (id) WHERE kind = 'joined'
+"""
+
+
 class Migration(Struct, frozen=True):
     """One step of the schema: the version it leads to, why it was taken, its SQL, and what must be computed."""
 
@@ -64,7 +82,26 @@ class Migration(Struct, frozen=True):
     fill: Callable[[sqlite3.Connection], None] | None = None
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "the first tables", _FIRST),)
+def _count_joined(db: sqlite3.Connection) -> None:
+    rows = db.execute(
+        "SELECT closing.leaf FROM events AS joined JOIN events AS closing USING (id) "
+        "WHERE joined.kind = 'joined' AND closing.outcome IS NOT NULL AND joined.seq > closing.seq"
+    ).fetchall()
+    where = " AND ".join(f"{name} = ?" for name in DIMENSIONS)
+    for table, time, span in (("rollup_hours", "hour", HOUR_US), ("rollup_days", "day", 24 * HOUR_US)):
+        for (leaf,) in rows:
+            entry = decode_entry(leaf)
+            db.execute(
+                f"UPDATE {table} SET joined = joined + 1 WHERE {time} = ? AND dim = "  # noqa: S608
+                f"(SELECT id FROM dims WHERE {where})",
+                (entry.at_us // span, *dimensions(entry)),
+            )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "the first tables", _FIRST),
+    Migration(2, "late retries are found by their call and counted in the sums", _JOINED, _count_joined),
+)
 LATEST = MIGRATIONS[-1].version
 
 

@@ -175,7 +175,7 @@ class Batch:
     def settle(self, entry: Entry) -> None:
         """Release the entry's hold, charge what it cost, move the sums."""
         id = entry.id
-        if self.careful and self._booked(id):
+        if self.careful and self.leaf(id) is not None:
             log.warning("entry %s is booked already; the second one is left out", id)
             self._release(id)
             return
@@ -256,6 +256,15 @@ class Batch:
             held = None if row is None or id in self.gone else decode_hold(row[0])
         return held
 
+    def leaf(self, id: str) -> bytes | None:
+        """The entry that closed a call, as it was written, if it is closed."""
+        for row in self.events:
+            if row[1] == id and row[7] is not None:
+                found: bytes = row[10]
+                return found
+        row = self.execute("SELECT leaf FROM events WHERE id = ? AND outcome IS NOT NULL", (id,)).fetchone()
+        return None if row is None else row[0]
+
     def add(self, at_us: int, dims: tuple[str, ...], sums: Sums) -> None:
         """Add measures to the roll-ups of the hour and the day of ``at_us``."""
         dim = self.writer.dims.get(dims)
@@ -307,12 +316,6 @@ class Batch:
             budget = self.writer.facts.budgets.get(charge.budget)
             if budget is not None and budget.hard and budget.limit_nanos is not None:
                 self.slot(charge.budget, charge.window).closed = 1
-
-    def _booked(self, id: str) -> bool:
-        if any(row[1] == id and row[7] is not None for row in self.events):
-            return True
-        sql = "SELECT 1 FROM events WHERE id = ? AND outcome IS NOT NULL"
-        return self.execute(sql, (id,)).fetchone() is not None
 
 
 def revision(db: sqlite3.Connection) -> int:
