@@ -111,7 +111,7 @@ class OpenAICompatible:
                 raise await self._refusal(answer, call)
             if not streams:
                 return self._reply(await self._whole(answer, call))
-            if not _header(answer, b"content-type").startswith(("text/event-stream", "text/plain")):
+            if _header(answer, b"content-type").startswith(("application/json", "text/html")):
                 return await self._replay(await self._whole(answer, call), call, send)
             return await self._stream(answer, call, send, timeouts)
         finally:

@@ -28,7 +28,7 @@ class SSE:
     ``done`` becomes true with ``[DONE]``; the rest is ignored. Raises TooLongError beyond ``limit`` bytes an event.
     """
 
-    __slots__ = ("_begun", "_cr", "_data", "_limit", "_rest", "_size", "done")
+    __slots__ = ("_begun", "_cr", "_data", "_held", "_limit", "_rest", "_size", "done")
 
     def __init__(self, limit: int = EVENT_BYTES) -> None:
         self.done = False
@@ -37,7 +37,8 @@ class SSE:
         self._rest: list[bytes] = []  # an unfinished line, in the pieces it came in
         self._cr = False  # a CR was last; its LF may still come
         self._data: list[bytes] = []  # the data lines of the event under way
-        self._size = 0
+        self._held = 0  # bytes of these lines
+        self._size = 0  # bytes of the unfinished line
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The payloads that this piece completes, in order."""
@@ -82,9 +83,7 @@ class SSE:
             self._size += len(piece)
             self._check()
             return []
-        buffer = b"".join((*self._rest, piece))
-        if self._cr:
-            buffer = b"\r" + buffer
+        buffer = b"".join((*self._rest, b"\r" if self._cr else b"", piece))
         if not self._begun:
             if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(buffer):
                 self._rest = [buffer]  # perhaps a byte order mark, not all here yet
@@ -101,23 +100,25 @@ class SSE:
                 self._line(line)
             elif self._data:
                 payload = b"\n".join(self._data)
-                self._data = []
+                self._data, self._held = [], 0
                 if payload.strip() == b"[DONE]":
                     self.done = True
                     return payloads
                 if payload:
                     payloads.append(payload)
         self._rest = [rest] if rest else []
-        self._size = len(rest) + sum(map(len, self._data))
+        self._size = len(rest)
         self._check()
         return payloads
 
     def _line(self, line: bytes) -> None:
         if line.startswith(b"data:"):
             self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+            self._held += len(line)
         elif line == b"data":
             self._data.append(b"")
+            self._held += len(line)
 
     def _check(self) -> None:
-        if self._size > self._limit:
+        if self._size + self._held > self._limit:
             raise TooLongError(f"an event of more than {self._limit} bytes")

@@ -163,6 +163,7 @@ class Relay:
         as_it_came, content, chars = True, False, 0
         openers: list[Choice] = []
         finishes: list[Choice] = []
+        over: list[Choice] = []
         for choice in choices:
             as_it_came &= self._settle(choice)
         self._assembler.add(fields, choices)
@@ -177,6 +178,8 @@ class Relay:
                 says, seen = _says(delta)
                 chars += seen
             content |= says
+            if state.finish and not finish and not says:
+                over.append(choice)  # an ending said again: once is enough
             if state.opened:
                 as_it_came &= delta.pop("role", None) is None
             else:
@@ -191,8 +194,13 @@ class Relay:
                 finishes.append({"index": index, "delta": {}, "logprobs": None, "finish_reason": finish})
                 choice["finish_reason"] = None
                 as_it_came = False
-        if as_it_came and not openers and not self._early:
+        if as_it_came and not (openers or over or self._early):
             return [Event(encode(fields), content, chars)]
+        if over:
+            choices = [choice for choice in choices if choice not in over]
+            if not choices:
+                return []
+            as_it_came = False
         events = [_event(fields, openers)] if openers else []
         if not as_it_came:
             fields = fields | {"choices": Raw(encode(choices))}
@@ -231,7 +239,7 @@ class Relay:
     def _finish(self, choice: Choice, state: _Choice, told: Any) -> bool:
         word = finish_word(told)
         if word is not None and state.finish is not None:
-            word = None  # said again; once is enough
+            word = None
         elif word is not None:
             state.finish = word
         choice["finish_reason"] = word
