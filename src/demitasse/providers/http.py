@@ -40,7 +40,7 @@ HeaderBlock = NewType("HeaderBlock", bytes)
 
 
 class Timeouts(Struct, frozen=True):
-    """Seconds. They are looked at a few times a second, so each may be late by a quarter of one."""
+    """Seconds. They are looked at every ``Settings.sweep_s``, so each may be late by that."""
 
     connect_s: float = 10.0
     """Name, TCP and TLS together."""
@@ -67,6 +67,8 @@ class Settings(Struct, frozen=True):
     crosses their good-bye is lost."""
     keep_tls_s: float = 45.0
     """Over TLS it is mostly load balancers, which wait 60 s and more, and a new handshake is dear."""
+    sweep_s: float = 0.25
+    """How often the small client looks at its timeouts."""
 
 
 class HttpError(DemitasseError):

@@ -40,9 +40,9 @@ from .http import (
     tls_context,
 )
 
-_TICK_S = 0.25
 _COPY_LIMIT = 64 << 10
 """A body up to this size is joined to its head: one copy is cheaper than a second write."""
+_WAYS = 512
 _NEVER = float("inf")
 
 _HEAD: Final = 0
@@ -54,11 +54,13 @@ _END: Final = 2
 class SmallClient:
     """See `HttpClient`. One event loop, the one of the first call, is the only one it may be used in."""
 
-    def __init__(self, settings: Settings = Settings(), *, tick_s: float = _TICK_S) -> None:  # noqa: B008 - frozen
+    def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008 - frozen
         self._settings = settings
-        self._tick_s = tick_s
-        self._pools: dict[Origin, _Pool] = {}
-        self._shared: dict[tuple[Any, ...], _Pool] = {}
+        self._tick_s = settings.sweep_s
+        self._pools: dict[tuple[Any, ...], _Pool] = {}
+        """By `Origin.key`."""
+        self._ways: dict[tuple[Origin, bytes, bytes], tuple[_Pool, bytes]] = {}
+        """What origin, method and path come to: the pool, and the beginning of the head."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweeper: asyncio.Handle | None = None
         self._due = 0.0
@@ -84,11 +86,11 @@ class SmallClient:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
-        open_wires = [wire for pool in self._shared.values() for wire in pool.shut()]
+        open_wires = [wire for pool in self._pools.values() for wire in pool.shut()]
         if open_wires:
             await asyncio.wait([wire.lost for wire in open_wires], timeout=2.0)
         self._pools.clear()
-        self._shared.clear()
+        self._ways.clear()
 
     async def _exchange(
         self,
@@ -99,8 +101,7 @@ class SmallClient:
         body: bytes | None,
         timeouts: Timeouts,
     ) -> Response:
-        pool = self._pools.get(origin) or self._pool(origin)
-        head = pool.heads.get((method, path)) or pool.head(method, path)
+        pool, head = self._ways.get((origin, method, path)) or self._find_way(origin, method, path)
         block = headers if isinstance(headers, bytes) else encode_headers(headers)
         now = pool.loop.time()
         total_by = _NEVER if timeouts.total_s is None else now + timeouts.total_s
@@ -162,15 +163,17 @@ class SmallClient:
         wire.holds_slot = True
         return wire
 
-    def _pool(self, origin: Origin) -> _Pool:
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        pool = self._shared.get(origin.key)
+    def _find_way(self, origin: Origin, method: bytes, path: bytes) -> tuple[_Pool, bytes]:
+        head = request_head(method, origin, path)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        pool = self._pools.get(origin.key)
         if pool is None:
-            pool = self._shared[origin.key] = _Pool(origin, self._settings, loop)
-        self._pools[origin] = pool
-        return pool
+            pool = self._pools[origin.key] = _Pool(origin, self._settings, self._loop)
+        if len(self._ways) >= _WAYS:
+            self._ways.clear()
+        self._ways[origin, method, path] = pool, head
+        return pool, head
 
     def _sweep_later(self) -> None:
         assert self._loop is not None
@@ -185,14 +188,14 @@ class SmallClient:
             self._due = now
             self._sweeper = self._loop.call_later(0, self._sweep)
             return
-        for pool in self._shared.values():
+        for pool in self._pools.values():
             pool.sweep(now)
-        if any(pool.slots for pool in self._shared.values()):
+        if any(pool.slots for pool in self._pools.values()):
             self._sweep_later()
         else:  # forget upstreams that are not in use any more
             self._sweeper = None
             self._pools.clear()
-            self._shared.clear()
+            self._ways.clear()
 
 
 class _Pool:
@@ -205,16 +208,9 @@ class _Pool:
         self.wires: set[_Wire] = set()
         self.idle: list[_Wire] = []
         """The last one given back is the first one used; the one idle the longest stands in front."""
-        self.heads: dict[tuple[bytes, bytes], bytes] = {}
         self._max_idle = settings.max_idle
         self._keep_s = settings.keep_tls_s if origin.tls else settings.keep_plain_s
         self._queue: deque[tuple[asyncio.Future[_Wire | None], Timeouts, float, float]] = deque()
-
-    def head(self, method: bytes, path: bytes) -> bytes:
-        if len(self.heads) > 256:
-            self.heads.clear()
-        head = self.heads[method, path] = request_head(method, self.origin, path)
-        return head
 
     async def wait_turn(self, timeouts: Timeouts, total_by: float) -> _Wire | None:
         """A connection that was given back, or None: a slot to open one in."""
@@ -419,6 +415,7 @@ class _Wire(asyncio.Protocol):
         """Bytes in a row that brought no body: a head, trailers, chunk extensions."""
         self._refused = ""
         self._complete = False
+        self._keep = False
         self._surplus = -1
         """Pieces that belong to the answer, when bytes came after its end."""
         self._until_close = False
@@ -481,7 +478,7 @@ class _Wire(asyncio.Protocol):
             self._surplus = len(self._pieces)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        self._headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         headers, self._headers = self._headers, []  # trailers go to the new list, and with it
@@ -508,6 +505,7 @@ class _Wire(asyncio.Protocol):
         exchange = self.exchange
         if exchange is not None and exchange.status:
             self._complete = True
+            self._keep = self._parser.should_keep_alive()  # it knows only here
 
     # Ours
 
@@ -603,7 +601,7 @@ class _Wire(asyncio.Protocol):
         exchange.done = True
         exchange.wake()
         transport = self.transport
-        if self._surplus >= 0 or not self._parser.should_keep_alive() or transport.get_write_buffer_size():
+        if self._surplus >= 0 or not self._keep or transport.get_write_buffer_size():
             self.drop()
             return
         self.reused = True
