@@ -83,6 +83,8 @@ async def _serve(
 ) -> None:
     import uvicorn  # noqa: PLC0415 - only who serves needs it
 
+    from .protocol import Protocol  # noqa: PLC0415 - the same
+
     host, port = listener.getsockname()[:2]
     scheme = "https" if config.server.tls_cert else "http"
     shown = f"[{host}]" if ":" in host else host
@@ -90,7 +92,7 @@ async def _serve(
     server = uvicorn.Server(
         uvicorn.Config(
             app.gateway,
-            http="httptools",
+            http=Protocol,
             ws="none",
             lifespan="off",
             interface="asgi3",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from time import perf_counter
 from typing import Protocol
 
@@ -407,7 +408,7 @@ def _close(
         hold_nanos=held.nanos if held is not None else 0,
         charges=steps.budgets.charges(held, climb.costs) if held is not None and climb is not None else (),
         attempts=attempts,
-        decision=Decision(policy="reference", chosen=model or "", candidates=tuple(r.alias for r in route.rungs)),
+        decision=_decision(route, model or ""),
         estimated=any(a.estimated for a in attempts),
         flags=flags,
         joined=joined,
@@ -419,6 +420,12 @@ def _close(
     facts.entry = entry
     steps.metrics.closed(entry)
     return entry
+
+
+@lru_cache(maxsize=1024)
+def _decision(route: Route, chosen: str) -> Decision:
+    """Why this model. Without a certificate a route has one policy: its reference, and what stands in when it fails."""
+    return Decision(policy="reference", chosen=chosen, candidates=tuple(rung.alias for rung in route.rungs))
 
 
 def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:

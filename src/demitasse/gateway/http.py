@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -46,6 +47,31 @@ _SSE = [
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}").fullmatch
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
 _FINAL = (b"x-should-retry", b"false")
+
+
+HANGUP = "demitasse.hangup"
+"""Where a server that can tell of a hang-up by itself puts a Hangup into the scope."""
+
+
+class Hangup:
+    """A client's hang-up as a call back, from a server that sees its connections."""
+
+    __slots__ = ("_call", "_gone")
+
+    def __init__(self) -> None:
+        self._call: Callable[[], object] | None = None
+        self._gone = False
+
+    def tell(self, call: Callable[[], object] | None) -> None:
+        """Have ``call`` called when the client hangs up, at once if it has; None: no more."""
+        self._call = call
+        if self._gone and call is not None:
+            call()
+
+    def fire(self) -> None:
+        self._gone = True
+        if self._call is not None:
+            self._call()
 
 
 class Gateway:
@@ -110,7 +136,7 @@ class Gateway:
         id = call_id(at_us, self._random_bits())
         asked = headers.get(b"x-request-id")
         request_id = asked.decode() if asked is not None and _REQUEST_ID(asked) else id
-        client = _Connection(receive, send, facts, request_id, steps)
+        client = _Connection(scope, receive, send, facts, request_id, steps)
         call: Call | None = None
         known = False
         steps.metrics.in_flight += 1
@@ -259,6 +285,8 @@ class _Connection(Client):
 
     __slots__ = (
         "_facts",
+        "_hangup",
+        "_on_hangup",
         "_opened",
         "_pinger",
         "_receive",
@@ -272,7 +300,11 @@ class _Connection(Client):
         "gone",
     )
 
-    def __init__(self, receive: Receive, send: Send, facts: Facts, request_id: str, steps: Steps) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, facts: Facts, request_id: str, steps: Steps
+    ) -> None:
+        self._hangup: Hangup | None = scope.get(HANGUP)
+        self._on_hangup: Callable[[], object] | None = None
         self._receive = receive
         self._send = send
         self._facts = facts
@@ -296,18 +328,28 @@ class _Connection(Client):
         await self._send({"type": "http.response.start", "status": 200, "headers": [*_SSE, *self._headers()]})
 
     def watch(self, on_hangup: Callable[[], object]) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._await_hangup(on_hangup))
+        self._on_hangup = on_hangup
+        if self._hangup is not None:
+            self._hangup.tell(self._hung_up)
+        else:
+            self._watcher = asyncio.get_running_loop().create_task(self._await_hangup())
 
     def unwatch(self) -> None:
+        if self._hangup is not None:
+            self._hangup.tell(None)
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.cancel()
 
-    async def _await_hangup(self, on_hangup: Callable[[], object]) -> None:
+    async def _await_hangup(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self._hung_up()
+
+    def _hung_up(self) -> None:
         self.gone = True
-        on_hangup()
+        if self._on_hangup is not None:
+            self._on_hangup()
 
     def expect_stream(self) -> None:
         """From now on the client gets a sign of life every ``ping_s``, headers included, however slow the model is."""
@@ -527,6 +569,7 @@ def _usd(nanos: int) -> bytes:
     return b"%d.%09d" % divmod(nanos, 1_000_000_000) if nanos >= 0 else b"-%d.%09d" % divmod(-nanos, 1_000_000_000)
 
 
+@lru_cache(maxsize=4096)
 def _header(value: str) -> bytes:
     """A name as a header's value: printable ASCII only, since names come from requests and files."""
     return value.encode("ascii", "replace").replace(b"\r", b"?").replace(b"\n", b"?")
