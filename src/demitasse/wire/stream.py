@@ -38,6 +38,19 @@ class _Choice:
         self.tools = ToolCalls(seed)
 
 
+class _Parts:
+    """What one chunk's choices come to."""
+
+    __slots__ = ("chars", "content", "endings", "openers", "shown")
+
+    def __init__(self) -> None:
+        self.openers: list[Choice] = []
+        self.shown: list[Choice] = []
+        self.endings: list[Choice] = []
+        self.content = False
+        self.chars = 0
+
+
 class Relay:
     """One stream on its way through: ``feed`` payloads, send on the events that come back, ``end`` after the last.
 
@@ -160,57 +173,52 @@ class Relay:
         return []
 
     def _chat(self, fields: dict[str, Raw], choices: list[Choice]) -> list[Event]:
-        as_it_came, content, chars = True, False, 0
-        openers: list[Choice] = []
-        finishes: list[Choice] = []
-        over: list[Choice] = []
+        right = True
         for choice in choices:
-            as_it_came &= self._settle(choice)
+            right &= self._settle(choice)
         self._assembler.add(fields, choices)
+        parts = _Parts()
         for choice in choices:
-            delta, finish, index = choice["delta"], choice["finish_reason"], choice["index"]
-            state = self._choices[index]
-            text = delta.get("content")
-            if len(delta) == 1 and text.__class__ is str:
-                says = text != ""
-                chars += len(text)
-            else:
-                says, seen = _says(delta)
-                chars += seen
-            content |= says
-            if state.finish and not finish and not says:
-                over.append(choice)  # an ending said again: once is enough
-            if state.opened:
-                as_it_came &= delta.pop("role", None) is None
-            else:
-                state.opened = True
-                if says or finish:
-                    openers.append({"index": index, "delta": _OPENER, "logprobs": None, "finish_reason": None})
-                    as_it_came &= delta.pop("role", None) is None
-                elif delta.get("role") != "assistant" or text != "":
-                    choice["delta"] = delta | _OPENER
-                    as_it_came = False
-            if finish and says:
-                finishes.append({"index": index, "delta": {}, "logprobs": None, "finish_reason": finish})
-                choice["finish_reason"] = None
-                as_it_came = False
-        if as_it_came and not (openers or over or self._early):
-            return [Event(encode(fields), content, chars)]
-        if over:
-            choices = [choice for choice in choices if choice not in over]
-            if not choices:
-                return []
-            as_it_came = False
-        events = [_event(fields, openers)] if openers else []
-        if not as_it_came:
-            fields = fields | {"choices": Raw(encode(choices))}
-        events.append(Event(encode(fields), content, chars))
-        if finishes:
-            events.append(_event({k: v for k, v in fields.items() if k in _HEAD}, finishes))
-        if self._early:
-            events[1:1] = self._early
-            self._early = []
+            right &= self._part(choice, parts)
+        if right and not (parts.openers or self._early):
+            return [Event(encode(fields), parts.content, parts.chars)]
+        events = [_event(fields, parts.openers)] if parts.openers else []
+        if parts.shown:
+            changed = fields if right else fields | {"choices": Raw(encode(parts.shown))}
+            events.append(Event(encode(changed), parts.content, parts.chars))
+        if parts.endings:
+            events.append(_event({k: v for k, v in fields.items() if k in _HEAD}, parts.endings))
+        if events:
+            events[1:1], self._early = self._early, []
         return events
+
+    def _part(self, choice: Choice, parts: _Parts) -> bool:
+        """Opener, content and ending each come in a chunk of their own; whether the choice may stay as it came."""
+        delta, finish, index = choice["delta"], choice["finish_reason"], choice["index"]
+        state, text = self._choices[index], delta.get("content")
+        if len(delta) == 1 and text.__class__ is str:
+            says, chars = text != "", len(text)
+        else:
+            says, chars = _says(delta)
+        parts.content |= says
+        parts.chars += chars
+        if state.finish and not finish and not says:
+            return False  # an ending said again: once is enough
+        parts.shown.append(choice)
+        right = True
+        if state.opened or says or finish:
+            if not state.opened:
+                parts.openers.append({"index": index, "delta": _OPENER, "logprobs": None, "finish_reason": None})
+            right = delta.pop("role", None) is None
+        elif delta.get("role") != "assistant" or text != "":
+            choice["delta"] = delta | _OPENER
+            right = False
+        state.opened = True
+        if finish and says:
+            parts.endings.append({"index": index, "delta": {}, "logprobs": None, "finish_reason": finish})
+            choice["finish_reason"] = None
+            right = False
+        return right
 
     def _settle(self, choice: Choice) -> bool:
         """Index, delta, finish reason and tool calls of a choice in the form that is relied on; whether they were."""
