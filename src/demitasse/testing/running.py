@@ -68,6 +68,10 @@ class Running:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             return response.status, response.read()
+        except OSError as error:
+            status = self.process.poll() if self.process is not None else None
+            error.add_note(f"{self._name}: " + ("it lives" if status is None else f"it ended with status {status}"))
+            raise
         finally:
             connection.close()
 
