@@ -79,9 +79,9 @@ class Visitor:
 
     def get(self, path, **headers):
         answer = self.send("GET", path, headers)
-        if answer.headers.get("content-type", "").startswith("text/html"):
-            if found := re.search(r'name="csrf" value="([0-9a-f]+)"', answer.text):
-                self.token = found[1]
+        html = answer.text if answer.headers.get("content-type", "").startswith("text/html") else ""
+        if found := re.search(r'name="csrf" value="([0-9a-f]+)"', html):
+            self.token = found[1]
         return answer
 
     def json(self, path):

@@ -30,8 +30,18 @@ def usd_rates(input, output, cache_read=None):
 CARDS = {
     card.id: card
     for card in (
-        Card(id="genai-prices 0.2.3 openai/gpt-5.1", provider="openai", model="gpt-5.1", base=usd_rates("1.25", "10", "0.125")),
-        Card(id="genai-prices 0.2.3 openai/gpt-5-mini", provider="openai", model="gpt-5-mini", base=usd_rates("0.25", "2", "0.025")),
+        Card(
+            id="genai-prices 0.2.3 openai/gpt-5.1",
+            provider="openai",
+            model="gpt-5.1",
+            base=usd_rates("1.25", "10", "0.125"),
+        ),
+        Card(
+            id="genai-prices 0.2.3 openai/gpt-5-mini",
+            provider="openai",
+            model="gpt-5-mini",
+            base=usd_rates("0.25", "2", "0.025"),
+        ),
         Card(id="hardware small", provider="local", model="smollm2-135m", base=usd_rates("0.01", "0.04")),
     )
 }
@@ -99,7 +109,14 @@ class FakeBooks:
 
     def stats(self):
         first = self.rows[0].at_us if self.rows else None
-        return {"path": "ledger.sqlite", "bytes": 4_718_592, "rows": len(self.rows), "first_us": first, "schema": 3, "head": "9f" * 32}
+        return {
+            "path": "ledger.sqlite",
+            "bytes": 4_718_592,
+            "rows": len(self.rows),
+            "first_us": first,
+            "schema": 3,
+            "head": "9f" * 32,
+        }
 
 
 class FakeControl:
@@ -120,7 +137,9 @@ class FakeControl:
     async def set_budget(self, budget):
         self.done.append(("set_budget", budget))
         old = next((s for s in self.books.spents if s.budget.name == budget.name), None)
-        new = Spent(budget, window(budget.period, NOW_US), old.settled_nanos if old else 0, old.held_nanos if old else 0)
+        new = Spent(
+            budget, window(budget.period, NOW_US), old.settled_nanos if old else 0, old.held_nanos if old else 0
+        )
         self.books.spents = [s for s in self.books.spents if s is not old] + [new]
 
     async def remove_budget(self, name):
@@ -132,7 +151,9 @@ class FakeControl:
             raise ConfigError("no key may be called 'forbidden'; choose another name")
         id = f"k{len(self.all_keys):05d}"
         self.done.append(("create_key", name, team, scopes, models, rpm, tpm, expires_us))
-        self.all_keys.append(key(id, name, team=team, scopes=scopes, models=models, rpm=rpm, tpm=tpm, expires_us=expires_us))
+        self.all_keys.append(
+            key(id, name, team=team, scopes=scopes, models=models, rpm=rpm, tpm=tpm, expires_us=expires_us)
+        )
         return f"dmt_{id}_0123456789abcdefghjkmnpqrs"
 
     async def revoke_key(self, id):
@@ -249,7 +270,9 @@ def entry(at_us=NOW_US - 1_000_000, *, id="c1", card=LARGE, usage=None, **fields
         "duration_ms": 812.5,
         "first_byte_ms": 240.0,
         "overhead_us": 2900,
-        "decision": Decision(policy="named", chosen=attempt.model, candidates=("gpt-5-mini",), reason="the model that was named"),
+        "decision": Decision(
+            policy="named", chosen=attempt.model, candidates=("gpt-5-mini",), reason="the model that was named"
+        ),
     }
     return Entry(id=id, at_us=at_us, **{**whole, **fields})
 
@@ -284,8 +307,15 @@ def seeded_entries(n=600, days=21, seed=7):
         back = 0 if i == n - 1 else int(dice.random() ** 1.6 * days * 24 * HOUR_US)
         at = NOW_US - 3_000_000 - back if i < n - 40 else NOW_US - 2_000_000 - (n - i) * 1_400_000
         who, team = dice.choice(people)
-        usage = Usage(uncached_in=dice.randint(80, 4000), cache_read=dice.choice((0, 0, 2048)), text_out=dice.randint(20, 900))
-        common = {"key": who, "team": team, "duration_ms": dice.uniform(300, 4000), "overhead_us": dice.randint(1200, 5200)}
+        usage = Usage(
+            uncached_in=dice.randint(80, 4000), cache_read=dice.choice((0, 0, 2048)), text_out=dice.randint(20, 900)
+        )
+        common = {
+            "key": who,
+            "team": team,
+            "duration_ms": dice.uniform(300, 4000),
+            "overhead_us": dice.randint(1200, 5200),
+        }
         id = f"c{i:025d}"
         roll = dice.random()
         if roll < 0.24:
@@ -293,17 +323,60 @@ def seeded_entries(n=600, days=21, seed=7):
         elif roll < 0.28:
             out.append(hit(at, id=id, tier="coalesced", usage=usage, **common))
         elif roll < 0.31:
-            bare = {"usage": None, "attempts": (), "charges": (), "hold_nanos": 0, "model": None, "provider": None, "decision": None}
-            refused = entry(at, id=id, outcome="refused", error="insufficient_quota", cost_nanos=0, cache="off", **common, **bare) if i % 2 else None
+            bare = {
+                "usage": None,
+                "attempts": (),
+                "charges": (),
+                "hold_nanos": 0,
+                "model": None,
+                "provider": None,
+                "decision": None,
+            }
+            refused = (
+                entry(
+                    at,
+                    id=id,
+                    outcome="refused",
+                    error="insufficient_quota",
+                    cost_nanos=0,
+                    cache="off",
+                    **common,
+                    **bare,
+                )
+                if i % 2
+                else None
+            )
             out.append(refused or entry(at, id=id, outcome="failed", error="upstream_error", **common))
         elif roll < 0.48:
             e = entry(at, id=id, card=SMALL, usage=usage, asked_model="small", route="small", **common)
             joules = Energy(int(8e6 * usage.text_out / 100), int(15e6 * usage.text_out / 100), "modelled")
             out.append(structs.replace(e, attempts=(structs.replace(e.attempts[0], energy=joules),)))
         elif roll < 0.50:
-            out.append(entry(at, id=id, card=None, usage=usage, asked_model="elsewhere/mystery-1", route="elsewhere/mystery-1", model="elsewhere/mystery-1", **common))
+            out.append(
+                entry(
+                    at,
+                    id=id,
+                    card=None,
+                    usage=usage,
+                    asked_model="elsewhere/mystery-1",
+                    route="elsewhere/mystery-1",
+                    model="elsewhere/mystery-1",
+                    **common,
+                )
+            )
         elif roll < 0.66:
-            out.append(entry(at, id=id, card=MINI, usage=usage, asked_model="gpt-5-mini", route="gpt-5-mini", estimated=roll < 0.52, **common))
+            out.append(
+                entry(
+                    at,
+                    id=id,
+                    card=MINI,
+                    usage=usage,
+                    asked_model="gpt-5-mini",
+                    route="gpt-5-mini",
+                    estimated=roll < 0.52,
+                    **common,
+                )
+            )
         else:
             out.append(entry(at, id=id, usage=usage, **common))
     return out
@@ -319,15 +392,60 @@ def full_books():
     day, month = window("day", NOW_US), window("month", NOW_US)
     budgets = [
         Spent(Budget("default", limit_nanos=nanos(5), origin="default"), day, nanos("3.04"), nanos("0.21")),
-        Spent(Budget("support team", scope="team", subject="support", period="month", limit_nanos=nanos(1500)), month, nanos("914.20"), nanos("1.12")),
-        Spent(Budget("ci-bot", scope="key", subject="ci-bot", limit_nanos=nanos(4), hard=True), day, nanos("3.98"), 0, closed=True),
+        Spent(
+            Budget("support team", scope="team", subject="support", period="month", limit_nanos=nanos(1500)),
+            month,
+            nanos("914.20"),
+            nanos("1.12"),
+        ),
+        Spent(
+            Budget("ci-bot", scope="key", subject="ci-bot", limit_nanos=nanos(4), hard=True),
+            day,
+            nanos("3.98"),
+            0,
+            closed=True,
+        ),
         Spent(Budget("everything", period="ever", limit_nanos=None), "ever", nanos("2841.55"), 0),
-        Spent(Budget("from-file", scope="tag", subject="feature=titles", period="month", limit_nanos=nanos(200), hard=False, origin="file"), month, nanos(12), 0),
+        Spent(
+            Budget(
+                "from-file",
+                scope="tag",
+                subject="feature=titles",
+                period="month",
+                limit_nanos=nanos(200),
+                hard=False,
+                origin="file",
+            ),
+            month,
+            nanos(12),
+            0,
+        ),
     ]
     alerts = [
-        Alert("loop-1", NOW_US - 600_000_000, "loop_detected", "ci-bot", "key 'ci-bot' is paused: it asked the same thing 212 times in 6 minutes and used $3.98 of its $4.00", "demitasse keys resume ci-bot"),
-        Alert("soft-1", NOW_US - 5_400_000_000, "budget_soft", "default", "budget 'default' has used 80 % of $5.00 today", "demitasse budgets set default 10/day"),
-        Alert("over-1", NOW_US - 9_400_000_000, "over_hold", "gpt-5.1", "'gpt-5.1' billed more than the bound held for one call; its budgets are closed", f"demitasse explain {entries[5].id}"),
+        Alert(
+            "loop-1",
+            NOW_US - 600_000_000,
+            "loop_detected",
+            "ci-bot",
+            "key 'ci-bot' is paused: it asked the same thing 212 times in 6 minutes and used $3.98 of its $4.00",
+            "demitasse keys resume ci-bot",
+        ),
+        Alert(
+            "soft-1",
+            NOW_US - 5_400_000_000,
+            "budget_soft",
+            "default",
+            "budget 'default' has used 80 % of $5.00 today",
+            "demitasse budgets set default 10/day",
+        ),
+        Alert(
+            "over-1",
+            NOW_US - 9_400_000_000,
+            "over_hold",
+            "gpt-5.1",
+            "'gpt-5.1' billed more than the bound held for one call; its budgets are closed",
+            f"demitasse explain {entries[5].id}",
+        ),
     ]
     return FakeBooks(entries, scaled([bucket_of(e) for e in entries], 400), budgets, alerts, held=nanos("1.12"))
 
@@ -338,12 +456,30 @@ def many_buckets(calls=200_000, seed=11):
     made = defaultdict(lambda: [0, 0, 0])
     for _ in range(calls):
         at = NOW_US // HOUR_US - dice.randrange(21 * 24)
-        group = (at, f"key-{dice.randrange(40)}", f"model-{dice.randrange(8)}", "exact" if dice.random() < 0.3 else "miss")
+        group = (
+            at,
+            f"key-{dice.randrange(40)}",
+            f"model-{dice.randrange(8)}",
+            "exact" if dice.random() < 0.3 else "miss",
+        )
         row = made[group]
         row[0] += 1
         row[1 if group[3] == "miss" else 2] += dice.randrange(1, 9_000_000)
     return [
-        Bucket(hour=h, key=k, route=m, model=m, outcome="answered", cache=c, requests=n, cost_nanos=paid, baseline_nanos=paid + saved, saved_exact_nanos=saved, uncached_in=900 * n, text_out=200 * n)
+        Bucket(
+            hour=h,
+            key=k,
+            route=m,
+            model=m,
+            outcome="answered",
+            cache=c,
+            requests=n,
+            cost_nanos=paid,
+            baseline_nanos=paid + saved,
+            saved_exact_nanos=saved,
+            uncached_in=900 * n,
+            text_out=200 * n,
+        )
         for (h, k, m, c), (n, paid, saved) in made.items()
     ]
 
@@ -358,22 +494,69 @@ KEYS = (
 
 MODELS = (
     ModelRow("chat", kind="route", provider="openai", upstream_model="gpt-5.1"),
-    ModelRow("gpt-5.1", provider="openai", upstream_model="gpt-5.1", address="api.openai.com", card=LARGE, card_date="2026-11-02", circuit="closed"),
-    ModelRow("gpt-5-mini", provider="openai", upstream_model="gpt-5-mini", address="api.openai.com", card=MINI, card_date="2026-11-02", circuit="open", note="5 failures in a row (503); tried again in 8 s"),
-    ModelRow("smollm2-135m", provider="local", upstream_model="smollm2-135m", card=SMALL, card_date="2026-11-20", circuit="closed"),
+    ModelRow(
+        "gpt-5.1",
+        provider="openai",
+        upstream_model="gpt-5.1",
+        address="api.openai.com",
+        card=LARGE,
+        card_date="2026-11-02",
+        circuit="closed",
+    ),
+    ModelRow(
+        "gpt-5-mini",
+        provider="openai",
+        upstream_model="gpt-5-mini",
+        address="api.openai.com",
+        card=MINI,
+        card_date="2026-11-02",
+        circuit="open",
+        note="5 failures in a row (503); tried again in 8 s",
+    ),
+    ModelRow(
+        "smollm2-135m",
+        provider="local",
+        upstream_model="smollm2-135m",
+        card=SMALL,
+        card_date="2026-11-20",
+        circuit="closed",
+    ),
     ModelRow("elsewhere/mystery-1", provider="elsewhere", upstream_model="mystery-1", address="models.example"),
 )
 
 ENGINES = (
-    EngineRow("smollm2-135m", "ready", pid=4242, address="127.0.0.1:43117", threads=2, slots=4, busy=1, context=2048, restarts=1, rss_bytes=231_000_000, started_us=NOW_US - 5 * HOUR_US, log_tail=("main: model loaded", "srv: listening", "slot 0: released, 172 tokens")),
-    EngineRow("qwen3-8b", "failed", restarts=3, note="not enough memory: needs 5.2 GB, 1.9 GB are free; choose a smaller quantisation"),
+    EngineRow(
+        "smollm2-135m",
+        "ready",
+        pid=4242,
+        address="127.0.0.1:43117",
+        threads=2,
+        slots=4,
+        busy=1,
+        context=2048,
+        restarts=1,
+        rss_bytes=231_000_000,
+        started_us=NOW_US - 5 * HOUR_US,
+        log_tail=("main: model loaded", "srv: listening", "slot 0: released, 172 tokens"),
+    ),
+    EngineRow(
+        "qwen3-8b",
+        "failed",
+        restarts=3,
+        note="not enough memory: needs 5.2 GB, 1.9 GB are free; choose a smaller quantisation",
+    ),
 )
 
 SETTINGS = (
     SettingRow("server.port", "4141", "default", "where it listens"),
     SettingRow("server.host", "127.0.0.1", "demitasse.toml"),
     SettingRow("cache.exact", "true", "default", "the same whole request is answered from memory"),
-    SettingRow("models.large.key_env", "OPENAI_API_KEY", "demitasse.toml", "the environment variable that holds the provider's key"),
+    SettingRow(
+        "models.large.key_env",
+        "OPENAI_API_KEY",
+        "demitasse.toml",
+        "the environment variable that holds the provider's key",
+    ),
 )
 
 
@@ -385,7 +568,9 @@ def full_site(books=None, **more):
         "clock": lambda: NOW_US,
         "models": lambda: MODELS,
         "engine_status": lambda: ENGINES,
-        "cache_facts": lambda: CacheFacts(entries=1204, bytes=9_300_000, max_bytes=64 << 20, ttl_s=86_400, hits=3100, misses=9200, evicted=12),
+        "cache_facts": lambda: CacheFacts(
+            entries=1204, bytes=9_300_000, max_bytes=64 << 20, ttl_s=86_400, hits=3100, misses=9200, evicted=12
+        ),
         "settings_rows": lambda: SETTINGS,
         "cards": CARDS.get,
         "chain": lambda id: ChainFact(812, "ab" * 32, "cd" * 32),

@@ -33,7 +33,9 @@ def test_changing_a_limit_keeps_whose_it_is(full):
 
 
 def test_a_new_budget_is_undone_by_removing_it(full):
-    said = full.said(full.press("/budgets/set", name="search", amount="$1,500.50/month", scope="team", subject="search"))
+    said = full.said(
+        full.press("/budgets/set", name="search", amount="$1,500.50/month", scope="team", subject="search")
+    )
     assert budget(full, "search") == Budget("search", "team", "search", "month", nanos("1500.50"))
     full.undo(said)
     assert budget(full, "search") is None
@@ -71,12 +73,31 @@ def test_what_cannot_be_meant_so_is_said_and_nothing_is_done(full, fields, sente
 
 def test_a_secret_is_shown_once_and_a_reload_makes_no_second_key(full):
     once = re.search(r'name="once" value="(\w+)"', full.get("/budgets").text)[1]
-    fields = {"name": "carol", "team": "search", "scope": "both", "models": "small, openai/*", "rpm": "60", "days": "30", "once": once}
+    fields = {
+        "name": "carol",
+        "team": "search",
+        "scope": "both",
+        "models": "small, openai/*",
+        "rpm": "60",
+        "days": "30",
+        "once": once,
+    }
     shown = full.press("/keys/create", **fields)
     assert shown.status == 200
     assert "dmt_k00005_0123456789abcdefghjkmnpqrs" in shown.text
     assert shown.headers["cache-control"] == "no-store"
-    assert full.control.done == [("create_key", "carol", "search", ("call", "read"), ("small", "openai/*"), 60, None, NOW_US + 30 * 86_400_000_000)]
+    assert full.control.done == [
+        (
+            "create_key",
+            "carol",
+            "search",
+            ("call", "read"),
+            ("small", "openai/*"),
+            60,
+            None,
+            NOW_US + 30 * 86_400_000_000,
+        )
+    ]
     assert "created already" in full.said(full.press("/keys/create", **fields))
     assert len(full.control.done) == 1
     assert "0123456789abcdefghjkmnpqrs" not in full.get("/budgets").text

@@ -37,7 +37,10 @@ def test_the_lines_of_every_bill_add_up_to_the_booked_nano(usage):
 
 def test_a_tier_that_held_is_named():
     usage = Usage(uncached_in=300_000, text_out=10)
-    assert bill(attempt_of(CARD, usage, cost(CARD, usage, at_us=NOW_US)), {CARD.id: CARD}.get).rates == "standard, above 200,000 input tokens"
+    assert (
+        bill(attempt_of(CARD, usage, cost(CARD, usage, at_us=NOW_US)), {CARD.id: CARD}.get).rates
+        == "standard, above 200,000 input tokens"
+    )
 
 
 def test_a_service_tier_is_found_by_the_sum_it_explains():

@@ -48,7 +48,18 @@ def test_what_can_be_packed_is_sent_packed(full):
     assert len(packed.body) < len(plain.body) / 2
 
 
-@pytest.mark.parametrize("path", ["../app.py", "..%2fapp.py", "vendor/../../app.py", "nothing.js", "vendor", "/etc/passwd", "vendor/echarts.LICENSE.txt"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../app.py",
+        "..%2fapp.py",
+        "vendor/../../app.py",
+        "nothing.js",
+        "vendor",
+        "/etc/passwd",
+        "vendor/echarts.LICENSE.txt",
+    ],
+)
 def test_nothing_else_is_served(full, path):
     assert full.get("/static/" + path).status == 404
 

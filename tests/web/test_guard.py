@@ -14,7 +14,12 @@ from .conftest import Visitor
 
 
 def log_in(site, key, **headers):
-    return site.send("POST", "/login", {"content-type": "application/x-www-form-urlencoded", **headers}, urlencode({"key": key, "back": "/ledger"}).encode())
+    return site.send(
+        "POST",
+        "/login",
+        {"content-type": "application/x-www-form-urlencoded", **headers},
+        urlencode({"key": key, "back": "/ledger"}).encode(),
+    )
 
 
 def test_no_post_passes_without_the_pages_own_token(full):
@@ -167,4 +172,3 @@ def test_logging_out_forgets_the_session(guarded):
     guarded.get("/")
     assert guarded.press("/logout").headers["location"] == "/login"
     assert guarded.get("/").status == 303
-

@@ -70,7 +70,17 @@ def test_the_navigation_links_only_pages_that_are_there(full):
 
 def test_the_one_screen_answers_its_questions_in_order(full):
     text = text_of(full.get("/"))
-    order = ["Would have cost", "Paid", "Saved", "Quality", "Energy", "Where the saving came from", "Cost over time", "Needs you", "Live"]
+    order = [
+        "Would have cost",
+        "Paid",
+        "Saved",
+        "Quality",
+        "Energy",
+        "Where the saving came from",
+        "Cost over time",
+        "Needs you",
+        "Live",
+    ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
 
@@ -189,7 +199,10 @@ def test_why_lists_other_models_for_comparison_only():
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"outcome": "refused", "attempts": (), "cost_nanos": 0, "error": "insufficient_quota"}, "Turned away before any model was asked"),
+        (
+            {"outcome": "refused", "attempts": (), "cost_nanos": 0, "error": "insufficient_quota"},
+            "Turned away before any model was asked",
+        ),
         ({"outcome": "lost", "attempts": (), "usage": None, "estimated": True}, "The process died under this call"),
         ({"cache": "coalesced", "attempts": (), "cost_nanos": 0}, "this call shared that answer"),
         ({"estimated": True}, "estimated because the provider did not say"),
@@ -214,8 +227,19 @@ def test_an_unknown_call_or_page_is_a_sentence_in_our_own_look(full):
 
 
 def test_whatever_clients_send_is_shown_as_text(full):
-    evil = '<img src=x onerror=alert(1)>"\'&'
-    site = of(entry(id="c1", key=evil, model=evil, route=evil, asked_model=evil, error=evil, request_id=evil, tags=(("a", evil),)))
+    evil = "<img src=x onerror=alert(1)>\"'&"
+    site = of(
+        entry(
+            id="c1",
+            key=evil,
+            model=evil,
+            route=evil,
+            asked_model=evil,
+            error=evil,
+            request_id=evil,
+            tags=(("a", evil),),
+        )
+    )
     for path in ("/", "/ledger", "/ledger/c1", "/budgets", f"/ledger?key={'%3Cimg%20src=x%3E'}"):
         assert "<img src=x" not in site.get(path).text
 
@@ -243,7 +267,15 @@ def test_keys_show_state_and_use(full):
 
 def test_models_show_price_card_circuit_and_engine(full):
     text = text_of(full.get("/models"))
-    for part in ("$1.25", "genai-prices 0.2.3 openai/gpt-5.1", "checked 2026-11-02", "✕ open", "pid 4242", "restarts 3", "slot 0: released"):
+    for part in (
+        "$1.25",
+        "genai-prices 0.2.3 openai/gpt-5.1",
+        "checked 2026-11-02",
+        "✕ open",
+        "pid 4242",
+        "restarts 3",
+        "slot 0: released",
+    ):
         assert part in text
 
 

@@ -34,7 +34,12 @@ def test_an_unknown_price_reads_unpriced():
 
 
 def test_rates_are_printed_as_vendors_print_them():
-    assert [render.per_mtok(r) for r in (1_250_000, 10_000_000, 125_000, 1)] == ["$1.25", "$10.00", "$0.125", "$0.000001"]
+    assert [render.per_mtok(r) for r in (1_250_000, 10_000_000, 125_000, 1)] == [
+        "$1.25",
+        "$10.00",
+        "$0.125",
+        "$0.000001",
+    ]
 
 
 def test_pico_amounts_keep_what_nanos_would_round():
@@ -42,7 +47,10 @@ def test_pico_amounts_keep_what_nanos_would_round():
     assert render.pico_exact(4_200_000_000) == "$0.004200000"
 
 
-@pytest.mark.parametrize(("share", "text"), [(None, "–"), (0, "0 %"), (0.0001, "< 0.1 %"), (0.002, "0.2 %"), (0.46, "46 %"), (0.996, "99.6 %"), (1, "100 %")])
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(None, "–"), (0, "0 %"), (0.0001, "< 0.1 %"), (0.002, "0.2 %"), (0.46, "46 %"), (0.996, "99.6 %"), (1, "100 %")],
+)
 def test_shares_near_nothing_or_all_do_not_read_as_such(share, text):
     assert render.percent(share) == text
 
@@ -55,5 +63,13 @@ def test_energy_has_a_unit_that_fits():
 
 def test_sizes_lengths_and_counts_are_short():
     assert [render.size(n) for n in (None, 12, 9_300_000, 3 << 40)] == ["–", "12 B", "8.9 MB", "3.0 TB"]
-    assert [render.duration(s) for s in (None, 0.0028, 0.24, 3.66, 40, 3600 * 5, 86_400)] == ["–", "2.8 ms", "240 ms", "3.7 s", "40 s", "5 h", "1 d"]
+    assert [render.duration(s) for s in (None, 0.0028, 0.24, 3.66, 40, 3600 * 5, 86_400)] == [
+        "–",
+        "2.8 ms",
+        "240 ms",
+        "3.7 s",
+        "40 s",
+        "5 h",
+        "1 d",
+    ]
     assert [render.short(n) for n in (940, 12_345, 200_000, 4_100_000)] == ["940", "12.3 k", "200 k", "4.1 M"]

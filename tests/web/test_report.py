@@ -21,7 +21,10 @@ def month_of(*buckets, held=0):
 
 
 def calls(hour=HOUR, **fields):
-    return Bucket(hour=hour, **{"key": "a", "model": "m", "route": "r", "outcome": "answered", "cache": "miss", "requests": 1, **fields})
+    return Bucket(
+        hour=hour,
+        **{"key": "a", "model": "m", "route": "r", "outcome": "answered", "cache": "miss", "requests": 1, **fields},
+    )
 
 
 def test_an_empty_month_is_all_zero_and_claims_nothing():
@@ -33,7 +36,15 @@ def test_an_empty_month_is_all_zero_and_claims_nothing():
     assert report.quality.startswith("no saving that changes an answer is on")
 
 
-@given(st.lists(st.tuples(st.integers(0, 10**12), st.dictionaries(st.sampled_from([c.field for c in CAUSES]), st.integers(-(10**9), 10**12))), max_size=8))
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 10**12),
+            st.dictionaries(st.sampled_from([c.field for c in CAUSES]), st.integers(-(10**9), 10**12)),
+        ),
+        max_size=8,
+    )
+)
 def test_would_have_cost_is_paid_plus_saved_and_causes_add_up_to_the_nano(rows):
     report = month_of(*(calls(hour=HOUR - i, cost_nanos=paid, **saved) for i, (paid, saved) in enumerate(rows)))
     assert report.paid_nanos == sum(paid for paid, _ in rows)
@@ -83,14 +94,21 @@ def test_json_has_the_promised_fields_and_every_cause():
 
 
 def test_outcomes_caches_and_errors_are_counted_in_calls():
-    report = month_of(calls(requests=5), calls(outcome="failed", requests=2), calls(outcome="lost"), calls(outcome="refused", cache="off", requests=3))
+    report = month_of(
+        calls(requests=5),
+        calls(outcome="failed", requests=2),
+        calls(outcome="lost"),
+        calls(outcome="refused", cache="off", requests=3),
+    )
     assert report.outcomes == {"answered": 5, "refused": 3, "failed": 2, "lost": 1}
     assert report.caches == {"miss": 8, "off": 3}
     assert report.errors == 3
 
 
 def test_energies_of_different_methods_are_never_added_up():
-    report = month_of(calls(energy_modelled_low_uj=3, energy_modelled_high_uj=9, energy_measured_low_uj=4, energy_measured_high_uj=4))
+    report = month_of(
+        calls(energy_modelled_low_uj=3, energy_modelled_high_uj=9, energy_measured_low_uj=4, energy_measured_high_uj=4)
+    )
     assert [(e.method, e.low_uj, e.high_uj) for e in report.energy] == [("measured", 4, 4), ("modelled", 3, 9)]
 
 
@@ -133,7 +151,9 @@ def test_the_forecast_of_an_even_spender_is_that_rate_without_doubt():
 
 
 def test_an_uneven_spender_gets_an_interval():
-    books = FakeBooks(buckets=[calls(hour=d * 24, cost_nanos=(d % 3) * NANOS) for d in range(HOUR // 24 - 27, HOUR // 24)])
+    books = FakeBooks(
+        buckets=[calls(hour=d * 24, cost_nanos=(d % 3) * NANOS) for d in range(HOUR // 24 - 27, HOUR // 24)]
+    )
     assert build_report(books, MONTH, NOW_US, NOW_US).forecast.plus_minus_nanos > NANOS
 
 

@@ -1,7 +1,7 @@
 """Charts as pure functions: rows in, an ECharts option out. Knows no page and no colour, only names of CSS variables.
 
 ``static/app.js`` draws them: it replaces strings that begin with ``var(--`` by the theme's colours, and formatters that
-begin with ``@`` (one of ``FORMATS``) by functions. Values are floats in dollars, for the eye; sums beside them are exact.
+begin with ``@`` (one of ``FORMATS``) by functions. Values are floats in dollars, for the eye; the tables are exact.
 """
 
 from __future__ import annotations

@@ -21,11 +21,22 @@ SESSION = "dmt_session"
 FLASH = "dmt_done"
 SESSION_US = 12 * 3_600_000_000
 
+POLICY = (
+    "default-src 'self'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+)
+
 HEADERS: tuple[tuple[str, str], ...] = (
     (
         "content-security-policy",
-        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        "; ".join(POLICY),
     ),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),

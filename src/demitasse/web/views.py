@@ -1,4 +1,4 @@
-"""What each page shows, as plain values: the same for HTML and for JSON. Reads books; knows no request and no template."""
+"""What each page shows, as plain values: the same for HTML and for JSON. Knows no request and no template."""
 
 from __future__ import annotations
 
@@ -273,7 +273,7 @@ def report_of(desk: Desk, stretch: Stretch) -> Report:
 
 
 def period(name: str, now_us: int) -> Stretch:
-    """``today``, ``7d``, ``30d``, ``2026-10``; anything else is the running month. Ends on the coming whole hour or later."""
+    """``today``, ``7d``, ``30d``, ``2026-10``; anything else is the running month. Ends on a whole hour."""
     today, end = now_us // DAY_US * DAY_US, (now_us // HOUR_US + 1) * HOUR_US
     if name == "today":
         return Stretch(name, "Today", today, end)
@@ -284,7 +284,12 @@ def period(name: str, now_us: int) -> Stretch:
         first = dt.datetime.strptime(name, "%Y-%m").replace(tzinfo=dt.UTC)
         since_us = int(first.timestamp()) * 1_000_000
         if since_us < month_start_us(now_us):
-            return Stretch(name, f"{first:%B}" if _moment(now_us).year == first.year else f"{first:%b %Y}", since_us, month_end_us(since_us))
+            return Stretch(
+                name,
+                f"{first:%B}" if _moment(now_us).year == first.year else f"{first:%b %Y}",
+                since_us,
+                month_end_us(since_us),
+            )
     except ValueError:
         pass  # no month: the running one, as for an empty choice
     since_us = month_start_us(now_us)
