@@ -1,6 +1,6 @@
 """The only place that constructs things: from configuration and environment to a gateway that serves.
 
-    models (what can be asked) · app (the gateway and its dashboard) · control (buttons and login) · server (sockets)
+models (what can be asked) · app (the gateway and its dashboard) · control (buttons and login) · server (sockets)
 """
 
 from .app import App, Banner

@@ -33,7 +33,7 @@ from ..store.ledger import SqliteLedger
 from ..store.secret import server_secret
 from ..web.app import dashboard
 from .control import KeyLogin, StoreControl
-from .facts import call_facts, cache_facts, engine_rows, model_rows, setting_rows, status
+from .facts import cache_facts, call_facts, engine_rows, model_rows, setting_rows, status
 from .models import Found, Models
 from .webhook import webhook
 

@@ -7,33 +7,39 @@ hardware; engines are made here and started by their first call.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import importlib.metadata
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct, structs
 
 from ..config import Config, KeyHome, ModelSettings, RouteSettings, foreign_key_uses
+from ..core.call import Model
 from ..core.errors import ConfigError, DemitasseError, UpstreamError
 from ..core.hardware import Hardware, Throughput, token_prices
 from ..core.hardware import card as hardware_card
 from ..core.price import Card
 from ..gateway.route import Route, Rung
-from ..providers import price_cards
+from ..providers import catalogue, price_cards
+from ..providers.download import place
 from ..providers.http import HttpClient, Timeouts
 from ..providers.local import LocalEngine, LocalModel
 from ..providers.openai import OpenAICompatible
+from ..providers.supervisor import DEFAULT_SLOTS
 from ..providers.vendors import VENDORS, Vendor, is_home, vendor_of
 from ..store.ledger import SqliteLedger
+from .local import Fetched
 
 log = logging.getLogger("demitasse.models")
 
 DEFAULT_LOCAL = "smollm2-135m"
 ASSUMED_SPEED = Throughput(
-    input_per_s=200.0, output_per_s=20.0, threads=2, source="assumed 200 tok/s in, 20 tok/s out: not measured for this model"
+    input_per_s=200.0,
+    output_per_s=20.0,
+    threads=2,
+    source="assumed 200 tok/s in, 20 tok/s out: not measured for this model",
 )
 PROBES = ("ollama",)
 """Vendors that are looked for on this machine at the start."""
@@ -64,7 +70,7 @@ class Models:
         self._data = data
         self._env = env
         self._hardware = hardware
-        self._engines: dict[tuple[object, ...], LocalEngine] = {}
+        self._local: dict[tuple[object, ...], tuple[LocalEngine, Fetched]] = {}
         self._cards: dict[str, Card | None] = {}
         self._asking = asyncio.Lock()
         self._version = price_cards.edition()
@@ -86,10 +92,11 @@ class Models:
                     raise ConfigError(f"routes: no model '{alias}'; name one of [models] or provider/model")
                 rungs[alias] = route.reference
         notes = [f"{alias} ({settings.provider})" for alias, settings in config.models.items()]
-        if not any(settings.provider == "local" for settings in config.models.values()) and self._may_run_locally():
+        if not config.models and self._may_run_locally():
             local = ModelSettings(provider="local", source=DEFAULT_LOCAL)
-            rungs.setdefault(DEFAULT_LOCAL, self._rung(DEFAULT_LOCAL, local, config))
-            notes.append(f"{DEFAULT_LOCAL} (local)")
+            rungs[DEFAULT_LOCAL] = rung = self._rung(DEFAULT_LOCAL, local, config)
+            here = isinstance(rung.model, Fetched) and rung.model.here
+            notes.append(f"{DEFAULT_LOCAL} (local{'' if here else ', is fetched before its first answer'})")
         notes += [
             f"found {env_name}: {vendor.name}/*"
             for vendor in VENDORS.values()
@@ -104,7 +111,7 @@ class Models:
                 rungs.setdefault(f"{name}/{model}", self._open_rung(VENDORS[name], model, config))
         routes = [Route(alias, rung, stamp=_stamp(rung)) for alias, rung in rungs.items()]
         routes += [_route(name, settings, rungs) for name, settings in config.routes.items()]
-        return Found(tuple(routes), tuple(self._engines.values()), tuple(notes))
+        return Found(tuple(routes), tuple(engine for engine, _ in self._local.values()), tuple(notes))
 
     async def discover(self, name: str, config: Config) -> Route | None:
         """``provider/model``, or a name that is some provider's own; None when it is nobody's."""
@@ -126,7 +133,7 @@ class Models:
 
     def _rung(self, alias: str, settings: ModelSettings, config: Config) -> Rung:
         if settings.provider == "local":
-            return self._local_rung(alias, settings)
+            return self._local_rung(alias, settings, config.path.parent if config.path else None)
         vendor = VENDORS.get(settings.provider, VENDORS["generic"])
         base_url = settings.base_url or vendor.base_url
         if not base_url:
@@ -135,7 +142,9 @@ class Models:
         if key_env is None and base_url == vendor.base_url:
             key_env = next((name for name in vendor.key_envs if self._env.get(name)), None)
         if settings.key_env is not None and not self._env.get(settings.key_env):
-            log.warning("models.%s.key_env: %s is not set in the environment; its calls will be refused", alias, key_env)
+            log.warning(
+                "models.%s.key_env: %s is not set in the environment; its calls will be refused", alias, key_env
+            )
         model = settings.model or alias
         if settings.price is not None:
             card: Card | None = price_cards.config_card(
@@ -194,33 +203,41 @@ class Models:
             local=vendor.local,
         )
 
-    def _local_rung(self, alias: str, settings: ModelSettings) -> Rung:
-        source = settings.source or DEFAULT_LOCAL
-        entry = catalogue_find(source)
+    def _local_rung(self, alias: str, settings: ModelSettings, base: Path | None) -> Rung:
+        source = catalogue.find(settings.source or DEFAULT_LOCAL, place=f"models.{alias}.source", base=base)
+        entry = source if isinstance(source, catalogue.Entry) else None
         at = (alias, source, settings.slots, settings.threads, settings.context)
-        engine = self._engines.get(at)
-        if engine is None:
-            engine = self._engines[at] = LocalEngine(
+        known = self._local.get(at)
+        if known is None:
+            engine = LocalEngine(
                 alias,
-                gguf_path(source, self._data),
-                slots=settings.slots,
-                threads=settings.threads,
-                context=settings.context,
+                place(source, self._data / "models"),
                 log=self._data / "logs" / f"{alias}.log",
+                slots=settings.slots or DEFAULT_SLOTS,
+                threads=settings.threads,
+                ctx=settings.context,
+                template=entry.template_text() if entry else None,
             )
-        card = self._hardware_card(alias, entry.prompt_tps if entry else None, entry.output_tps if entry else None)
+            fetched = Fetched(
+                alias,
+                source,
+                self._data / "models",
+                lambda: LocalModel(engine, self._inner(alias), hardware=self._hardware),
+            )
+            known = self._local[at] = (engine, fetched)
+        card = self._hardware_card(alias, entry.throughput() if entry else None)
         self._cards[f"alias {alias}"] = card
         return Rung(
             alias=alias,
             provider="local",
-            upstream_model=source,
-            model=LocalModel(engine, self._inner(alias), hardware=self._hardware),
+            upstream_model=settings.source or DEFAULT_LOCAL,
+            model=known[1],
             card=card,
             local=True,
             max_output=settings.max_output,
         )
 
-    def _inner(self, alias: str):  # noqa: ANN202 - a factory of OpenAICompatible
+    def _inner(self, alias: str) -> Callable[[str, str], Model]:
         def make(base_url: str, key: str) -> OpenAICompatible:
             return OpenAICompatible(
                 alias, VENDORS["llamacpp"], self._http, model=alias, base_url=base_url, api_key=key, timeouts=_ENGINE
@@ -276,8 +293,7 @@ class Models:
         """The extra [local] is installed."""
         try:
             importlib.metadata.version("xllamacpp")
-            importlib.import_module("demitasse.providers.catalogue")
-        except (importlib.metadata.PackageNotFoundError, ImportError):
+        except importlib.metadata.PackageNotFoundError:
             return False
         return True
 
@@ -295,7 +311,7 @@ class Models:
 
     async def stop(self) -> None:
         """Stop every engine."""
-        await asyncio.gather(*(engine.stop() for engine in self._engines.values()))
+        await asyncio.gather(*(engine.stop() for engine, _ in self._local.values()))
 
 
 _PROBE = Timeouts(connect_s=0.3, first_byte_s=0.3, idle_s=0.3)

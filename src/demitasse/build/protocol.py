@@ -22,4 +22,6 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            cycle.scope[HANGUP].fire()  # type: ignore[typeddict-item]
+            hangup: Hangup | None = dict(cycle.scope).get(HANGUP)  # type: ignore[assignment]
+            if hangup is not None:
+                hangup.fire()

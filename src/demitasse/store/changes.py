@@ -153,15 +153,16 @@ def raise_alert(alert: Alert) -> Change:
     return change
 
 
-def resolve_alert(id: str, at_us: int) -> Change:
-    """Mark an alert as answered. Raises StoreError: no such alert."""
+def resolve_alert(id: str, at_us: int, *, resolved: bool = True) -> Change:
+    """Mark an alert as answered, or as open again. Raises StoreError: no such alert."""
+    resolved_us = at_us if resolved else None
 
     def change(batch: Batch) -> None:
         row = batch.execute("SELECT json FROM alerts WHERE id = ?", (id,)).fetchone()
         if row is None:
             raise StoreError(f"there is no alert {id!r}; see them with: demitasse doctor")
-        alert = msgspec.structs.replace(msgspec.json.decode(row[0], type=Alert), resolved_us=at_us)
-        batch.execute("UPDATE alerts SET resolved_us = ?, json = ? WHERE id = ?", (at_us, encode(alert), id))
+        alert = msgspec.structs.replace(msgspec.json.decode(row[0], type=Alert), resolved_us=resolved_us)
+        batch.execute("UPDATE alerts SET resolved_us = ?, json = ? WHERE id = ?", (resolved_us, encode(alert), id))
         batch.note("alerted", id, at_us, alert=alert)
 
     return change

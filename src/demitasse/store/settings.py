@@ -111,6 +111,10 @@ class Settings:
     def resolve_alert(self, id: str) -> None:
         self._change(changes.resolve_alert(id, self.clock()))
 
+    def reopen_alert(self, id: str) -> None:
+        """Undo ``resolve_alert``."""
+        self._change(changes.resolve_alert(id, self.clock(), resolved=False))
+
     def raise_alert(self, alert: Alert) -> None:
         """Record that a person was told, from outside the event loop."""
         self._change(changes.raise_alert(alert))

@@ -1,0 +1,70 @@
+"""A local model whose file may still have to be fetched: its first calls wait for that, once for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from ..core.call import Call, Model, Reply, Send
+from ..core.errors import DemitasseError, UpstreamError
+from ..providers.catalogue import LocalFile, Source
+from ..providers.download import place, present, pull
+
+log = logging.getLogger("demitasse.models")
+
+
+class Fetched:
+    """A Model over a source; ``make`` builds the one that answers once the file is there."""
+
+    def __init__(self, name: str, source: Source, models: Path, make: Callable[[], Model]) -> None:
+        self.name = name
+        self.path = place(source, models)
+        self._source = source
+        self._models = models
+        self._model = make()
+        self._fetching: asyncio.Task[None] | None = None
+        self.progress = (0, 0)
+        """Bytes fetched, bytes in all."""
+
+    async def __call__(self, call: Call, send: Send) -> Reply:
+        """As any Model. Raises UpstreamError with the reason when the file cannot be had."""
+        if not self.path.exists():
+            await self.fetch()
+        return await self._model(call, send)
+
+    @property
+    def here(self) -> bool:
+        """The file lies on this disk."""
+        return present(self._source, self._models)
+
+    async def fetch(self) -> None:
+        """Fetch the file unless it is there; whoever asks meanwhile waits for the same."""
+        if self._fetching is None or self._fetching.done():
+            self._fetching = asyncio.create_task(self._fetch(), name=f"fetch {self.name}")
+        await asyncio.shield(self._fetching)
+
+    async def _fetch(self) -> None:
+        if isinstance(self._source, LocalFile):
+            raise UpstreamError(
+                f"the file of '{self.name}' is not there: {self.path}; correct its source in the configuration",
+                status=503,
+                code="model_missing",
+                retryable=False,
+            )
+        if self.here:
+            return
+        log.info("fetching %s", self.name)
+
+        def note(done: int, total: int) -> None:
+            self.progress = (done, total)
+
+        try:
+            await asyncio.to_thread(pull, self._source, self._models, progress=note)
+        except (DemitasseError, OSError) as why:
+            raise UpstreamError(
+                f"'{self.name}' could not be fetched: {why}; try: demitasse models pull {self.name}",
+                status=503,
+                code="model_missing",
+            ) from why
