@@ -485,6 +485,37 @@ async def test_comments_without_end_are_silence() -> None:
     assert (caught.value.status, answer.aborted) == (504, True)
 
 
+@pytest.mark.parametrize(
+    ("vendor", "why", "asked"),
+    [
+        ("llamacpp", BrokenOff("gone", reused=True), 2),
+        ("llamacpp", BrokenOff("gone", reused=True, received=5), 1),
+        ("llamacpp", BrokenOff("gone", reused=False), 1),
+        ("openai", BrokenOff("gone", reused=True), 1),
+    ],
+)
+async def test_a_stale_connection_is_replaced_only_where_nothing_can_be_billed(
+    vendor: str, why: BrokenOff, asked: int
+) -> None:
+    class Stale(Client):
+        posts = 0
+
+        async def post(self, *told: Any) -> Answer:
+            self.posts += 1
+            if self.posts == 1:
+                raise why
+            return Answer(WHOLE)
+
+    client = Stale(why)
+    model = OpenAICompatible("large", VENDORS[vendor], client, model="m", base_url="http://127.0.0.1:9/v1")
+    if asked == 2:
+        assert (await ask(model, a_call()))[0].complete
+    else:
+        with pytest.raises(UpstreamError):
+            await ask(model, a_call())
+    assert client.posts == asked
+
+
 # models
 
 

@@ -25,6 +25,7 @@ from ..wire.whole import Answer, NoAnswerError, read_answer
 from .http import (
     DEFAULT_TIMEOUTS,
     BadRequest,
+    BrokenOff,
     ConnectFailed,
     HeaderBlock,
     HttpClient,
@@ -39,6 +40,9 @@ from .vendors import Vendor, is_home
 
 PATHS: dict[Kind, bytes] = {"chat": b"/chat/completions", "completion": b"/completions", "embedding": b"/embeddings"}
 ERROR_BYTES = 1 << 20
+STALE_TRIES = 2
+"""llama.cpp hangs up after every stream, keep-alive promised or not. A request that meets such a connection is sent again,
+but only to a local server: one that bills might have done the work."""
 LINGER_S = 0.1
 """How long a stream's connection may take to end after ``[DONE]``, to be used again; then it is closed."""
 
@@ -100,10 +104,7 @@ class OpenAICompatible:
                 idle_s=min(timeouts.idle_s, deadline_s),
             )
         try:
-            headers = self._headers[streams]
-            if self._client_keys and call.caller.provider_key:
-                headers = _header_blocks(call.caller.provider_key)[streams]
-            answer = await self._client.post(self.origin, PATHS[call.kind], headers, self.body(call), timeouts)
+            answer = await self._post(call, timeouts, streams=streams)
         except HttpError as why:
             raise self._lost(why) from why
         try:
@@ -149,6 +150,18 @@ class OpenAICompatible:
         elif "max_completion_tokens" in fields or "max_tokens" in fields:
             fields = _renamed_limit(fields, limits)
         return encode(fields)
+
+    async def _post(self, call: Call, timeouts: Timeouts, *, streams: bool) -> Response:
+        headers, body = self._headers[streams], self.body(call)
+        if self._client_keys and call.caller.provider_key:
+            headers = _header_blocks(call.caller.provider_key)[streams]
+        for _ in range(STALE_TRIES):
+            try:
+                return await self._client.post(self.origin, PATHS[call.kind], headers, body, timeouts)
+            except BrokenOff as why:
+                if not (self.vendor.local and why.reused and why.received == 0):
+                    raise
+        return await self._client.post(self.origin, PATHS[call.kind], headers, body, timeouts)
 
     async def _whole(self, answer: Response, call: Call) -> Answer:
         try:
