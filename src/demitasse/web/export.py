@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 
 from ..core.call import BUCKETS
 from ..core.ledger import Books, Bucket
-from ..core.money import usd
 from .render import energy, money, percent
 from .report import CAUSES, HOUR_US, Report, Slice, iso
 
@@ -24,29 +23,22 @@ Row = tuple[str, ...]
 
 def as_text(report: Report) -> str:
     """For a terminal or a mail: what the dashboard's first screen says, in the same order."""
-    lines = [f"{_stretch(report)}", ""]
-    width = max(len(name) for name, _, _ in _figures(report))
-    lines += [f"  {name.ljust(width)}  {value:>12}  {remark}".rstrip() for name, value, remark in _figures(report)]
-    for saving in report.savings:
-        if saving.nanos:
-            lines.append(
-                f"    {saving.label.ljust(width - 2)}  {money(saving.nanos):>12}  {saving.grade} · {saving.why}"
-            )
-    lines += ["", f"  quality   {report.quality}", *(f"  {line}" for line in _energy(report))]
-    lines += [f"  calls     {_calls(report)}", *(f"  {line}" for line in _remarks(report)), ""]
+    figures = _figures(report)
+    width = max(len(name) for name, _, _ in figures)
+    lines = [_stretch(report), ""]
+    lines += [f"  {name.ljust(width)}  {value:>12}  {remark}".rstrip() for name, value, remark in figures]
+    lines += ["", *(f"  {name.ljust(9)}  {text}" for name, text in _remarks(report)), ""]
     for title, slices in (("by key", report.by_key), ("by model", report.by_model), ("by day", report.by_day)):
         if slices:
-            lines += _aligned((title, *_SLICE_COLUMNS), [_slice(s) for s in slices]) + [""]
+            lines += [*_aligned((title, *_SLICE_COLUMNS), [_slice(s) for s in slices]), ""]
     return "\n".join(lines)
 
 
 def as_markdown(report: Report) -> str:
     """The same for a document."""
     lines = [f"# {_stretch(report)}", "", "| | | |", "| --- | ---: | --- |"]
-    lines += [f"| **{name}** | {value} | {remark} |" for name, value, remark in _figures(report)]
-    lines += [f"| {s.label} | {money(s.nanos)} | {s.grade} · {s.why} |" for s in report.savings if s.nanos]
-    lines += ["", f"- quality: {report.quality}", *(f"- {' '.join(line.split())}" for line in _energy(report))]
-    lines += [f"- calls: {_calls(report)}", *(f"- {line}" for line in _remarks(report))]
+    lines += [f"| {name.strip()} | {value} | {remark} |" for name, value, remark in _figures(report)]
+    lines += ["", *(f"- **{name}**: {text}" for name, text in _remarks(report))]
     for title, slices in (("key", report.by_key), ("model", report.by_model), ("day", report.by_day)):
         if slices:
             columns = (title, *_SLICE_COLUMNS)
@@ -92,43 +84,43 @@ def _stretch(report: Report) -> str:
 
 
 def _figures(report: Report) -> list[tuple[str, str, str]]:
-    saved = f"[{money(report.saved_low_nanos)}, {money(report.saved_high_nanos)}] {percent(report.saved_share)}"
+    """Name, amount and remark; a saving's causes are indented below it."""
+    interval = f"[{money(report.saved_low_nanos)}, {money(report.saved_high_nanos)}]"
+    share = "" if report.saved_share is None else f"{percent(report.saved_share)}, "
     return [
         ("would have cost", money(report.baseline_nanos), "what the same calls would have cost without Demitasse"),
         ("paid", money(report.paid_nanos), f"of it our own cost {money(report.own_nanos)}"),
-        ("saved", money(report.saved_nanos), f"{saved}, grade {report.grade}"),
+        ("saved", money(report.saved_nanos), f"{interval} {share}grade {report.grade}"),
+        *((f"  {s.label}", money(s.nanos), f"{s.grade} · {s.why}") for s in report.savings if s.nanos),
         ("held", money(report.held_nanos), "set aside for calls under way"),
     ]
 
 
-def _energy(report: Report) -> list[str]:
+def _remarks(report: Report) -> list[tuple[str, str]]:
+    remarks = [("quality", report.quality)]
+    remarks += [("energy", f"{energy(e.low_uj)} to {energy(e.high_uj)} ({e.method})") for e in report.energy]
     if not report.energy:
-        return ["energy    not known: no local model was used"]
-    return [f"energy    {energy(e.low_uj)} to {energy(e.high_uj)} ({e.method})" for e in report.energy]
+        remarks.append(("energy", "not known: no local model was used"))
+    remarks.append(("calls", _calls(report)))
+    if report.unpriced:
+        calls = "1 call has" if report.unpriced == 1 else f"{report.unpriced:,} calls have"
+        remarks.append(("unpriced", f"{calls} no known price and no part in these sums: set [models.NAME] price"))
+    if report.estimated:
+        rows = "1 row" if report.estimated == 1 else f"{report.estimated:,} rows"
+        remarks.append(("estimated", f"{rows}; set right with: demitasse reconcile --apply FILE"))
+    if report.forecast is not None:
+        made = f"{money(report.forecast.nanos)} ± {money(report.forecast.plus_minus_nanos)}"
+        remarks.append(("forecast", f"{made} this month, by the last {report.forecast.days} whole days"))
+    return remarks
 
 
 def _calls(report: Report) -> str:
-    outcomes = " · ".join(f"{count:,} {name}" for name, count in report.outcomes.items())
-    caches = " · ".join(f"{count:,} {name}" for name, count in report.caches.items() if name not in {"off", "miss"})
-    parts = [f"{report.requests:,}"]
-    parts += [f"({outcomes})"] if outcomes else []
-    parts += [f"cache: {caches}"] if caches else []
-    return "  ".join(parts)
-
-
-def _remarks(report: Report) -> list[str]:
-    remarks = []
-    if report.unpriced:
-        calls = "1 call has" if report.unpriced == 1 else f"{report.unpriced:,} calls have"
-        remarks.append(f"unpriced  {calls} no known price, counted in no sum: set [models.NAME] price")
-    if report.estimated:
-        remarks.append(f"estimated {report.estimated:,} rows; set them right with: demitasse reconcile FILE")
-    if report.forecast is not None:
-        plus_minus = money(report.forecast.plus_minus_nanos)
-        remarks.append(
-            f"forecast  {money(report.forecast.nanos)} ± {plus_minus} this month, by {report.forecast.days} days"
-        )
-    return remarks
+    outcomes = ", ".join(f"{count:,} {name}" for name, count in report.outcomes.items())
+    hits = [f"{count:,} {name}" for name, count in report.caches.items() if name not in {"off", "miss"}]
+    parts = [f"{report.requests:,}" + (f" ({outcomes})" if outcomes else "")]
+    parts += [f"from the cache: {', '.join(hits)}"] if hits else []
+    parts += [f"{report.joined:,} retries joined"] if report.joined else []
+    return " · ".join(parts)
 
 
 _SLICE_COLUMNS = ("calls", "tokens in", "tokens out", "would have cost", "paid", "saved")
@@ -153,8 +145,3 @@ def _aligned(columns: Sequence[str], rows: Iterable[Row]) -> list[str]:
         )
         lines.append("  " + "  ".join([first, *rest]))
     return lines
-
-
-def usd_json(nanos: int | None) -> float | None:
-    """Dollars for JSON; None stays unknown."""
-    return None if nanos is None else usd(nanos)

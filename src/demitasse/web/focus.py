@@ -15,6 +15,7 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -62,25 +63,32 @@ _LONGEST_CALL_US = 24 * HOUR_US
 """Entries stand in the order in which they were closed; no call begins a day before that."""
 
 
-class _Group(Struct, frozen=True):
+class _Group(NamedTuple):
     """What makes a row: ``kind`` is a token bucket or ``request``."""
 
     hour: int
     key: str
-    team: str
     model: str
-    provider: str
-    upstream_model: str
     kind: str
 
 
 class _Sums:
-    __slots__ = ("nanos", "quantity", "saved")
+    """What a row adds up, and who is behind it: a lost call does not know its provider, the others of its model do."""
+
+    __slots__ = ("nanos", "provider", "quantity", "saved", "team", "upstream_model")
 
     def __init__(self) -> None:
         self.quantity = 0
         self.nanos = 0
         self.saved = dict.fromkeys((facts.cause for facts in CAUSES), 0)
+        self.provider = ""
+        self.team = ""
+        self.upstream_model = ""
+
+    def known(self, entry: Entry, attempt: Attempt | None) -> None:
+        self.team = self.team or entry.team or ""
+        self.provider = self.provider or (attempt.provider if attempt else entry.provider) or ""
+        self.upstream_model = self.upstream_model or (attempt.upstream_model if attempt else "")
 
 
 class Export(Struct, frozen=True):
@@ -123,15 +131,18 @@ def entries(books: Books, since_us: int, until_us: int) -> Iterator[Entry]:
 
 
 def _add(groups: dict[_Group, _Sums], entry: Entry, cards: Callable[[str], Card | None]) -> None:
-    left = entry.cost_nanos or 0
+    hour, left = entry.at_us // HOUR_US, entry.cost_nanos or 0
+    last = entry.attempts[-1] if entry.attempts else None
     for attempt in entry.attempts:
         for kind, tokens, nanos in _split(attempt, cards):
-            sums = groups.setdefault(_group(entry, kind, attempt), _Sums())
+            sums = groups.setdefault(_Group(hour, entry.key, attempt.model, kind), _Sums())
+            sums.known(entry, attempt)
             sums.quantity += tokens
             sums.nanos += nanos
             left -= nanos
-    last = entry.attempts[-1] if entry.attempts else None
-    sums = groups.setdefault(_group(entry, REQUEST, last), _Sums())
+    model = (last.model if last else entry.model) or entry.asked_model
+    sums = groups.setdefault(_Group(hour, entry.key, model, REQUEST), _Sums())
+    sums.known(entry, last)
     sums.quantity += 1
     sums.nanos += left
     for cause, nanos in entry.saved:
@@ -148,26 +159,13 @@ def _split(attempt: Attempt, cards: Callable[[str], Card | None]) -> Iterable[tu
         yield line.bucket, line.tokens, nanos
 
 
-def _group(entry: Entry, kind: str, attempt: Attempt | None) -> _Group:
-    return _Group(
-        hour=entry.at_us // HOUR_US,
-        key=entry.key,
-        team=entry.team or "",
-        model=(attempt.model if attempt else entry.model) or entry.asked_model,
-        provider=(attempt.provider if attempt else entry.provider) or "demitasse",
-        upstream_model=attempt.upstream_model if attempt else "",
-        kind=kind,
-    )
-
-
-def _order(group: _Group) -> tuple[object, ...]:
-    kinds = (REQUEST, *BUCKETS)
-    names = (group.key, group.team, group.provider, group.model, group.upstream_model)
-    return (group.hour, *names, kinds.index(group.kind))
+def _order(group: _Group) -> tuple[int, str, str, int]:
+    return group.hour, group.key, group.model, (REQUEST, *BUCKETS).index(group.kind)
 
 
 def _row(group: _Group, sums: _Sums, account: str) -> list[str]:
     start_us = group.hour * HOUR_US
+    provider = sums.provider or "demitasse"
     cost, saved = _decimal(sums.nanos), sum(sums.saved.values())
     unit = "Requests" if group.kind == REQUEST else "Tokens"
     label = "requests" if group.kind == REQUEST else BUCKET_LABELS[group.kind] + " tokens"
@@ -185,22 +183,22 @@ def _row(group: _Group, sums: _Sums, account: str) -> list[str]:
         "ChargePeriodStart": _date_time(start_us),
         "ContractedCost": cost,
         "EffectiveCost": cost,
-        "InvoiceIssuerName": group.provider,
+        "InvoiceIssuerName": provider,
         "ListCost": cost,
         "PricingQuantity": str(sums.quantity),
         "PricingUnit": unit,
-        "ProviderName": group.provider,
-        "PublisherName": group.provider,
+        "ProviderName": provider,
+        "PublisherName": provider,
         "ServiceCategory": "AI and Machine Learning",
-        "ServiceName": f"{group.provider} models",
+        "ServiceName": f"{provider} models",
         "ConsumedQuantity": str(sums.quantity),
         "ConsumedUnit": unit,
         "SubAccountId": group.key,
         "SubAccountName": group.key,
         "x_Key": group.key,
-        "x_Team": group.team,
+        "x_Team": sums.team,
         "x_Model": group.model,
-        "x_UpstreamModel": group.upstream_model,
+        "x_UpstreamModel": sums.upstream_model,
         "x_TokenKind": group.kind,
         "x_BaselineCost": _decimal(sums.nanos + saved),
         "x_SavedCost": _decimal(saved),

@@ -1,0 +1,44 @@
+"""The command line: what a user types and what they read back. Knows commands and sentences; decides nothing itself.
+
+Every module here is cheap to import: whatever is heavy is imported by the command that needs it, so that
+``demitasse --help`` answers at once. Exit status: 0 it worked · 1 what was asked for failed · 2 it was mistyped.
+"""
+
+from __future__ import annotations
+
+import click
+
+from .books import explain, ledger, report
+from .budgets import budgets
+from .cache import cache
+from .chat import chat
+from .doctor import doctor
+from .ground import Commands, World
+from .keep import backup, reconcile, restore
+from .keys import keys
+from .models import models
+from .serve import run, up
+
+__all__ = ["main"]
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--config", metavar="FILE", help="The configuration; else DEMITASSE_CONFIG, else ./demitasse.toml.")
+@click.option("--data", metavar="DIR", help="Where all is kept; else DEMITASSE_HOME, else the platform's data folder.")
+@click.version_option(package_name="demitasse", message="demitasse %(version)s")
+@click.pass_context
+def main(ctx: click.Context, config: str | None, data: str | None) -> None:
+    """Small cup, full strength: an OpenAI-compatible gateway that spends the least that keeps a chosen quality.
+
+    Begin with: demitasse up
+    """
+    ctx.obj = (ctx.obj if isinstance(ctx.obj, World) else World()).named(config, data)
+
+
+for command in (
+    *(up, chat, run),
+    *(report, ledger, explain),
+    *(keys, budgets, models, cache),
+    *(doctor, backup, restore, reconcile),
+):
+    main.add_command(command)

@@ -1,0 +1,133 @@
+"""An entry as people read it: a row, an explanation. Pure: an Entry in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ..web.arithmetic import Bill, bill, compare
+from ..web.render import energy, exact, money, per_mtok, pico_exact
+from .units import clock_text
+
+if TYPE_CHECKING:
+    from ..core.entry import Attempt, Entry
+    from ..core.price import Card
+    from ..web.facts import ModelRow
+
+ROW_COLUMNS = ("at (UTC)", "id", "key", "asked", "answered by", "outcome", "cache", "tokens", "cost", "saved", "ms")
+ROW_FIGURES = ("tokens", "cost", "saved", "ms")
+CACHE_TEXTS = {"off": "-", "miss": "miss", "exact": "exact", "coalesced": "coalesced", "semantic": "semantic"}
+OUTCOME_TEXTS = {
+    "answered": "it was answered in full",
+    "refused": "it was turned away before any model was asked",
+    "failed": "no model could answer it, or the answer broke off",
+    "cancelled": "the client hung up",
+    "lost": "the process died while it was under way; it is booked at its full hold until reconcile knows better",
+}
+
+
+def row(entry: Entry) -> tuple[str, ...]:
+    """One line of the ledger; columns as ``ROW_COLUMNS``."""
+    tokens = "-" if entry.usage is None else f"{entry.usage.total_in:,}+{entry.usage.total_out:,}"
+    saved = sum(nanos for _, nanos in entry.saved)
+    return (
+        clock_text(entry.at_us),
+        entry.id,
+        entry.key,
+        entry.asked_model or "-",
+        entry.model or "-",
+        entry.outcome if entry.error is None else f"{entry.outcome}: {entry.error}",
+        CACHE_TEXTS[entry.cache],
+        tokens,
+        money(entry.cost_nanos) + ("~" if entry.estimated else ""),
+        money(saved) if saved else "-",
+        f"{entry.duration_ms:,.0f}",
+    )
+
+
+def explain_lines(entry: Entry, cards: Callable[[str], Card | None], models: Sequence[ModelRow]) -> Iterator[str]:
+    """What happened to one call, for a person."""
+    yield f"call {entry.id}, {clock_text(entry.at_us)} UTC, {entry.duration_ms:,.1f} ms"
+    yield ""
+    asked = f"{entry.asked_model or '(unreadable)'} ({entry.kind}{', streamed' if entry.stream else ''})"
+    yield f"  asked     {asked} by key '{entry.key}'" + (f" of team '{entry.team}'" if entry.team else "")
+    if entry.tags:
+        yield "  tags      " + ", ".join(f"{name}={value}" for name, value in entry.tags)
+    yield f"  outcome   {entry.outcome}: {OUTCOME_TEXTS[entry.outcome]}" + (f" ({entry.error})" if entry.error else "")
+    if entry.model and entry.outcome in {"answered", "cancelled", "failed"}:
+        yield f"  answer    {_answered_by(entry)}"
+    yield from _why(entry)
+    yield from _money(entry)
+    for number, attempt in enumerate(entry.attempts, 1):
+        yield ""
+        yield from _attempt_lines(number, attempt, bill(attempt, cards))
+    used = {attempt.card for attempt in entry.attempts}
+    others = [c for c in compare(entry, models) if c.card not in used] if entry.outcome == "answered" else []
+    if others:
+        yield ""
+        yield "  for comparison (C): the same tokens elsewhere; another model would have written another answer"
+        for other in others:
+            yield f"    {other.model:<40} {exact(other.nanos):>16}  {other.card}"
+
+
+def _answered_by(entry: Entry) -> str:
+    if entry.cache == "exact":
+        return f"from the cache: the same request was answered before by {entry.model}"
+    if entry.cache == "coalesced":
+        return f"shared with an identical call that was under way, by {entry.model}"
+    return f"{entry.model} ({entry.provider or 'provider not known'})"
+
+
+def _why(entry: Entry) -> Iterator[str]:
+    decision = entry.decision
+    if decision is not None and entry.outcome != "refused":
+        why = decision.reason or {
+            "reference": f"'{entry.route or entry.asked_model}' names it",
+        }.get(decision.policy, f"policy '{decision.policy}' chose it with probability {decision.propensity:g}")
+        yield f"  why       {why}"
+        others = [name for name in decision.candidates if name != decision.chosen]
+        if others:
+            yield f"            had it failed: {', '.join(others)}"
+    if entry.flags:
+        yield f"  marks     {', '.join(entry.flags)}"
+    if entry.joined:
+        yield f"  retries   {entry.joined} of the client's retries shared this answer and were not billed again"
+
+
+def _money(entry: Entry) -> Iterator[str]:
+    held = f"  held      {exact(entry.hold_nanos)} was set aside before, as the most it could cost"
+    if entry.hold_nanos:
+        yield held
+    yield f"  cost      {exact(entry.cost_nanos)}" + (" (estimated)" if entry.estimated else "")
+    for charge in entry.charges:
+        yield f"            charged to budget '{charge.budget}' for {charge.window}: {exact(charge.nanos)}"
+    if entry.baseline_nanos is not None:
+        yield f"  baseline  {exact(entry.baseline_nanos)}"
+    for cause, nanos in entry.saved:
+        yield f"  saved     {exact(nanos)} by {cause.replace('_', ' ')} (grade {entry.grade})"
+
+
+def _attempt_lines(number: int, attempt: Attempt, made: Bill) -> Iterator[str]:
+    first = "" if attempt.first_byte_ms is None else f", first byte after {attempt.first_byte_ms:,.1f} ms"
+    status = attempt.status if attempt.http_status is None else f"{attempt.status} (HTTP {attempt.http_status})"
+    name = f"{attempt.model} = {attempt.provider}/{attempt.upstream_model}"
+    yield f"  attempt {number}: {name}, {status}, {attempt.duration_ms:,.1f} ms{first}"
+    if attempt.error:
+        yield f"    {attempt.error}"
+    width = max((len(line.label) for line in made.lines), default=0)
+    for line in made.lines:
+        tokens = f"{line.tokens:>10,} × {per_mtok(line.pico_per_token):>10} per million"
+        yield f"    {line.label.ljust(width)} {tokens} = {pico_exact(line.pico):>16}"
+    if made.per_request_nanos:
+        yield f"    {'per request'.ljust(width)} {exact(made.per_request_nanos):>52}"
+    if attempt.usage is None:
+        yield "    its usage is not known"
+    booked = exact(made.cost_nanos)
+    rates = f", {made.rates}" if made.rates not in {"", "standard"} else ""
+    card = f"card {attempt.card}{rates}" if attempt.card else "no price card"
+    yield f"    booked {booked} by {card}" + (", usage estimated by us" if attempt.estimated else "")
+    if made.agrees is False:
+        yield f"    the lines come to {exact(made.sum_nanos)}: the provider said the cost, or an invoice corrected it"
+    if attempt.energy is not None:
+        used = attempt.energy
+        yield f"    energy {energy(used.low_uj)} to {energy(used.high_uj)} ({used.method})"

@@ -1,0 +1,156 @@
+"""Keys and budgets by command: what is kept, what is shown, what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli_month import DAY_US, NOW_US
+
+from demitasse.core.keys import mac
+from demitasse.core.money import nanos
+from demitasse.store.secret import server_secret
+from demitasse.store.settings import Settings
+
+
+def keys_of(data):
+    settings = Settings(data)
+    try:
+        known = settings.keys()
+    finally:
+        settings.close()
+    return {key.name: key for key in known}
+
+
+def budgets_of(data):
+    settings = Settings(data)
+    try:
+        return {budget.name: budget for budget in settings.budgets()}
+    finally:
+        settings.close()
+
+
+def test_a_key_is_shown_once_and_only_its_fingerprint_is_kept(run, data):
+    made = json.loads(
+        run("keys", "create", "alice", "--team", "search", "--scope", "call", "--scope", "read", "--model", "auto",
+            "--tag", "app=web", "--rpm", "60", "--tpm", "9000", "--expires", "30d", "--budget", "5/day", "--json").stdout
+    )  # fmt: skip
+    token = made["key"]
+    assert token.startswith(f"dmt_{made['id']}_")
+    key = keys_of(data)["alice"]
+    assert key.mac == mac(server_secret(data), token.encode())
+    assert (key.team, key.scopes, key.models, key.tags, key.rpm, key.tpm) == ("search", ("call", "read"), ("auto",), (("app", "web"),), 60, 9000)  # fmt: skip
+    assert key.expires_us == NOW_US + 30 * DAY_US
+    assert (data / "secret").stat().st_mode & 0o777 == 0o600
+    secret = token.rpartition("_")[2].encode()
+    assert all(secret not in path.read_bytes() for path in data.rglob("*") if path.is_file())
+    assert secret.decode() not in run("keys", "list", "--json", "--all").stdout
+    budget = budgets_of(data)["key-alice"]
+    assert (budget.scope, budget.subject, budget.period, budget.limit_nanos) == ("key", "alice", "day", nanos(5))
+
+
+def test_for_people_the_key_alone_goes_to_standard_output(run):
+    result = run("keys", "create", "bob")
+    assert result.stdout.startswith("dmt_")
+    assert len(result.stdout.split()) == 1
+    assert "shown once" in result.stderr
+
+
+def test_a_second_key_of_a_name_is_refused(run):
+    run("keys", "create", "bob")
+    assert "there is a key 'bob' already" in run("keys", "create", "bob", status=1).stderr
+
+
+@pytest.mark.parametrize("name", ["local", "two words", "a/b", "x" * 65])
+def test_a_name_that_cannot_be_one_is_a_usage_error(run, name):
+    assert "cannot be a key's name" in run("keys", "create", name, status=2).stderr
+
+
+def test_rotating_keeps_everything_but_the_secret(run, data):
+    first = json.loads(run("keys", "create", "alice", "--team", "search", "--expires", "30d", "--json").stdout)
+    second = json.loads(run("keys", "rotate", "alice", "--json").stdout)
+    assert second["id"] == first["id"]
+    assert second["key"] != first["key"]
+    assert second["key"].startswith(f"dmt_{first['id']}_")
+    key = keys_of(data)["alice"]
+    assert key.mac == mac(server_secret(data), second["key"].encode())
+    assert (key.team, key.expires_us) == ("search", NOW_US + 30 * DAY_US)
+
+
+def test_a_key_is_paused_resumed_and_revoked(run):
+    run("keys", "create", "ci")
+    run("keys", "pause", "ci", "--why", "too keen")
+
+    def state():
+        keys = json.loads(run("keys", "list", "--json", "--all").stdout)
+        return {key["name"]: (key["state"], key["paused"]) for key in keys}
+
+    assert state()["ci"] == ("paused", "too keen")
+    assert "may call again" in run("keys", "resume", "ci").stdout
+    assert state()["ci"] == ("active", None)
+    run("keys", "revoke", "ci")
+    assert state()["ci"][0] == "revoked"
+    assert "ci" not in run("keys", "list").stdout
+    assert "was revoked; create another" in run("keys", "rotate", "ci", status=1).stderr
+
+
+def test_whoever_has_no_key_can_be_paused_too(run):
+    run("keys", "pause", "local")
+    assert "may call again" in run("keys", "resume", "local").stdout
+
+
+def test_an_unknown_key_names_those_there_are(run):
+    run("keys", "create", "ci")
+    assert "there is no key 'cj'; there are: ci" in run("keys", "revoke", "cj", status=1).stderr
+
+
+def test_keys_show_what_they_used_this_month(filled, run):
+    run("keys", "create", "alice")
+    (alice,) = json.loads(run("keys", "list", "--json").stdout)
+    assert alice["requests"] == 4
+    assert alice["paid_usd"] == pytest.approx(0.0399375)
+
+
+def test_a_budget_is_set_changed_and_removed(run, data):
+    run("budgets", "set", "ci", "20/month", "--key", "ci", "--soft", "0.5", "--soft", "0.9", "--soft-only")
+    budget = budgets_of(data)["ci"]
+    assert (budget.scope, budget.subject, budget.period, budget.limit_nanos) == ("key", "ci", "month", nanos(20))
+    assert (budget.soft, budget.hard) == ((0.5, 0.9), False)
+    run("budgets", "set", "ci", "30/month")
+    again = budgets_of(data)["ci"]
+    assert (again.subject, again.soft, again.limit_nanos) == ("ci", (0.5, 0.9), nanos(30))
+    run("budgets", "remove", "ci")
+    assert "ci" not in budgets_of(data)
+    assert "there is no budget 'ci'" in run("budgets", "remove", "ci", status=1).stderr
+
+
+def test_budgets_show_the_default_before_the_first_start(run):
+    (default,) = json.loads(run("budgets", "list", "--json").stdout)
+    assert (default["name"], default["limit_usd"], default["origin"], default["window"]) == (
+        "default",
+        5.0,
+        "default",
+        "2026-11-21",
+    )
+
+
+def test_what_is_used_of_a_budget_is_shown(filled, run):
+    (default,) = json.loads(run("budgets", "list", "--json").stdout)
+    assert default["used_usd"] == pytest.approx(0.0033125)
+    assert "$0.00331" in run("budgets", "list").stdout
+
+
+def test_a_budget_of_the_file_is_changed_in_the_file(run, tmp_path):
+    (tmp_path / "demitasse.toml").write_text("[budgets.default]\nusd_per_month = 50\n")
+    said = run("budgets", "set", "default", "20/day", status=1).stderr
+    assert "change it there: [budgets.default]" in said
+    (default,) = json.loads(run("budgets", "list", "--json").stdout)
+    assert (default["limit_usd"], default["period"], default["origin"]) == (50.0, "month", "file")
+
+
+def test_two_subjects_are_a_usage_error(run):
+    assert "choose one of" in run("budgets", "set", "x", "5/day", "--key", "a", "--team", "b", status=2).stderr
+
+
+def test_an_amount_that_is_none_is_a_usage_error(run):
+    assert "is no amount" in run("budgets", "set", "x", "lots", status=2).stderr
