@@ -573,7 +573,7 @@ def full_site(books=None, **more):
         ),
         "settings_rows": lambda: SETTINGS,
         "cards": CARDS.get,
-        "chain": lambda id: ChainFact(812, "ab" * 32, "cd" * 32),
+        "chain": lambda _id: ChainFact(812, "ab" * 32, "cd" * 32),
         "version": "0.1",
         "secret": b"x" * 32,
     }

@@ -70,4 +70,4 @@ def test_other_models_are_compared_without_the_cache_of_the_one_that_answered():
     found = compare(entry(usage=Usage(uncached_in=500, cache_read=500, text_out=100)), MODELS)
     assert [c.model for c in found] == ["smollm2-135m", "gpt-5-mini"]
     assert found[1].nanos == 1000 * 250 + 100 * 2000
-    assert compare(entry(usage=None, cost_nanos=None, **{}), ()) == []
+    assert compare(entry(usage=None, cost_nanos=None), ()) == []

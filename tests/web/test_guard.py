@@ -127,7 +127,7 @@ def test_a_cookie_that_was_tampered_with_is_no_cookie(guarded):
     log_in(guarded, "dmt_r_read")
     good = guarded.cookies[guard.SESSION]
     forged = guard.seal(b"other secret", "session", guard.Session("a", 2**60))
-    for bad in (good[:-1] + ("0" if good[-1] != "0" else "1"), forged, "", ".", "x.y", good.replace(".", "")):
+    for bad in (good[:-1] + ("0" if good[-1] != "0" else "1"), forged, "", ".", "x.y", "x.ä", good.replace(".", "")):
         guarded.cookies[guard.SESSION] = bad
         assert guarded.get("/").status == 303
 

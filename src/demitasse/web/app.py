@@ -208,7 +208,7 @@ class Site:
         self._admin_only(visitor)
         once = form.get("once", "")
         try:
-            if once in self._used:
+            if once and once in self._used:
                 raise ConfigError(
                     "this key has been created already, and its secret was shown; create another if it is lost"
                 )

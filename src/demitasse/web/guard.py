@@ -76,7 +76,7 @@ def seal(secret: bytes, purpose: str, value: Struct) -> str:
 def unseal(secret: bytes, purpose: str, text: str, type: type[_T]) -> _T | None:
     """What was sealed; None when it was not, or not by us."""
     body, _, signature = text.partition(".")
-    if not hmac.compare_digest(_sign(secret, purpose, body), signature):
+    if not hmac.compare_digest(_sign(secret, purpose, body).encode(), signature.encode()):
         return None
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=type)
