@@ -1,4 +1,4 @@
-"""The ledger on SQLite: what is asked for in one turn of the event loop is committed as one transaction at its end.
+"""The ledger on SQLite: what is asked for in one turn of the event loop, or two, is committed as one transaction.
 
 Knows the event loop, who waits for what, and patience with a file that is locked or full; what a transaction does is
 the Writer's business. A commit is a write into the operating system's cache: a killed process loses nothing of it, a
@@ -31,6 +31,7 @@ from .writer import Op, Writer
 log = logging.getLogger("demitasse.store")
 
 PATIENCE_S = 5.0
+_GROUP = 64
 _FIRST_DELAY_S, _LAST_DELAY_S, _SICK_DELAY_S = 0.001, 0.05, 0.25
 _NOBODY: asyncio.Future[Any] | None = None
 
@@ -59,6 +60,7 @@ class SqliteLedger(Settings):
         self._ops: list[Op] = []
         self._waiters: list[Waiter] = []
         self._due = False
+        self._gathered = 0
         self._since: float | None = None
         self._delay = _FIRST_DELAY_S
         self._sick: StoreError | None = None
@@ -101,7 +103,7 @@ class SqliteLedger(Settings):
             except RuntimeError:
                 return
             self._due = True
-            loop.call_soon(self._flush)
+            loop.call_soon(self._gather)
 
     async def flush(self) -> None:
         """Returns when everything posted so far is committed."""
@@ -163,11 +165,24 @@ class SqliteLedger(Settings):
         self._waiters.append(future)
         if not self._due:
             self._due = True
-            loop.call_soon(self._flush)
+            loop.call_soon(self._gather)
         return future
 
+    def _gather(self) -> None:
+        """Commit once a turn of the loop has brought nothing more: what many sockets ask for shares one transaction.
+
+        The other tasks that a poll woke run after this; not waiting for their turn would make groups of one.
+        """
+        count = len(self._ops)
+        if self._gathered < count < _GROUP:
+            self._gathered = count
+            asyncio.get_running_loop().call_soon(self._gather)
+        else:
+            self._gathered = 0
+            self._flush()
+
     def _flush(self) -> None:
-        """Commit the queue; the end of a turn of the loop, or of a pause."""
+        """Commit the queue; after gathering, or after a pause."""
         if self._closed:
             return
         ops, waiters = self._take()
@@ -215,7 +230,7 @@ class SqliteLedger(Settings):
                     waiter.set_result(answer)
         if self._ops:
             self._due = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self._gather)
 
     def _failed(self, ops: list[Op], waiters: list[Waiter], error: BaseException) -> None:
         """Nothing was committed: keep what may not be lost, tell who has waited long enough, try again later."""
