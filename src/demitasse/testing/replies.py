@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 
 class Wish(Struct, frozen=True):
@@ -34,7 +34,6 @@ class Wish(Struct, frozen=True):
 class Message(Struct, frozen=True):
     role: str
     content: str | list[dict[str, Any]] | None = None
-    tool_calls: Raw | None = None
 
 
 class StreamOptions(Struct, frozen=True):
