@@ -61,7 +61,7 @@ class Hardware(Struct, frozen=True):
     """Assumed: from a machine one has anyway to a little care, space and spare parts."""
     carbon_g_per_kwh: Interval = Interval(45, 475)
     """France to the world's average (Ember, electricity in 2024), gCO2e."""
-    origin: str = f"defaults of {DEFAULTS_DATE}"
+    origin: str = DEFAULTS_DATE
 
 
 def hardware(**settings: float | None) -> Hardware:
@@ -73,7 +73,7 @@ def hardware(**settings: float | None) -> Hardware:
     own = {name: Interval(value, value) for name, value in settings.items() if value is not None}
     if not own:
         return Hardware()
-    return structs.replace(Hardware(), **own, origin=f"{', '.join(sorted(own))} configured, else {Hardware().origin}")
+    return structs.replace(Hardware(), **own, origin=f"{Hardware().origin} with own {', '.join(sorted(own))}")
 
 
 def usd_per_hour(machine: Hardware, scope: Scope, *, threads: int, utilisation: float | None = None) -> Interval:
@@ -137,7 +137,7 @@ def token_prices(machine: Hardware, speed: Throughput, scope: Scope = "full") ->
         return math.floor(pico(hour.low, per_s)), math.ceil(pico(hour.high, per_s))
 
     return TokenPrices(
-        id=f"hardware {scope}, {machine.origin}; {speed.source}",
+        id=f"hardware {machine.origin} {scope}, {speed.source}",
         input_pico=round(pico(hour.middle, speed.input_per_s)),
         output_pico=round(pico(hour.middle, speed.output_per_s)),
         input_range=interval(speed.input_per_s),

@@ -61,7 +61,7 @@ def read_head(path: Path) -> Head:
         raise BadFileError(f"there is no file {path}; see: demitasse models list") from None
     except OSError as error:
         raise BadFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, IndexError, ValueError, OverflowError, RecursionError) as error:
         raise BadFileError(f"{path} is empty, cut short or damaged ({error}); delete it and fetch it again") from None
 
 

