@@ -69,6 +69,7 @@ class World:
             settings=settings,
             clock=clock,
             draw=lambda: 0.5,
+            keep=lambda _call, _reply: None,
             alarm=self.alerts.append,
         )
         return Gateway(

@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 
 from .. import __version__
 from ..config import Config, budgets, is_loopback
+from ..core.call import Call, Reply
 from ..core.errors import DemitasseError
 from ..core.hardware import Hardware, hardware
 from ..core.ids import RANDOM_BITS
@@ -34,6 +35,7 @@ from ..store.secret import server_secret
 from ..web.app import dashboard
 from .control import KeyLogin, StoreControl
 from .facts import cache_facts, call_facts, engine_rows, model_rows, setting_rows, status
+from .keeping import keeper
 from .models import Found, Models
 from .webhook import webhook
 
@@ -80,8 +82,10 @@ class App:
         self._http = http_seam.choose(
             http_seam.Settings(client=config.http.client, max_connections=config.http.max_connections), env
         )
-        self._models = Models(self.ledger, self._http, data, env, machine_of(config))
         self.found = Found((), (), ())
+        self._keeper = keeper(config, data, clock)
+        look = self._keeper.look if self._keeper is not None else None
+        self._models = Models(self.ledger, self._http, data, env, machine_of(config), look)
         self._alarm = Alarm(self.ledger, webhook(config, env, self._http))
         self._metrics = Metrics()
         self._tasks: list[asyncio.Task[None]] = []
@@ -93,6 +97,8 @@ class App:
         self.found = await self._models.find(self.config)
         self.gateway.replace(self._steps(self.config))
         self._tasks.append(asyncio.create_task(self._watch_soft_limits()))
+        if self._keeper is not None:
+            self._tasks.append(asyncio.create_task(self._keeper.expire()))
         self._ready = ""
 
     async def stop(self) -> None:
@@ -103,6 +109,8 @@ class App:
         await self._models.stop()
         await self._alarm.close()
         await self._http.close()
+        if self._keeper is not None:
+            self._keeper.close()
         self.books.close()
         self.ledger.close()
 
@@ -144,7 +152,12 @@ class App:
             cache=cache
             if same_cache and cache is not None
             else Cache(settings.cache, clock=self.clock, retry_memory_s=settings.retry_memory_s),
-            budgets=Budgets(self.ledger, clamp=settings.clamp, assume_max_output=settings.assume_max_output),
+            budgets=Budgets(
+                self.ledger,
+                clamp=settings.clamp,
+                assume_max_output=settings.assume_max_output,
+                spare_local=settings.on_spent == "local",
+            ),
             repeats=old.steps.repeats
             if old is not None and old.steps.settings.loop_guard == settings.loop_guard
             else Repeats(settings.loop_guard),
@@ -153,6 +166,7 @@ class App:
             settings=settings,
             clock=self.clock,
             draw=random.random,
+            keep=self._keeper.keep if self._keeper is not None else _keep_nothing,
             alarm=self._alarm,
         )
 
@@ -209,12 +223,17 @@ class App:
                 log.warning("soft limits could not be looked at: %s", error)
 
 
+def _keep_nothing(_call: Call, _reply: Reply) -> None:
+    return None
+
+
 def settings_of(config: Config) -> Settings:
     """The gateway's own settings out of the configuration's."""
     loopback = is_loopback(config.server.host)
     return Settings(
         clamp=config.budgets.clamp,
         assume_max_output=config.budgets.assume_max_output,
+        on_spent=config.budgets.on_spent,
         on_hangup=config.gateway.on_hangup,
         ping_s=config.gateway.ping_s,
         max_body_bytes=config.server.max_body_mb << 20,

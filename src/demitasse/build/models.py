@@ -20,13 +20,14 @@ from ..core.call import Model
 from ..core.errors import ConfigError, DemitasseError, UpstreamError
 from ..core.hardware import Hardware, Throughput, token_prices
 from ..core.hardware import card as hardware_card
-from ..core.price import Card
+from ..core.price import Card, rates
 from ..gateway.route import Route, Rung
 from ..providers import catalogue, price_cards
 from ..providers.download import place
 from ..providers.http import HttpClient, Timeouts
 from ..providers.local import LocalEngine, LocalModel
 from ..providers.openai import OpenAICompatible
+from ..providers.recorded import Look, Recorded
 from ..providers.supervisor import DEFAULT_SLOTS
 from ..providers.vendors import VENDORS, Vendor, is_home, vendor_of
 from ..store.ledger import SqliteLedger
@@ -59,12 +60,19 @@ class Models:
 
     Args:
         env: where keys are read from, by the names that settings give.
-        approved: hashes of foreign key uses that were approved once.
+        recordings: finds a recorded answer; None where no bodies are kept.
     """
 
     def __init__(
-        self, ledger: SqliteLedger, http: HttpClient, data: Path, env: Mapping[str, str], hardware: Hardware
+        self,
+        ledger: SqliteLedger,
+        http: HttpClient,
+        data: Path,
+        env: Mapping[str, str],
+        hardware: Hardware,
+        recordings: Look | None = None,
     ) -> None:
+        self._recordings = recordings
         self._ledger = ledger
         self._http = http
         self._data = data
@@ -85,12 +93,6 @@ class Models:
             if settings.price is None and (vendor := VENDORS.get(settings.provider)) is not None and vendor.prices
         )
         rungs = {alias: self._rung(alias, settings, config) for alias, settings in config.models.items()}
-        for alias in _named_in_routes(config):
-            if alias not in rungs:
-                route = await self.discover(alias, config)
-                if route is None:
-                    raise ConfigError(f"routes: no model '{alias}'; name one of [models] or provider/model")
-                rungs[alias] = route.reference
         notes = [f"{alias} ({settings.provider})" for alias, settings in config.models.items()]
         if not config.models and self._may_run_locally():
             local = ModelSettings(provider="local", source=DEFAULT_LOCAL)
@@ -110,8 +112,25 @@ class Models:
             for model in served:
                 rungs.setdefault(f"{name}/{model}", self._open_rung(VENDORS[name], model, config))
         routes = [Route(alias, rung, stamp=_stamp(rung)) for alias, rung in rungs.items()]
-        routes += [_route(name, settings, rungs) for name, settings in config.routes.items()]
+        for name, settings in config.routes.items():
+            own = {
+                alias: self._rung(alias, config.models[alias], config, client_keys=False)
+                if alias in config.models
+                else await self._routed(alias, config)
+                for alias in (settings.reference, *settings.fallback)
+            }
+            routes.append(_route(name, settings, own))
         return Found(tuple(routes), tuple(engine for engine, _ in self._local.values()), tuple(notes))
+
+    async def _routed(self, name: str, config: Config) -> Rung:
+        """``provider/model`` in a route. A client's own key never goes there: it was not that provider the client named."""
+        prefix, _, model = name.partition("/")
+        vendor = VENDORS.get(prefix)
+        if vendor is None or not model or not vendor.base_url:
+            raise ConfigError(f"routes: no model '{name}'; name one of [models] or provider/model")
+        if vendor.prices:
+            await self._price([f"{vendor.prices}/{model}"])
+        return self._open_rung(vendor, model, config, client_keys=False)
 
     async def discover(self, name: str, config: Config) -> Route | None:
         """``provider/model``, or a name that is some provider's own; None when it is nobody's."""
@@ -131,7 +150,9 @@ class Models:
         """A card in use by its identity."""
         return next((card for card in self._cards.values() if card is not None and card.id == id), None)
 
-    def _rung(self, alias: str, settings: ModelSettings, config: Config) -> Rung:
+    def _rung(self, alias: str, settings: ModelSettings, config: Config, *, client_keys: bool = True) -> Rung:
+        if settings.provider == "recorded":
+            return self._recorded_rung(alias)
         if settings.provider == "local":
             return self._local_rung(alias, settings, config.path.parent if config.path else None)
         vendor = VENDORS.get(settings.provider, VENDORS["generic"])
@@ -172,7 +193,7 @@ class Models:
                 base_url=base_url,
                 api_key=self._env.get(key_env) if key_env else None,
                 key_env=key_env,
-                client_keys=settings.base_url is None,
+                client_keys=client_keys and settings.base_url is None,
                 timeouts=_timeouts(config, settings.timeout_s),
             ),
             card=card,
@@ -181,7 +202,7 @@ class Models:
             region=settings.region,
         )
 
-    def _open_rung(self, vendor: Vendor, model: str, config: Config) -> Rung:
+    def _open_rung(self, vendor: Vendor, model: str, config: Config, *, client_keys: bool = True) -> Rung:
         """A model of a provider that no ``[models]`` table names."""
         key_env = next((name for name in vendor.key_envs if self._env.get(name)), None)
         name = f"{vendor.name}/{model}"
@@ -196,7 +217,7 @@ class Models:
                 model=model,
                 api_key=self._env.get(key_env) if key_env else None,
                 key_env=key_env or next(iter(vendor.key_envs), None),
-                client_keys=True,
+                client_keys=client_keys,
                 timeouts=_timeouts(config),
             ),
             card=self._card_of(vendor, model),
@@ -236,6 +257,12 @@ class Models:
             local=True,
             max_output=settings.max_output,
         )
+
+    def _recorded_rung(self, alias: str) -> Rung:
+        if self._recordings is None:
+            raise ConfigError(f"models.{alias}: recordings need kept bodies; set [keep] bodies = true and a master key")
+        free = Card(id="recorded: nothing is paid", provider="recorded", model=alias, base=rates(input=0, output=0))
+        return Rung(alias, "recorded", alias, Recorded(alias, self._recordings), free, local=True)
 
     def _inner(self, alias: str) -> Callable[[str, str], Model]:
         def make(base_url: str, key: str) -> OpenAICompatible:
@@ -322,11 +349,6 @@ _ENGINE = Timeouts(first_byte_s=600.0, idle_s=120.0)
 def _timeouts(config: Config, first_byte_s: float | None = None) -> Timeouts:
     http = config.http
     return Timeouts(connect_s=http.connect_s, first_byte_s=first_byte_s or http.first_byte_s, idle_s=http.idle_s)
-
-
-def _named_in_routes(config: Config) -> list[str]:
-    names = [name for r in config.routes.values() for name in (r.reference, *r.fallback)]
-    return list(dict.fromkeys(names))
 
 
 def _route(name: str, settings: RouteSettings, rungs: Mapping[str, Rung]) -> Route:

@@ -6,6 +6,8 @@ answer. Other servers, and tests, get by with that.
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..gateway.http import HANGUP, Hangup
@@ -16,12 +18,12 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        self.scope[HANGUP] = Hangup()  # type: ignore[typeddict-unknown-key]  # ours, beside ASGI's
+        cast("dict[str, Any]", self.scope)[HANGUP] = Hangup()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            hangup: Hangup | None = dict(cycle.scope).get(HANGUP)  # type: ignore[assignment]
+            hangup: Hangup | None = cast("dict[str, Any]", cycle.scope).get(HANGUP)
             if hangup is not None:
                 hangup.fire()

@@ -25,7 +25,7 @@ PERIODS = ("usd_per_day", "usd_per_month", "usd_ever")
 SUBJECTS = ("key", "team", "tag", "model")
 
 
-PROVIDERS: Final[Mapping[str, str]] = {"local": "local"} | {name: vendor.base_url for name, vendor in VENDORS.items()}
+PROVIDERS: Final[Mapping[str, str]] = {"local": "local", "recorded": "recorded"} | {name: vendor.base_url for name, vendor in VENDORS.items()}
 """Providers there are, each with its address; empty where every installation has its own."""
 
 

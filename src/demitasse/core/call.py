@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Raw, Struct
 
+
 class Energy(Struct, frozen=True, omit_defaults=True):
     """Joules as an interval, in micro-joules; figures of different methods are never added up or compared."""
 
@@ -109,7 +110,12 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     @property
     def total_in(self) -> int:
         return (
-            self.uncached_in + self.cache_read + self.cache_write_5m + self.cache_write_1h + self.image_in + self.audio_in
+            self.uncached_in
+            + self.cache_read
+            + self.cache_write_5m
+            + self.cache_write_1h
+            + self.image_in
+            + self.audio_in
         )
 
     @property

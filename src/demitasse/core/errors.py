@@ -1,10 +1,10 @@
 """What can go wrong, as one tree. Each error is a sentence: what, where, what now.
 
-    DemitasseError
-    ├── ConfigError            a setting is wrong; the message names place and remedy
-    ├── StoreError             the ledger cannot keep its promise (disk full, locked, damaged): calls are refused
-    ├── Refused                we say no before any money is spent; becomes an HTTP error in the client's dialect
-    └── UpstreamError          a model could not answer; carries what the attempt cost and whether another may be tried
+DemitasseError
+├── ConfigError            a setting is wrong; the message names place and remedy
+├── StoreError             the ledger cannot keep its promise (disk full, locked, damaged): calls are refused
+├── Refused                we say no before any money is spent; becomes an HTTP error in the client's dialect
+└── UpstreamError          a model could not answer; carries what the attempt cost and whether another may be tried
 """
 
 from __future__ import annotations

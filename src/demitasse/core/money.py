@@ -10,7 +10,7 @@ NANOS = 1_000_000_000
 Period = Literal["day", "month", "ever"]
 
 
-def nanos(usd: Decimal | str | float | int) -> int:
+def nanos(usd: Decimal | str | float) -> int:
     """Dollars to nano-dollars, exact for decimals and strings, to the nearest nano for floats."""
     return int((Decimal(str(usd)) * NANOS).to_integral_value())
 

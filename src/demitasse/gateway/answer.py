@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from ..core.call import Call, Event, Reply, Send, drop
 from ..core.entry import Attempt, CacheTier, Cause, Decision, Entry, Outcome
-from ..core.errors import DemitasseError, Refused, UpstreamError
+from ..core.errors import Refused, UpstreamError
 from ..core.ledger import Ledger
 from ..core.limits import Alert
 from ..core.price import cost
@@ -82,6 +82,8 @@ class Steps(Struct, frozen=True):
     """UTC microseconds."""
     draw: Callable[[], float]
     """Uniform in [0, 1): the jitter of retries."""
+    keep: Callable[[Call, Reply], str | None]
+    """Keep an answered call's bodies, where the configuration asks for it; returns the reference. Returns at once."""
     alarm: Callable[[Alert], None]
     """Tell a person; returns at once."""
 
@@ -91,6 +93,8 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
     route = steps.routes.find(call.model)
     if route is None or call.caller.models:
         route = await steps.routes.resolve(call.model, call.caller)
+    if call.wish.route == "reference":
+        route = steps.routes.strict(route)
     facts.route = route.name
     again = retry_key(call)
     if again is not None and (joined := steps.cache.retried(call, again)) is not None:
@@ -131,10 +135,11 @@ async def _ask(
         kept = Kept(reply, entry.model or "", entry.provider or "", call.id, call.at_us, call.caller.tenant)
         if key is not None and steps.settings.cache.exact:
             steps.cache.keep(key, kept)
-        return reply
-    except DemitasseError as error:
-        failure = error if isinstance(error, UpstreamError) else None
+    except UpstreamError as error:
+        failure = error
         raise
+    else:
+        return reply
     finally:
         steps.cache.land(key, again, flight, kept, failure)
 
@@ -212,10 +217,10 @@ async def _climb(
             outcome,
             held=held,
             climb=climb,
-            reply=reply,
             error=error,
             flags=flags + (("clamped",) if call.clamped else ()),
             joined=flight.joined,
+            body_ref=steps.keep(call, reply) if reply is not None else None,
         )
         # No wait in `finally`: a cancelled task would lose the row. It is queued here; its commit is waited for below.
         if outcome == "answered":
@@ -344,12 +349,12 @@ def _close(
     *,
     held: Held | None = None,
     climb: Climb | None = None,
-    reply: Reply | None = None,
     kept: Kept | None = None,
     cause: Cause | None = None,
     error: str | None = None,
     flags: tuple[str, ...] = (),
     joined: int = 0,
+    body_ref: str | None = None,
 ) -> Entry:
     """The entry that closes a call: what it cost, what it would have cost, and why."""
     took_s = perf_counter() - facts.started
@@ -381,7 +386,7 @@ def _close(
                 baseline = None
             if baseline is not None and nanos is not None and baseline != nanos:
                 saved = (("routed", baseline - nanos),)
-    if held is not None and nanos is not None and nanos > held.nanos:
+    if held is not None and held.nanos and nanos is not None and nanos > held.nanos:
         flags = (*flags, "over_hold")
     if nanos is None:
         flags = (*flags, "unpriced")
@@ -416,6 +421,7 @@ def _close(
         duration_ms=round(took_s * 1e3, 3),
         overhead_us=int((took_s - climb.open_s) * 1e6) if climb is not None else int(took_s * 1e6),
         first_byte_ms=last.first_byte_ms if last is not None else None,
+        body_ref=body_ref,
     )
     facts.entry = entry
     steps.metrics.closed(entry)

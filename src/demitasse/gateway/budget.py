@@ -44,9 +44,16 @@ class Match(Struct, frozen=True):
 
 
 class Budgets:
-    """Finds the budgets of a call, computes its bound and holds it in the ledger."""
+    """Finds the budgets of a call, computes its bound and holds it in the ledger.
 
-    def __init__(self, ledger: Ledger, *, clamp: bool, assume_max_output: int) -> None:
+    Args:
+        clamp: shorten an answer to what its budget has left instead of refusing.
+        assume_max_output: the output limit of calls that set none, in tokens.
+        spare_local: a call that named a local model goes on when its budget is spent.
+    """
+
+    def __init__(self, ledger: Ledger, *, clamp: bool, assume_max_output: int, spare_local: bool = False) -> None:
+        self._spare_local = spare_local
         self._ledger = ledger
         self._clamp = clamp
         self._assume = assume_max_output
@@ -65,6 +72,8 @@ class Budgets:
             )
             call = structs.replace(call, max_output=output, clamped=True)
         held = self._bound(call, route, match)
+        if not held.nanos and all(rung.card is not None for rung in route.rungs):
+            return held  # no money can be spent
         denied = await self._ledger.hold(_hold_row(call, route, held))
         if denied is None:
             return held
@@ -73,6 +82,9 @@ class Budgets:
             denied = await self._ledger.hold(_hold_row(smaller, route, held))
             if denied is None:
                 return held
+        if self._spare_local and all(rung.local for rung in route.rungs):
+            # The caller named a model of this machine: it goes on, counted and not limited.
+            return structs.replace(held, nanos=0, charges=tuple(structs.replace(c, nanos=0) for c in held.charges))
         raise refusal(denied, call.at_us)
 
     async def extend(self, held: Held, rung: Rung, route: Route) -> bool:

@@ -10,18 +10,14 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 
-import msgspec
 from msgspec import Struct
 
 from ..core.call import Call, Event, Reply, Send
 from ..core.errors import DemitasseError
+from ..core.fingerprint import fingerprint
 from .route import Route
 from .settings import CacheSettings
 
-_DELIVERY = ("stream", "stream_options")
-"""Members that say how an answer is delivered, not what it is."""
-_canonical = msgspec.json.Encoder(order="deterministic").encode
-_decode = msgspec.json.Decoder().decode
 _ENTRY_BYTES = 1_500
 """What a kept answer weighs beside its body."""
 
@@ -125,11 +121,8 @@ class Cache:
         """
         if call.temperature and not (self.settings.sampled or call.wish.sampled):
             return None
-        request = _decode(call.body)
-        for name in _DELIVERY:
-            request.pop(name, None)
         head = f"{call.caller.tenant}\0{call.kind}\0{route.name}\0{route.stamp}\0".encode()
-        return hashlib.sha256(head + _canonical(request)).digest()
+        return fingerprint(head, call.body)
 
     def find(self, key: bytes) -> Kept | None:
         """The answer kept under ``key``, unless it has outlived its time."""

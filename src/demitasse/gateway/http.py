@@ -96,7 +96,6 @@ class Gateway:
         status: Callable[[], dict[str, Any]],
         ready: Callable[[], str | None],
         gauges: Callable[[], Mapping[str, float]],
-        feedback: Callable[[dict[str, Any], Caller], Awaitable[None]] | None = None,
         clock: Callable[[], int],
         random_bits: Callable[[], int],
         started_us: int,
@@ -107,7 +106,6 @@ class Gateway:
         self._status = status
         self._ready = ready
         self._gauges = gauges
-        self._feedback = feedback
         self._clock = clock
         self._random_bits = random_bits
         self._started_s = started_us // 1_000_000
@@ -191,7 +189,7 @@ class Gateway:
             if not ours:
                 await self._pages(scope, receive, send)
                 return
-            status, body, kind = await self._small(method, path, headers, receive)
+            status, body, kind = await self._small(method, path, headers)
         except Refused as error:
             self.steps.metrics.denied_at_the_door(error.code or error.type)
             await _reply(send, error.status, _refusal_body(error), [_JSON, *_refusal_headers(error), *_cors(cors)])
@@ -202,7 +200,7 @@ class Gateway:
         )
         await _reply(send, status, body, [(b"content-type", kind), (b"x-request-id", request_id), *_cors(cors)])
 
-    async def _small(self, method: str, path: str, headers: Headers, receive: Receive) -> tuple[int, bytes, bytes]:
+    async def _small(self, method: str, path: str, headers: Headers) -> tuple[int, bytes, bytes]:
         json = b"application/json"
         if path == "/healthz":
             return 200, b'{"status":"ok"}', json
@@ -222,7 +220,7 @@ class Gateway:
             route = await self.steps.routes.resolve(path.removeprefix("/v1/models/"), caller)
             return 200, msgspec.json.encode(self._model(route)), json
         if path.startswith("/demitasse/"):
-            return await self._own(method, path, caller, receive, headers)
+            return await self._own(method, path, caller)
         if path in _CALLS or path.removesuffix("/") in _CALLS:
             raise Refused(f"{path} takes POST", status=405, code="method_not_allowed")
         raise Refused(
@@ -231,9 +229,7 @@ class Gateway:
             code="unknown_path",
         )
 
-    async def _own(
-        self, method: str, path: str, caller: Caller, receive: Receive, headers: Headers
-    ) -> tuple[int, bytes, bytes]:
+    async def _own(self, method: str, path: str, caller: Caller) -> tuple[int, bytes, bytes]:
         json = b"application/json"
         if path.startswith("/demitasse/calls/") and method == "GET":
             await self.steps.ledger.flush()
@@ -245,14 +241,6 @@ class Gateway:
                     code="unknown_call",
                 )
             return 200, msgspec.json.encode(row), json
-        if path == "/demitasse/feedback" and method == "POST" and self._feedback is not None:
-            body = await _body(receive, headers, 1 << 20)
-            try:
-                given = msgspec.json.decode(body, type=dict[str, Any])
-            except (msgspec.DecodeError, UnicodeDecodeError) as why:
-                raise Refused(f"the body is not a JSON object: {why}", status=400) from None
-            await self._feedback(given, caller)
-            return 200, b'{"status":"booked"}', json
         if not _may_read(caller):
             raise Refused(
                 f"key '{caller.key}' may not read this; it needs the scope 'read'", status=403, code="missing_scope"
@@ -300,9 +288,7 @@ class _Connection(Client):
         "gone",
     )
 
-    def __init__(
-        self, scope: Scope, receive: Receive, send: Send, facts: Facts, request_id: str, steps: Steps
-    ) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, facts: Facts, request_id: str, steps: Steps) -> None:
         self._hangup: Hangup | None = scope.get(HANGUP)
         self._on_hangup: Callable[[], object] | None = None
         self._receive = receive

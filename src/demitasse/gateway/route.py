@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Iterable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..core.call import Caller, Model
 from ..core.errors import Refused
@@ -56,12 +56,10 @@ async def nothing_more(_name: str) -> Route | None:
 class Routes:
     """All names in force. ``discover`` is asked once for a name that is not among them (``openai/gpt-5.1``)."""
 
-    def __init__(
-        self, routes: Iterable[Route], discover: Discover = nothing_more, owners: dict[str, str] | None = None
-    ):
+    def __init__(self, routes: Iterable[Route], discover: Discover = nothing_more) -> None:
         self._by_name = {route.name: route for route in routes}
         self._discover = discover
-        self._owners = owners or {}
+        self._strict: dict[str, Route] = {}
 
     def find(self, name: str) -> Route | None:
         """What a known name means; the common case, without a wait."""
@@ -76,6 +74,16 @@ class Routes:
             raise self._unknown(name, caller)
         self._by_name.setdefault(name, route)
         return route
+
+    def strict(self, route: Route) -> Route:
+        """The same route with its reference alone, for a call that wants no other (``x-demitasse-route: reference``)."""
+        if not route.fallbacks:
+            return route
+        found = self._strict.get(route.name)
+        if found is None:
+            found = structs.replace(route, fallbacks=(), stamp=route.stamp.partition("|")[0])
+            self._strict[route.name] = found
+        return found
 
     def visible(self, caller: Caller) -> list[Route]:
         """What ``/v1/models`` lists for this caller, routes first."""

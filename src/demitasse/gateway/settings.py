@@ -41,6 +41,7 @@ class BreakerSettings(Struct, frozen=True):
 class Settings(Struct, frozen=True):
     clamp: bool = False
     assume_max_output: int = 4096
+    on_spent: Literal["refuse", "local"] = "refuse"
     on_hangup: Literal["cancel", "drain"] = "cancel"
     first_event_s: float = 10.0
     """A stream's headers wait this long for the first content, so that an upstream's error keeps its status."""

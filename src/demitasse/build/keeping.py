@@ -1,0 +1,95 @@
+"""Keeping bodies where the configuration asks for it: sampled, encrypted, out of a call's way, and found again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from ..config import Config
+from ..config.tree import Bodies as BodySettings
+from ..core.call import Call, Reply
+from ..core.errors import DemitasseError
+from ..providers.recorded import Recording, mark
+from ..store.bodies import Bodies, master_key
+
+log = logging.getLogger("demitasse.bodies")
+
+_DAY_US = 86_400_000_000
+EXPIRE_EVERY_S = 600.0
+
+
+class Keeper:
+    """Writes bodies in a thread of its own; a body that cannot be written is said and left out, never waited for."""
+
+    def __init__(self, bodies: Bodies, settings: BodySettings, clock: Callable[[], int]) -> None:
+        self._bodies = bodies
+        self._settings = settings
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, "bodies")
+
+    def keep(self, call: Call, reply: Reply) -> str | None:
+        """Queue a call's bodies; returns the reference for its entry, or None where the sample leaves it out."""
+        if self._settings.sample < 1 and random.random() >= self._settings.sample:
+            return None
+        self._thread.submit(self._write, call, reply)
+        return call.id
+
+    def _write(self, call: Call, reply: Reply) -> None:
+        expires_us = call.at_us + self._settings.days * _DAY_US
+        recording = Recording(
+            id=call.id,
+            kind=call.kind,
+            request=msgspec.Raw(call.body),
+            reply=msgspec.Raw(reply.body),
+            model=reply.model,
+            usage=reply.usage,
+            finish=reply.finish,
+            complete=reply.complete,
+        )
+        try:
+            self._bodies.put(call.id, call.caller.tenant, msgspec.json.encode(recording), expires_us)
+            self._bodies.put(mark(call).hex(), call.caller.tenant, call.id.encode(), expires_us)
+        except (DemitasseError, msgspec.DecodeError) as error:
+            log.error("the bodies of call %s were not kept: %s", call.id, error)  # noqa: TRY400 - its sentence is enough
+
+    async def look(self, wanted: bytes) -> Recording | None:
+        """The recording with this mark."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._find, wanted)
+
+    def _find(self, wanted: bytes) -> Recording | None:
+        id = self._bodies.get(wanted.hex(), self._clock())
+        return None if id is None else self.recording(id.decode())
+
+    def recording(self, id: str) -> Recording | None:
+        """The bodies of one entry; blocks."""
+        body = self._bodies.get(id, self._clock())
+        return None if body is None else msgspec.json.decode(body, type=Recording)
+
+    async def expire(self) -> None:
+        """Delete what is over, for ever; cancel it to stop."""
+        while True:
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._bodies.expire, self._clock())
+            except DemitasseError as error:
+                log.warning("expired bodies could not be deleted: %s", error)
+            await asyncio.sleep(EXPIRE_EVERY_S)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True)
+        self._bodies.close()
+
+
+def keeper(config: Config, data: Path, clock: Callable[[], int]) -> Keeper | None:
+    """None where no bodies are kept. Raises ConfigError when the master key cannot be used."""
+    settings = config.keep.bodies
+    if settings is False:
+        return None
+    file = Path(config.keep.master_key_file) if config.keep.master_key_file else None
+    key = master_key(env=config.keep.master_key_env, file=file, data=data)
+    return Keeper(Bodies(data, key), settings if isinstance(settings, BodySettings) else BodySettings(), clock)
