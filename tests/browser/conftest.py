@@ -29,8 +29,9 @@ ARGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    # Not for the session: while it is open its event loop runs in this thread, and no other asynchronous test could.
     if CHROMIUM is None:
         why = "no Chromium is installed (looked for chromium, chromium-browser, google-chrome): no page was opened"
         if os.environ.get("DEMITASSE_REQUIRE_BROWSER") == "1":
