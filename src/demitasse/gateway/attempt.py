@@ -21,7 +21,7 @@ _FALLBACK_STATUSES = frozenset({401, 403, 404, 408, 409, 429, 500, 502, 503, 504
 """After these another model may know better; a 400, 413 or 422 is the caller's to mend."""
 
 
-class CutAtHold(Exception):  # noqa: N818 - not an error: the stream is ended on purpose
+class CutAtHold(Exception):
     """A model went on beyond what was held for it; its stream is cut, its answer so far stands."""
 
 

@@ -264,7 +264,7 @@ class Gateway:
         }
 
 
-class HungUp(Exception):  # noqa: N818 - nobody's mistake
+class HungUp(Exception):
     """The client left before its request was whole; there is no call yet and nothing to book."""
 
 

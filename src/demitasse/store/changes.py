@@ -57,12 +57,13 @@ def remove_budget(name: str, at_us: int) -> Change:
 
 
 def sync_file_budgets(budgets: Sequence[Budget], at_us: int) -> Change:
-    """Make the budgets of origin ``file`` exactly these; a budget set by command under the same name gives way."""
+    """Make the budgets that no command set exactly these. The file wins over a command; a default gives way to one."""
 
     def change(batch: Batch) -> bool:
         present = batch.writer.facts.budgets
-        wanted = {budget.name: msgspec.structs.replace(budget, origin="file") for budget in budgets}
-        gone = [b.name for b in present.values() if b.origin == "file" and b.name not in wanted]
+        commanded = {b.name for b in present.values() if b.origin == "command"}
+        wanted = {b.name: b for b in budgets if b.origin != "default" or b.name not in commanded}
+        gone = [b.name for b in present.values() if b.origin != "command" and b.name not in wanted]
         new = [budget for budget in wanted.values() if present.get(budget.name) != budget]
         for name in gone:
             batch.execute("DELETE FROM budgets WHERE name = ?", (name,))
