@@ -181,3 +181,14 @@ async def test_an_unpriced_call_is_priced_by_its_invoice(tmp_path, books):
     assert (bucket.unpriced, bucket.cost_nanos) == (0, 12)
     ledger.close()
     assert recount(tmp_path) == []
+
+
+def test_a_default_gives_way_to_what_a_command_set_and_the_file_wins_over_both(settings):
+    default = Budget("default", limit_nanos=5, origin="default")
+    settings.sync_file_budgets([default])
+    assert settings.budgets() == (default,)
+    settings.set_budget(Budget("default", limit_nanos=20))
+    assert not settings.sync_file_budgets([default]), "a restart leaves what the command set"
+    assert settings.budgets()[0].limit_nanos == 20
+    settings.sync_file_budgets([Budget("default", limit_nanos=7, origin="file")])
+    assert (settings.budgets()[0].limit_nanos, settings.budgets()[0].origin) == (7, "file")

@@ -62,7 +62,11 @@ def sync_file_budgets(budgets: Sequence[Budget], at_us: int) -> Change:
     def change(batch: Batch) -> bool:
         present = batch.writer.facts.budgets
         commanded = {b.name for b in present.values() if b.origin == "command"}
-        wanted = {b.name: b for b in budgets if b.origin != "default" or b.name not in commanded}
+        wanted = {
+            b.name: b if b.origin == "default" else msgspec.structs.replace(b, origin="file")
+            for b in budgets
+            if b.origin != "default" or b.name not in commanded
+        }
         gone = [b.name for b in present.values() if b.origin != "command" and b.name not in wanted]
         new = [budget for budget in wanted.values() if present.get(budget.name) != budget]
         for name in gone:

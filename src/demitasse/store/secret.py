@@ -18,7 +18,7 @@ def server_secret(data: Path) -> bytes:
     Raises ConfigError when the file is damaged or others may read it.
     """
     path = data / FILE
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
         fresh = data / f".{FILE}-{os.getpid()}-{secrets.token_hex(4)}"
         fresh.touch(mode=0o600)
