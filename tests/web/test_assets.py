@@ -67,3 +67,8 @@ def test_nothing_else_is_served(full, path):
 def test_our_own_files_load_nothing_from_elsewhere():
     for path in (*assets.STATIC.glob("app.*"), *(assets.STATIC.parent / "templates").rglob("*.html")):
         assert not re.search(r'(?:src|href|url\(|@import)["\s(=]+(?:https?:)?//', path.read_text()), path
+
+
+def test_the_icon_is_found_without_reading_a_page(full):
+    answer = full.get("/favicon.ico")
+    assert full.get(answer.headers["location"]).headers["content-type"] == "image/svg+xml"

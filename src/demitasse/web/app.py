@@ -114,6 +114,7 @@ def dashboard(
         Route("/login", site.login, methods=["GET", "POST"]),
         Route("/logout", site.logout, methods=["POST"]),
         Route("/static/{name:path}", assets_of, methods=["GET"]),
+        Route("/favicon.ico", icon, methods=["GET"]),
     ]
     return Starlette(
         routes=routes,
@@ -123,6 +124,11 @@ def dashboard(
 
 async def assets_of(request: Request) -> Response:
     return _guarded(await asyncio.to_thread(assets.serve, request))
+
+
+async def icon(_request: Request) -> Response:
+    """For those who ask without having read a page."""
+    return _guarded(RedirectResponse(await asyncio.to_thread(assets.url, "cup.svg"), 303))
 
 
 class Site:
