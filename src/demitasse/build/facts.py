@@ -12,6 +12,7 @@ from ..gateway.answer import Steps
 from ..gateway.cache import Cache
 from ..providers.local import LocalEngine
 from ..store.books import SqliteBooks
+from ..web.entries import entry_json
 from ..web.facts import CacheFacts, EngineRow, ModelRow, SettingRow
 from .models import Found
 
@@ -24,7 +25,7 @@ _LOG_LINES = 12
 def call_facts(books: SqliteBooks, id: str) -> dict[str, Any] | None:
     """One call as ``GET /demitasse/calls/{id}`` tells it: the object of ``ledger --json``."""
     entry = books.entry(id)
-    return None if entry is None else msgspec.to_builtins(entry)
+    return None if entry is None else entry_json(entry)
 
 
 def model_rows(found: Found, steps: Steps) -> list[ModelRow]:

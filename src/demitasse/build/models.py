@@ -120,6 +120,7 @@ class Models:
                 for alias in (settings.reference, *settings.fallback)
             }
             routes.append(_route(name, settings, own))
+        await asyncio.to_thread(self._keep_own, [rung.card for route in routes for rung in route.rungs])
         return Found(tuple(routes), tuple(engine for engine, _ in self._local.values()), tuple(notes))
 
     async def _routed(self, name: str, config: Config) -> Rung:
@@ -237,7 +238,6 @@ class Models:
                 slots=settings.slots or DEFAULT_SLOTS,
                 threads=settings.threads,
                 ctx=settings.context,
-                template=entry.template_text() if entry else None,
             )
             fetched = Fetched(
                 alias,
@@ -280,6 +280,16 @@ class Models:
     def _hardware_card(self, name: str, speed: Throughput | None) -> Card:
         """What a token costs on this machine; without a measurement the speed of the catalogue's small model is assumed."""
         return hardware_card(token_prices(self._hardware, speed or ASSUMED_SPEED), model=name)
+
+    def _keep_own(self, cards: Iterable[Card | None]) -> None:
+        """Prices that only the file and this machine know, kept so that a bill can be explained when they have changed."""
+        own = {card.id: card for card in cards if card is not None and card.id.startswith(("config ", "hardware "))}
+        kept = [value for *_, value in self._ledger.get_cards()]
+        for card in own.values():
+            value = msgspec.to_builtins(card)
+            if value not in kept:
+                version = f"{self._ledger.clock():020d} {card.id}"  # of cards with one name, the newest comes last
+                self._ledger.put_card(card.provider, card.model, version, value)
 
     def _load_cards(self) -> None:
         for provider, model, version, card in self._ledger.get_cards():

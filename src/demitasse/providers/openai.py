@@ -293,8 +293,8 @@ class OpenAICompatible:
             return f"the key in {self._key_env}; set a valid one" if self._key_env else "its key; set a valid one"
         if call is not None and self._client_keys and call.caller.provider_key:
             return "the provider key that came with the request"
-        names = self.vendor.key_envs
-        return f"calls without a key; set {names[0]}" if names else "calls without a key; name one with key_env"
+        name = self._key_env or next(iter(self.vendor.key_envs), None)
+        return f"calls without a key; set {name}" if name else "calls without a key; name one with key_env"
 
     def _fault(
         self, message: str, fault: Fault | None, *, code: str, content: bool = False, **facts: Any
