@@ -12,6 +12,7 @@ from .books import explain, ledger, report
 from .budgets import budgets
 from .cache import cache
 from .chat import chat
+from .demo import demo
 from .doctor import doctor
 from .ground import Commands, World
 from .keep import backup, reconcile, restore
@@ -36,7 +37,7 @@ def main(ctx: click.Context, config: str | None, data: str | None) -> None:
 
 
 for command in (
-    *(up, chat, run),
+    *(up, demo, chat, run),
     *(report, ledger, explain),
     *(keys, budgets, models, cache),
     *(doctor, backup, restore, reconcile),

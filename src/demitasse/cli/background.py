@@ -9,9 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from urllib.parse import urlsplit
 
 from .ground import Failure, Place
@@ -43,10 +45,29 @@ def started(place: Place, *, arguments: Sequence[str] = (), data: Path | None = 
             [*command, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
             cwd=place.cwd, env=dict(place.env),
         )  # fmt: skip
+    with _not_orphaned():
+        try:
+            yield _ready(process, data, log, start)
+        finally:
+            _stop(process)
+
+
+@contextlib.contextmanager
+def _not_orphaned() -> Iterator[None]:
+    """Whoever is told to end takes the gateway along."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield _ready(process, data, log, start)
+        yield
     finally:
-        _stop(process)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _port(place: Place) -> int:

@@ -161,7 +161,7 @@ def _explained_json(entry: Entry, row: dict[str, Any], cards: Callable[[str], Ca
 
 
 def cards_of(place: Place) -> Callable[[str], Card | None]:
-    """Price cards by their identity, as they were when they were used."""
+    """Price cards by their identity, as they were when they were used; of one identity, the newest."""
     import msgspec
 
     from ..core.price import Card

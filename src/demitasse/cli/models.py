@@ -67,7 +67,7 @@ def pull(place: Place, name: str) -> None:
     if had:
         note(f"going on after {had / 1e6:,.0f} MB")
     with progress(name) as bar:
-        path = fetch(source, folder, progress=_steps(bar))
+        path = fetch(source, folder, progress=steps(bar))
     say(f"{name}: {path}, {path.stat().st_size / 1e6:,.0f} MB, checked")
     note("a running gateway answers with it from its next call on; else start one: demitasse up")
 
@@ -143,7 +143,7 @@ def _row(name: str, kind: str, provider: str | None, *, ready: bool = True, abou
     return {"name": name, "kind": kind, "provider": provider, "ready": ready, "about": about}
 
 
-def _steps(bar: Any) -> Callable[[int, int], None]:
+def steps(bar: Any) -> Callable[[int, int], None]:
     """Bytes done so far as steps of a bar."""
     last = 0
 
