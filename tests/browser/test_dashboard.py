@@ -11,7 +11,7 @@ from web.fakes import NOW_US, entry
 
 pytestmark = pytest.mark.browser
 
-PATHS = ["/", "/ledger", "/budgets", "/models", "/cache", "/settings", "/components"]
+PATHS = ["/", "/ledger", "/budgets", "/engines", "/cache", "/settings", "/components"]
 CLIPPED = """() => [...document.querySelectorAll('body *')].filter((e) => {
     const box = e.getBoundingClientRect();
     if (box.width === 0 || box.right <= innerWidth + 1) return false;

@@ -98,7 +98,7 @@ def test_quality_is_honest_without_a_certificate(full):
 
 def test_calls_without_a_price_read_unpriced_on_every_page():
     site = of(entry(card=None, id="c7"))
-    for path in ("/", "/ledger", "/ledger/c7", "/models"):
+    for path in ("/", "/ledger", "/ledger/c7", "/engines"):
         assert "unpriced" in site.get(path).text
     assert site.json("/")["report"]["paid_usd"] is None
 
@@ -266,7 +266,7 @@ def test_keys_show_state_and_use(full):
 
 
 def test_models_show_price_card_circuit_and_engine(full):
-    text = text_of(full.get("/models"))
+    text = text_of(full.get("/engines"))
     for part in (
         "$1.25",
         "genai-prices 0.2.3 openai/gpt-5.1",

@@ -48,11 +48,12 @@ class Page(Struct, frozen=True):
     view: View
 
 
+# Not /models: OpenAI clients whose base URL lacks /v1 ask there, and the gateway answers them.
 PAGES: tuple[Page, ...] = (
     Page("/", "Overview", "overview.html", views.overview),
     Page("/ledger", "Ledger", "ledger.html", views.ledger),
     Page("/budgets", "Budgets and keys", "budgets.html", views.budgets),
-    Page("/models", "Models and engines", "models.html", views.models),
+    Page("/engines", "Models and engines", "models.html", views.models),
     Page("/cache", "Cache", "cache.html", views.cache),
     Page("/settings", "Settings", "settings.html", views.settings),
 )

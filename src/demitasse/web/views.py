@@ -253,10 +253,15 @@ def cache(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def settings(desk: Desk, _query: Mapping[str, str]) -> dict[str, Any]:
+    rows = desk.settings_rows()
     sections: dict[str, list[SettingRow]] = {}
-    for row in desk.settings_rows():
+    for row in rows:
         sections.setdefault(row.name.split(".", 1)[0], []).append(row)
-    return {"sections": sections, "store": desk.books.stats()}
+    return {
+        "changed": [row for row in rows if row.origin != "default"],
+        "sections": sections,
+        "store": desk.books.stats(),
+    }
 
 
 def report_of(desk: Desk, stretch: Stretch) -> Report:
