@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from demitasse.core.errors import ConfigError
-from demitasse.providers.catalogue import HubSource, IndexSource, LocalFile, catalogue, find
+from demitasse.providers.catalogue import HubSource, IndexSource, LocalFile, better_template, catalogue, find
 
 
 def test_every_entry_is_pinned_and_dated_and_says_its_licence_and_has_a_source():
@@ -79,7 +79,9 @@ def test_our_template_for_the_small_model_is_its_own_word_for_word_and_has_room_
     )
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     environment.filters["tojson"] = str
-    ours = environment.from_string(catalogue()["smollm2-135m"].template_text())
+    assert better_template("another") is None
+    assert better_template(None) is None
+    ours = environment.from_string(better_template(own))
     user, assistant = {"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes?"}
     for messages in ([user], [user, assistant, user], [{"role": "system", "content": "s"}, user]):
         facts = {"messages": messages, "add_generation_prompt": True}

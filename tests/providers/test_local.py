@@ -105,3 +105,19 @@ async def test_a_call_to_an_engine_that_cannot_start_is_an_upstream_error(tmp_pa
     engine = LocalEngine("small", tmp_path / "none.gguf", log=tmp_path / "l.log", command=CHILD, pace=PACE)
     with pytest.raises(UpstreamError, match="there is no file"):
         await LocalModel(engine, lambda *_: FakeModel(answer()))(call(), drop)
+
+
+async def test_tools_that_the_model_could_only_ignore_are_refused_so_that_another_may_be_asked(engine):
+    with_tools = msgspec.structs.replace(call(tools=[{"type": "function"}]), has_tools=True)
+    model = FakeModel(answer())
+    with pytest.raises(UpstreamError, match="no place for tools") as raised:
+        await LocalModel(engine, lambda *_: model)(with_tools, drop)
+    assert (raised.value.status, raised.value.retryable) == (404, False)
+    assert model.calls == []
+
+
+async def test_several_answers_share_the_energy_of_side_by_side(engine):
+    body = b'{"choices":[{"index":0}]}'
+    timed = msgspec.structs.replace(answer(timings={"prompt_ms": 0.0, "predicted_ms": 500.0}), body=body)
+    reply = await LocalModel(engine, lambda *_: FakeModel(timed), hardware=WATTS)(call(n=2), drop)
+    assert (reply.energy.low_uj, reply.energy.high_uj) == (12_000_000, 24_000_000)

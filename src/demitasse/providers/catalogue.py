@@ -7,13 +7,14 @@ measurement of its speed.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -77,11 +78,6 @@ class Entry(Struct, frozen=True):
     measured_on: str
     """Processor and engine."""
     sources: tuple[HubSource | IndexSource, ...]
-    template: str | None = None
-    """A chat template of ours that is used in place of the file's own."""
-
-    def template_text(self) -> str | None:
-        return None if self.template is None else (_HERE / "templates" / self.template).read_text("utf-8")
 
     def throughput(self) -> Throughput:
         """For the price of a token."""
@@ -101,8 +97,21 @@ Source = Entry | HubSource | LocalFile
 @lru_cache(maxsize=1)
 def catalogue() -> dict[str, Entry]:
     """All entries by name, in the file's order."""
-    rows = tomllib.loads((_HERE / "catalogue.toml").read_text("utf-8"))["model"]
-    return {entry.name: entry for entry in msgspec.convert(rows, list[Entry])}
+    return {entry.name: entry for entry in msgspec.convert(_rows("model"), list[Entry])}
+
+
+def better_template(own: str | None) -> str | None:
+    """What to use in place of a file's own chat template; None: nothing is known against its own."""
+    if own is None:
+        return None
+    digest = hashlib.sha256(own.encode()).hexdigest()
+    found = next((row for row in _rows("template") if row["own_sha256"] == digest), None)
+    return (_HERE / "templates" / found["file"]).read_text("utf-8") if found else None
+
+
+def _rows(kind: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = tomllib.loads((_HERE / "catalogue.toml").read_text("utf-8"))[kind]
+    return rows
 
 
 def find(source: str, *, place: str = "source", base: Path | None = None) -> Source:

@@ -14,7 +14,9 @@ from ..core.call import Call, Energy, Model, Reply, Send
 from ..core.errors import UpstreamError
 from ..core.hardware import Hardware, Interval, modelled
 from . import machine
+from .choices import OneByOne
 from .supervisor import EngineStatus, Lease, LocalEngine, Pace
+from .tool_choice import insist, takes_tools
 
 __all__ = ["EngineStatus", "LocalEngine", "LocalModel", "Pace"]
 
@@ -40,8 +42,9 @@ class LocalModel:
         """As any Model. A crash under way is an UpstreamError that is not billable: nobody sends a bill for it."""
         async with self.engine.lease() as lease:
             model = self._model(lease.url)
+            asked = self._adapted(call)
             try:
-                reply = await model(call, send)
+                reply = await model(asked, send)
             except UpstreamError as error:
                 error.billable = False
                 if error.body is None and await self.engine.died(lease):
@@ -52,14 +55,27 @@ class LocalModel:
                         attempt=error.attempt,
                     ) from error
                 raise
-            return structs.replace(reply, energy=self._energy(reply, lease))
+            return structs.replace(reply, energy=self._energy(reply, lease, answers=max(1, call.n)))
+
+    def _adapted(self, call: Call) -> Call:
+        """What llama.cpp needs said otherwise. Tools that the model could only ignore are refused, not dropped."""
+        if call.has_tools and not takes_tools(self.engine.template):
+            raise UpstreamError(
+                f"'{self.engine.name}' has no place for tools in its chat template and would ignore them; "
+                "ask another model, or leave out tools",
+                status=404,
+                code="tools_not_supported",
+                type="invalid_request_error",
+                retryable=False,
+            )
+        return insist(call, self.engine.template)
 
     def _model(self, url: str) -> Model:
         if self._inner is None or self._inner[0] != url:
-            self._inner = (url, self._make(url, self.engine.key))
+            self._inner = (url, OneByOne(self._make(url, self.engine.key)))
         return self._inner[1]
 
-    def _energy(self, reply: Reply, lease: Lease) -> Energy | None:
+    def _energy(self, reply: Reply, lease: Lease, *, answers: int) -> Energy | None:
         """By the engine's own clock where it tells, else by its CPU time meanwhile. Beside others it had at least its
         share and at most all of it."""
         if reply.timings is not None:
@@ -70,4 +86,4 @@ class LocalModel:
             if now is None or lease.cpu_s is None:
                 return None
             cpu_s = max(0.0, now - lease.cpu_s)
-        return modelled(self._hardware, Interval(cpu_s / lease.peak, cpu_s))
+        return modelled(self._hardware, Interval(cpu_s / (lease.peak * answers), cpu_s))

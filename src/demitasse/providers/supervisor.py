@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from ..core.errors import UpstreamError
 from . import machine
+from .catalogue import better_template
 from .engine import Setup
 from .gguf import BadFileError, Head, read_head
 
@@ -115,7 +116,9 @@ class LocalEngine:
         """What the engine asks of its callers as a bearer token; new at each start."""
         self._threads = threads
         self._ctx = ctx
-        self._template = template
+        self.template = template
+        """The chat template in use, known from the first start on."""
+        self._given_template = template
         self._command = command
         self._state: State = "stopped"
         self._process: asyncio.subprocess.Process | None = None
@@ -293,6 +296,8 @@ class LocalEngine:
         except BadFileError as error:
             raise _FalseStartError(str(error)) from error
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        ours = self._given_template or better_template(head.chat_template)
+        self.template = ours or head.chat_template
         pool, shared = context_pool(head, self._ctx, self.slots, machine.free_memory_bytes())
         return Setup(
             gguf=str(self.gguf),
@@ -302,7 +307,7 @@ class LocalEngine:
             threads=self._threads or machine.choose_threads(),
             pool=pool,
             shared=shared,
-            template=self._template,
+            template=ours,
             parent=os.getpid(),
         )
 
