@@ -17,6 +17,8 @@ from ..core.errors import Refused
 
 MAX_DEPTH = 100
 """Levels of nesting a body may have; JSON schemas of tools stay below 20."""
+MAX_NAME = 512
+"""Characters of a model's name; hub names with a path stay below 200."""
 MAX_N = 128
 """Choices per request, OpenAI's own limit."""
 
@@ -181,7 +183,7 @@ def _chat(body: bytes, fields: dict[str, Raw]) -> Ask:
         "chat",
         body,
         fields,
-        asked.model or _no_model(),
+        _named(asked.model),
         asked.stream is True,
         asked.stream_options is not None and asked.stream_options.include_usage is True,
         asked.n or 1,
@@ -210,7 +212,7 @@ def _completion(body: bytes, fields: dict[str, Raw]) -> Ask:
         kind="completion",
         body=body,
         fields=fields,
-        model=asked.model or _no_model(),
+        model=_named(asked.model),
         stream=asked.stream is True,
         include_usage=asked.stream_options is not None and asked.stream_options.include_usage is True,
         n=max(asked.n or 1, asked.best_of or 1) * prompts,
@@ -238,7 +240,7 @@ def _embedding(body: bytes, fields: dict[str, Raw]) -> Ask:
         kind="embedding",
         body=body,
         fields=fields,
-        model=asked.model or _no_model(),
+        model=_named(asked.model),
         max_output=0,
         first_user_raw=bytes(fields["input"]),
         prompt_chars=chars,
@@ -317,8 +319,12 @@ def _larger(a: int | None, b: int | None) -> int | None:
     return a if b is None else max(a, b)
 
 
-def _no_model() -> str:
-    raise Refused("'model' is missing: name the model or route to ask; GET /v1/models lists them", param="model")
+def _named(model: str) -> str:
+    if not model:
+        raise Refused("'model' is missing: name the model or route to ask; GET /v1/models lists them", param="model")
+    if len(model) > MAX_NAME:
+        raise Refused(f"'model' is {len(model)} characters long; no name is longer than {MAX_NAME}", param="model")
+    return model
 
 
 def _top_level(body: bytes) -> dict[str, Raw]:
