@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..config import Config
-from ..config.describe import describe
+from ..config.describe import describe, documented
+from ..config.tree import OPEN_TABLES
 from ..gateway.answer import Steps
 from ..gateway.cache import Cache
 from ..providers.local import LocalEngine
 from ..store.books import SqliteBooks
 from ..web.entries import entry_json
-from ..web.facts import CacheFacts, EngineRow, ModelRow, SettingRow
+from ..web.facts import CacheFacts, ChainFact, EngineRow, ModelRow, SettingRow
 from .models import Found
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ def engine_rows(found: Found) -> list[EngineRow]:
     return rows
 
 
+def chain_fact(books: SqliteBooks, id: str) -> ChainFact | None:
+    """Where an entry stands in the chain."""
+    place = books.place(id)
+    return None if place is None else ChainFact(seq=place[0], leaf=place[1], head=place[2])
+
+
 def cache_facts(cache: Cache) -> CacheFacts:
     stats = cache.stats()
     return CacheFacts(**{name: stats[name] for name in CacheFacts.__struct_fields__})  # type: ignore[arg-type]
@@ -77,11 +84,24 @@ def cache_facts(cache: Cache) -> CacheFacts:
 
 def setting_rows(config: Config) -> list[SettingRow]:
     """The settings in force, each with its origin."""
+    meanings = {row.setting: row.meaning for row in documented()}
     origins = {"file": config.path.name if config.path else "file", "env": "environment", "command": "command line"}
     return [
-        SettingRow(name=row.setting, value=row.value, origin=origins.get(row.origin, row.origin))
+        SettingRow(
+            name=row.setting,
+            value=row.value,
+            origin=origins.get(row.origin, row.origin),
+            text=meanings.get(_general(row.setting), ""),
+        )
         for row in describe(config)
     ]
+
+
+def _general(setting: str) -> str:
+    """``models.large.provider`` as the reference lists it: ``models.NAME.provider``."""
+    section, _, rest = setting.partition(".")
+    name, dot, field = rest.partition(".")
+    return f"{section}.{OPEN_TABLES[section]}.{field}" if section in OPEN_TABLES and dot and name else setting
 
 
 def status(app: App) -> dict[str, Any]:

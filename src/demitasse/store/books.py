@@ -19,7 +19,7 @@ from ..core.entry import Entry
 from ..core.ledger import Bucket
 from ..core.limits import Alert, Spent
 from ..core.money import window
-from .chain import GENESIS, decode_entry, decode_hold
+from .chain import GENESIS, decode_entry, decode_hold, leaf_hash
 from .changes import Correction, corrected
 from .migrations import FILE, connect, prepare
 from .rollup import DIMENSIONS, HOUR_US, MEASURES
@@ -81,6 +81,13 @@ class SqliteBooks:
                 sql = "SELECT leaf FROM events WHERE request_id = ? ORDER BY seq DESC LIMIT 1"
                 row = db.execute(sql, (id,)).fetchone()
             return None if row is None else _as_known(db, decode_entry(row[0]))
+
+    def place(self, id: str) -> tuple[int, str, str] | None:
+        """Where an entry stands in the chain: sequence number, RFC 6962 leaf hash and the chain's hash after it, in hex."""
+        with self._reading() as db:
+            sql = "SELECT seq, leaf, chain FROM events WHERE id = ? AND outcome IS NOT NULL"
+            row = db.execute(sql, (id,)).fetchone()
+            return None if row is None else (row[0], leaf_hash(row[1]).hex(), row[2].hex())
 
     def buckets(self, since_us: int, until_us: int, group_by: Iterable[str] = ()) -> list[Bucket]:
         """Sums per combination of ``group_by``, ordered by it; whole hours, the first and the last included.

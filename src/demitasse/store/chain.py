@@ -41,6 +41,11 @@ def decode_entry(leaf: bytes) -> Entry:
     return _as(Entry, found, attempts=attempts)
 
 
+def leaf_hash(leaf: bytes) -> bytes:
+    """RFC 6962's hash of a leaf: 32 bytes."""
+    return sha256(b"\0" + leaf).digest()
+
+
 def link(previous: bytes, leaf: bytes) -> bytes:
     """The link that follows ``previous`` when ``leaf`` is appended: 32 bytes."""
     return sha256(previous + sha256(b"\0" + leaf).digest()).digest()
