@@ -34,7 +34,7 @@ from ..store.ledger import SqliteLedger
 from ..store.secret import server_secret
 from ..web.app import dashboard
 from .control import KeyLogin, StoreControl
-from .facts import cache_facts, call_facts, engine_rows, model_rows, setting_rows, status
+from .facts import cache_facts, call_facts, chain_fact, engine_rows, model_rows, setting_rows, status
 from .keeping import keeper
 from .models import Found, Models
 from .webhook import webhook
@@ -189,6 +189,7 @@ class App:
             cache_facts=lambda: cache_facts(self.gateway.steps.cache),
             settings_rows=lambda: setting_rows(self.config),
             cards=self._models.card,
+            chain=lambda id: chain_fact(self.books, id),
             base_url=self.base_url,
             version=__version__,
             secret=self._secret,
