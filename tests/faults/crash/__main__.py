@@ -17,7 +17,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", default="7")
     parser.add_argument("--interleavings", type=int, default=10_000)
-    parser.add_argument("--in-round", type=int, default=20, help="interleavings that share a data directory")
+    parser.add_argument("--in-round", type=int, default=25, help="interleavings that share a data directory")
     parser.add_argument(
         "--sabotage", choices=sorted(WAYS), help="take a promise out of the gateways; the verdict must fail"
     )

@@ -42,6 +42,8 @@ class Act(Struct, frozen=True):
     max_tokens: int
     hang_up_ms: float | None
     tries: int
+    echo_ms: float | None
+    """The client loses patience without hanging up: its first retry comes while the call is still under way."""
 
     def body(self) -> dict[str, Any]:
         mock: dict[str, Any] = {"tokens": self.tokens, "delay_ms": self.delay_ms, "chunk_ms": self.chunk_ms}
@@ -78,10 +80,10 @@ class Interleaving(Struct, frozen=True):
 
 def interleaving(rng: random.Random, name: str, gateways: int) -> Interleaving:
     """About every second interleaving has a kill; now and then everybody dies."""
-    acts = tuple(_act(rng, f"{name}.{n}") for n in range(rng.randint(2, 6)))
+    acts = tuple(_act(rng, f"{name}.{n}") for n in range(rng.randint(3, 8)))
     dying = rng.choices([0, 1, gateways], [10, 8, 2])[0]
     kills = tuple(
-        Kill(rng.uniform(0, SPAN_MS * 1.5), g, rng.choice([0, 0, 20, 60])) for g in rng.sample(range(gateways), dying)
+        Kill(rng.uniform(0, SPAN_MS), g, rng.choice([0, 0, 20, 60])) for g in rng.sample(range(gateways), dying)
     )
     return Interleaving(acts, kills)
 
@@ -106,4 +108,5 @@ def _act(rng: random.Random, id: str) -> Act:
         max_tokens=rng.randint(4, 40),
         hang_up_ms=rng.uniform(0, 120) if hangs or rng.random() < 0.2 else None,
         tries=rng.choice([1, 2, 3]),
+        echo_ms=rng.uniform(0, 40) if rng.random() < 0.15 else None,
     )

@@ -26,8 +26,6 @@ class Seen(Struct):
     code: str | None = None
     text: str = ""
     hung_up: bool = False
-    joined: bool = False
-    """It was a retry that got the answer of the call that it repeats."""
     final: bool = False
 
 
@@ -37,7 +35,8 @@ async def play(
     """All tries of one call; each goes to a gateway that is believed to live."""
     await asyncio.sleep(act.at_ms / 1e3)
     tries: list[Seen] = []
-    for turn in range(act.tries):
+
+    async def one(turn: int) -> Seen:
         seen = Seen(act.id, f"{act.id}.{turn}")
         tries.append(seen)
         try:
@@ -47,17 +46,24 @@ async def play(
                 await _try(act, seen, session, tokens[act.key], rng.choice(living), turn)
         except TimeoutError:
             seen.hung_up = True
-            if rng.random() < 0.5:
-                break
         except (aiohttp.ClientError, ConnectionError, ValueError):
             pass
-        if (
-            seen.answered
-            or seen.final
-            or (seen.status is not None and seen.status != 200 and seen.status not in TRY_AGAIN)
-        ):
+        return seen
+
+    async def echo(after_ms: float) -> None:
+        await asyncio.sleep(after_ms / 1e3)
+        await one(act.tries)
+
+    echoing = asyncio.create_task(echo(act.echo_ms)) if act.echo_ms is not None else None
+    for turn in range(act.tries):
+        seen = await one(turn)
+        if seen.answered or seen.final or (seen.status not in (None, 200) and seen.status not in TRY_AGAIN):
+            break
+        if seen.hung_up and rng.random() < 0.5:
             break
         await asyncio.sleep(rng.choice([0, 0, 0.01, 0.05]))
+    if echoing is not None:
+        await echoing
     return tries
 
 
@@ -77,7 +83,6 @@ async def _try(act: Act, seen: Seen, session: aiohttp.ClientSession, token: str,
     async with session.post(url, json=act.body(), headers=headers) as response:
         seen.status = response.status
         seen.final = response.headers.get("x-should-retry") == "false"
-        seen.joined = turn > 0 and response.headers.get("x-demitasse-cache") == "coalesced"
         if response.status != 200:
             body = json.loads(await response.read())
             seen.code = body["error"].get("code")

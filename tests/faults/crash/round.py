@@ -90,7 +90,7 @@ async def play_round(seed: str, count: int, folder: Path, mock: Running, launche
                 acts += tried.acts
                 seen += await _interleave(tried, gateways, session, tokens, rng)
                 result.kills += len(tried.kills)
-                if rng.random() < 0.4:
+                if rng.random() < 0.7:
                     _limit(settings, rng, rng.randint(1, 8))
         for gateway in gateways:
             gateway.kill() if rng.random() < 0.3 else gateway.stop()
@@ -211,7 +211,7 @@ def _sum_up(result: Result, data: Path, seen: list[Seen], records: list[Served])
     result.rows = dict(Counter(entry.outcome for entry in entries))
     result.answered = sum(one.answered for one in seen)
     result.refused_by_budget = sum(one.code == "insufficient_quota" for one in seen)
-    result.joined = sum(one.joined for one in seen)
+    result.joined = sum(entry.joined for entry in entries)
     result.served = len(records)
     result.served_nanos = sum(verdict.price(r.prompt_tokens, r.completion_tokens) for r in records if r.prompt_tokens)
     result.lost_nanos = sum(entry.hold_nanos for entry in entries if entry.outcome == "lost")

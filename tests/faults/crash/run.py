@@ -29,7 +29,7 @@ async def run(
     seed: str,
     interleavings: int,
     *,
-    in_round: int = 20,
+    in_round: int = 25,
     sabotage: str | None = None,
     say: Callable[[str], object] = lambda _: None,
 ) -> dict[str, Any]:
