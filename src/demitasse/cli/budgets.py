@@ -77,7 +77,7 @@ def set_(
         pairs((tag,))
     _not_in_file(place, name)
     with place.settings() as settings:
-        names = {"local", *(key.name for key in settings.keys())}  # noqa: SIM118 - a method of ours
+        names = {"local", *(key.name for key in settings.keys())}
         before = next((b for b in settings.budgets() if b.name == name), Budget(name))
         budget = replace(before, limit_nanos=limit_nanos, period=period, origin="command")
         if subjects:

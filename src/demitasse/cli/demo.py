@@ -141,7 +141,7 @@ def _prepare(place: Place) -> dict[str, str]:
     tokens = {}
     with place.settings() as settings:
         for name in (*PEOPLE, LOOPING):
-            for old in settings.keys():  # noqa: SIM118 - a method of ours
+            for old in settings.keys():
                 if old.name == name and old.revoked_us is None:
                     settings.revoke_key(old.id)
             id, token = make(secrets.token_bytes(RANDOM_BYTES))

@@ -48,10 +48,22 @@ def up(place: Place, port: int | None, host: str | None, behind_proxy: bool) -> 
             say(line)
         sys.stdout.flush()
 
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     try:
         serve(config, place.data, place.env, read=lambda: place.config(overrides), announce=announce)
+    except KeyboardInterrupt:
+        return
     finally:
         take_note_away(place.data)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """The server stops taking calls, lets those under way finish, and raises the signal again: then all is closed.
+
+    Python's own handler would cancel the closing, and the default for SIGTERM would end the process without it.
+    """
+    raise KeyboardInterrupt
 
 
 def banner_lines(banner: Banner, place: Place) -> Iterator[str]:
