@@ -1,16 +1,18 @@
-"""uvicorn's HTTP protocol, which also tells the gateway at once when a client hangs up.
+"""uvicorn's HTTP protocol, with a line to the connection itself for what ASGI makes dear.
 
-ASGI can only tell by a ``receive`` that somebody awaits: a task for every call, which costs more than the rest of a short
-answer. Other servers, and tests, get by with that.
+ASGI can tell of a hang-up only by a ``receive`` that somebody awaits, a task for every call; and it takes a whole answer in two
+messages whose headers are looked at one by one. Together that is a third of uvicorn's CPU for a short answer. The gateway
+gets by without this line: under other servers, and in tests.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from ..gateway.http import HANGUP, Hangup
+from ..gateway.http import LINE
 
 
 class Protocol(HttpToolsProtocol):
@@ -18,12 +20,50 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        cast("dict[str, Any]", self.scope)[HANGUP] = Hangup()
+        if self.cycle is not None:
+            cast("dict[str, Any]", self.scope)[LINE] = ConnectionLine(self.cycle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            hangup: Hangup | None = cast("dict[str, Any]", cycle.scope).get(HANGUP)
-            if hangup is not None:
-                hangup.fire()
+            line: ConnectionLine | None = cast("dict[str, Any]", cycle.scope).get(LINE)
+            if line is not None:
+                line.hung_up()
+
+
+class ConnectionLine:
+    """One request's connection; implements ``gateway.http.Line``."""
+
+    __slots__ = ("_call", "_cycle", "_gone")
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._call: Callable[[], object] | None = None
+        self._gone = False
+
+    def tell(self, call: Callable[[], object] | None) -> None:
+        self._call = call
+        if self._gone and call is not None:
+            call()
+
+    def hung_up(self) -> None:
+        self._gone = True
+        if self._call is not None:
+            self._call()
+
+    def respond(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        cycle = self._cycle
+        if cycle.disconnected or cycle.response_started:
+            return
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        parts = [b"HTTP/1.1 200 OK\r\n"]
+        for name, value in headers:
+            parts += (name, b": ", value, b"\r\n")
+        parts += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
+        cycle.transport.write(b"".join(parts))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()

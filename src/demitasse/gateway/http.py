@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -49,29 +49,20 @@ _TAG = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
 _FINAL = (b"x-should-retry", b"false")
 
 
-HANGUP = "demitasse.hangup"
-"""Where a server that can tell of a hang-up by itself puts a Hangup into the scope."""
+LINE = "demitasse.line"
+"""Where a server that shows its connections puts a Line into the scope."""
 
 
-class Hangup:
-    """A client's hang-up as a call back, from a server that sees its connections."""
-
-    __slots__ = ("_call", "_gone")
-
-    def __init__(self) -> None:
-        self._call: Callable[[], object] | None = None
-        self._gone = False
+class Line(Protocol):
+    """The connection itself, past ASGI, from a server that offers it."""
 
     def tell(self, call: Callable[[], object] | None) -> None:
         """Have ``call`` called when the client hangs up, at once if it has; None: no more."""
-        self._call = call
-        if self._gone and call is not None:
-            call()
+        ...
 
-    def fire(self) -> None:
-        self._gone = True
-        if self._call is not None:
-            self._call()
+    def respond(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        """Send a whole answer with status 200. Names and values hold no line breaks; ``content-length`` is among them."""
+        ...
 
 
 class Gateway:
@@ -273,7 +264,7 @@ class _Connection(Client):
 
     __slots__ = (
         "_facts",
-        "_hangup",
+        "_line",
         "_on_hangup",
         "_opened",
         "_pinger",
@@ -289,7 +280,7 @@ class _Connection(Client):
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, facts: Facts, request_id: str, steps: Steps) -> None:
-        self._hangup: Hangup | None = scope.get(HANGUP)
+        self._line: Line | None = scope.get(LINE)
         self._on_hangup: Callable[[], object] | None = None
         self._receive = receive
         self._send = send
@@ -315,14 +306,14 @@ class _Connection(Client):
 
     def watch(self, on_hangup: Callable[[], object]) -> None:
         self._on_hangup = on_hangup
-        if self._hangup is not None:
-            self._hangup.tell(self._hung_up)
+        if self._line is not None:
+            self._line.tell(self._hung_up)
         else:
             self._watcher = asyncio.get_running_loop().create_task(self._await_hangup())
 
     def unwatch(self) -> None:
-        if self._hangup is not None:
-            self._hangup.tell(None)
+        if self._line is not None:
+            self._line.tell(None)
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.cancel()
@@ -357,6 +348,9 @@ class _Connection(Client):
         self._stop_pings()
         if not stream:
             headers = [_JSON, (b"content-length", b"%d" % len(body)), *self._headers()]
+            if self._line is not None:
+                self._line.respond(headers, body)
+                return
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
             await self._send({"type": "http.response.body", "body": body})
             return
