@@ -6,6 +6,7 @@ Knows how aiohttp's exceptions and stages map to ours; knows no provider. It doe
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import ssl
 from collections.abc import Awaitable, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import http_exceptions
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from .http import (
@@ -129,13 +131,16 @@ class AiohttpClient:
         session = self._sessions.get(key)
         if session is None:
             settings = self._settings
+            connector = aiohttp.TCPConnector(
+                limit=0,
+                limit_per_host=settings.max_connections,
+                keepalive_timeout=settings.keep_tls_s if origin.tls else settings.keep_plain_s,
+                ssl=tls_context(origin.ca_file) if origin.tls else True,
+            )
+            wire: Any = functools.partial(_Wire, loop=asyncio.get_running_loop())
+            connector._factory = wire  # noqa: SLF001 - there is no public way
             session = self._sessions[key] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0,
-                    limit_per_host=settings.max_connections,
-                    keepalive_timeout=settings.keep_tls_s if origin.tls else settings.keep_plain_s,
-                    ssl=tls_context(origin.ca_file) if origin.tls else True,
-                ),
+                connector=connector,
                 headers={"Accept-Encoding": "identity"},
                 skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -147,6 +152,16 @@ class AiohttpClient:
                 max_field_size=MAX_HEAD,
             )
         return session
+
+
+class _Wire(ResponseHandler):
+    """A connection on which something came while nobody had asked is not taken from the pool again.
+
+    aiohttp would keep those bytes and read them as the answer to the next call.
+    """
+
+    def is_connected(self) -> bool:
+        return super().is_connected() and not self.should_close
 
 
 class _Stage:
@@ -161,6 +176,7 @@ class _Stage:
         self.reused = False
         self.received = 0
         self._phase: Phase = "connect"
+        self._total_first = False
         self._limit: asyncio.Timeout | None = None
 
     def enter(self, phase: Phase) -> None:
@@ -212,13 +228,13 @@ class _Stage:
     def _by(self) -> float:
         seconds = getattr(self.timeouts, f"{self._phase}_s")
         by: float = self.loop.time() + seconds
-        return by if self.total_by is None else min(by, self.total_by)
+        self._total_first = self.total_by is not None and self.total_by <= by
+        return self.total_by if self.total_by is not None and self._total_first else by
 
     def _late(self, error: TimeoutError) -> HttpError:
         if isinstance(error, OSError) and error.errno:
             return self._translate(error)
-        phase: Phase = "total" if self.total_by is not None and self.loop.time() >= self.total_by else self._phase
-        return timed_out(self.origin, phase, self.timeouts, sent=self.sent)
+        return timed_out(self.origin, "total" if self._total_first else self._phase, self.timeouts, sent=self.sent)
 
     def _translate(self, error: Exception) -> HttpError:
         match error:

@@ -498,8 +498,11 @@ class _Wire(asyncio.Protocol):
                 self._refused = self._refused or framing_fault([(name, value)])
                 if name != b"content-encoding":
                     self._until_close = False
-        exchange.status = status
-        exchange.headers = headers
+        if exchange.received > MAX_HEAD and sum(len(name) + len(value) for name, value in headers) > MAX_HEAD:
+            self._refused = f"a head of more than {MAX_HEAD} bytes"
+        if not self._refused:
+            exchange.status = status
+            exchange.headers = headers
 
     def on_message_complete(self) -> None:
         exchange = self.exchange
@@ -579,8 +582,6 @@ class _Wire(asyncio.Protocol):
     def _collect(self, exchange: _Exchange, fed: int) -> None:
         """Gives the exchange the pieces of body that the parser found."""
         pieces = self._pieces
-        if fed > MAX_HEAD and exchange.size == 0 and sum(len(n) + len(v) for n, v in exchange.headers) > MAX_HEAD:
-            self._refused = f"a head of more than {MAX_HEAD} bytes"
         if self._surplus >= 0:
             del pieces[self._surplus :]
         if pieces:
