@@ -63,7 +63,7 @@ def cli(place):
     def cli(*arguments: str, status: int = 0, **more) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [*DEMITASSE, *arguments, "--data", str(place.data)] if "--" not in arguments else [*DEMITASSE, "--data", str(place.data), *arguments],
-            cwd=place.cwd, env=dict(place.env) | more.pop("env", {}), capture_output=True, text=True, timeout=60, **more,
+            cwd=place.cwd, env=dict(place.env) | more.pop("env", {}), capture_output=True, text=True, timeout=60, check=False, **more,
         )  # fmt: skip
         assert done.returncode == status, done.stdout + done.stderr
         return done
@@ -74,7 +74,9 @@ def cli(place):
 def test_a_question_is_answered_and_its_cost_told(gateway, cli):
     done = cli("chat", "What is in a demitasse?", "--model", "large")
     assert done.stdout.strip()
-    assert re.search(r"large \(generic\) · [\d,]+ \+ 16 tokens · \$0\.\d+ · [\d,]+ ms · why: demitasse explain c\w+", done.stderr)
+    assert re.search(
+        r"large \(generic\) · [\d,]+ \+ 16 tokens · \$0\.\d+ · [\d,]+ ms · why: demitasse explain c\w+", done.stderr
+    )
     id = done.stderr.split()[-1]
     assert f"call {id}" in cli("explain", id).stdout
 
@@ -174,7 +176,14 @@ def test_the_banner_says_what_was_found_and_what_will_be_done(place, mock, tmp_p
     assert "sk-of-nobody" not in "".join(lines)
     assert lines[2] == "  mode    observe: calls pass through unchanged; exact cache on"
     assert lines[3] == "  limit   $5.00 a day on this machine      (change: demitasse budgets set default 20/day)"
-    assert lines[4].split() == ["open", "http://127.0.0.1:PORT", "point", "clients", "at", "OPENAI_BASE_URL=http://127.0.0.1:PORT/v1"]
+    assert lines[4].split() == [
+        "open",
+        "http://127.0.0.1:PORT",
+        "point",
+        "clients",
+        "at",
+        "OPENAI_BASE_URL=http://127.0.0.1:PORT/v1",
+    ]
     assert process.returncode == 0
     assert not (data / "gateway.json").exists()
 
@@ -185,7 +194,9 @@ def test_a_taken_port_says_what_to_do(place):
         taken.listen()
         port = taken.getsockname()[1]
         command = [*DEMITASSE, "up", "--port", str(port), "--data", str(place.data.parent / "other")]
-        done = subprocess.run(command, capture_output=True, text=True, env=dict(place.env), cwd=place.cwd, timeout=60)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=dict(place.env), cwd=place.cwd, timeout=60
+        )
     assert done.returncode == 1
     assert f"port {port} is in use" in done.stderr
     assert "--port" in done.stderr
@@ -193,9 +204,11 @@ def test_a_taken_port_says_what_to_do(place):
 
 
 def test_a_wrong_configuration_says_place_and_remedy(place, tmp_path):
-    (tmp_path / "wrong.toml").write_text('[routes.auto]\nladder = ["smal"]\n[models.small]\nprovider = "local"\nsource = "smollm2-135m"\n')
+    (tmp_path / "wrong.toml").write_text(
+        '[routes.auto]\nladder = ["smal"]\n[models.small]\nprovider = "local"\nsource = "smollm2-135m"\n'
+    )
     command = [*DEMITASSE, "up", "--config", str(tmp_path / "wrong.toml"), "--data", str(tmp_path / "data")]
-    done = subprocess.run(command, capture_output=True, text=True, env=dict(place.env), timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(place.env), timeout=60)
     assert done.returncode == 1
     assert "routes.auto.ladder" in done.stderr
     assert "did you mean 'small'?" in done.stderr
@@ -237,8 +250,21 @@ def test_without_a_gateway_the_way_to_one_is_told(run):
 
 
 def test_a_gateway_can_be_started_for_one_question(place, tmp_path):
-    command = [*DEMITASSE, "chat", "alone?", "--start", "--model", "large", "--config", place.config_path, "--data", str(tmp_path / "data")]
-    done = subprocess.run(command, capture_output=True, text=True, env=dict(place.env), cwd=tmp_path, timeout=60)
+    command = [
+        *DEMITASSE,
+        "chat",
+        "alone?",
+        "--start",
+        "--model",
+        "large",
+        "--config",
+        place.config_path,
+        "--data",
+        str(tmp_path / "data"),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=dict(place.env), cwd=tmp_path, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
     assert not (tmp_path / "data" / "gateway.json").exists()
@@ -247,7 +273,10 @@ def test_a_gateway_can_be_started_for_one_question(place, tmp_path):
 def test_a_gateway_that_cannot_start_says_why(place, tmp_path):
     (tmp_path / "bad.toml").write_text("[server]\nprot = 1\n")
     own = Place(World(env=place.env, cwd=tmp_path, config=place.config_path, data=str(tmp_path / "data")))
-    with pytest.raises(Failure, match=r"(?s)did not start.*server\.prot"), started(own, arguments=["--config", str(tmp_path / "bad.toml")]):
+    with (
+        pytest.raises(Failure, match=r"(?s)did not start.*server\.prot"),
+        started(own, arguments=["--config", str(tmp_path / "bad.toml")]),
+    ):
         pass
 
 
@@ -257,8 +286,15 @@ def test_a_backup_is_taken_beside_a_running_gateway_and_laid_back_when_it_rests(
     cli("backup", str(tmp_path / "copy"))
     assert "stop Demitasse first" in cli("restore", str(tmp_path / "copy"), status=1).stderr
     fresh = tmp_path / "fresh"
-    subprocess.run([*DEMITASSE, "restore", str(tmp_path / "copy"), "--data", str(fresh)], check=True, capture_output=True)
-    again = subprocess.run([*DEMITASSE, "ledger", "--json", "--last", "100", "--data", str(fresh)], capture_output=True, text=True, check=True)
+    subprocess.run(
+        [*DEMITASSE, "restore", str(tmp_path / "copy"), "--data", str(fresh)], check=True, capture_output=True
+    )
+    again = subprocess.run(
+        [*DEMITASSE, "ledger", "--json", "--last", "100", "--data", str(fresh)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert again.stdout == rows
 
 
@@ -275,5 +311,3 @@ def test_every_command_runs_as_a_module_with_nothing_on_its_way(tmp_path):
     """`demitasse --help` imports neither the server, nor the client, nor what draws tables."""
     code = "import sys; from demitasse.cli import main; print([m for m in ('rich', 'aiohttp', 'uvicorn', 'jinja2', 'genai_prices', 'msgspec', 'starlette') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
-
-

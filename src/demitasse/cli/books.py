@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..store.books import SqliteBooks
 
 FOLLOW_S = 0.5
+WELL_KNOWN = ("openai/gpt-5-mini", "openai/gpt-5.1", "anthropic/claude-haiku-4-5")
+"""Hosted models to compare with where the books know none."""
 
 
 @click.command()
@@ -176,7 +178,7 @@ def cards_of(place: Place) -> Callable[[str], Card | None]:
 
 
 def model_rows(place: Place) -> list[Any]:
-    """What a call's tokens can be priced at elsewhere: every card that the books know."""
+    """What a call's tokens can be priced at elsewhere: every card that the books know, else some that most people know."""
     import msgspec
 
     from ..core.price import Card
@@ -185,4 +187,9 @@ def model_rows(place: Place) -> list[Any]:
     with place.settings() as settings:
         kept = settings.get_cards()
     newest = {f"{provider}/{model}": msgspec.convert(value, Card) for provider, model, _version, value in kept}
+    if all(card.provider == "local" for card in newest.values()):
+        from ..providers.price_cards import compile_card
+
+        usual = {name: compile_card(*name.split("/", 1), place.clock()) for name in WELL_KNOWN}
+        newest |= {name: card for name, card in usual.items() if card is not None}
     return [ModelRow(name=name, provider=card.provider, card=card) for name, card in newest.items()]

@@ -57,10 +57,13 @@ SEEN_S: Final = 1.5
 def demo(place: Place, paid: str | None, port: int, stay: bool | None, as_json: bool) -> None:
     """Real questions to a small local model through a real gateway: what was saved, what was refused, and the bill.
 
-    Needs no key and spends no money. Its data are temporary unless --data names a directory.
+    Needs no key and spends no money. Its data are temporary unless --data names a directory; its configuration is its
+    own, whatever --config says.
     """
+    wanted = _paid_keys(place, paid) if paid else set()
     file = _model_file(place)
-    with _data(place) as data, _demo_place(place, data, file, paid) as own:
+    with _data(place) as data:
+        own = _demo_place(place, data, file, wanted)
         keys = _prepare(own)
         from .background import started
 
@@ -76,6 +79,19 @@ def demo(place: Place, paid: str | None, port: int, stay: bool | None, as_json: 
                 _stay(gateway)
 
 
+def _paid_keys(place: Place, model: str) -> set[str]:
+    """The variables that hold the key for a paid model."""
+    from ..providers.vendors import VENDORS
+
+    vendor = VENDORS.get(model.partition("/")[0])
+    if vendor is None or "/" not in model:
+        raise click.BadParameter(f"--paid {model}: name it as provider/model, e.g. {'/'.join(COMPARE)}")
+    if not any(place.env.get(name) for name in vendor.key_envs):
+        names = " or ".join(vendor.key_envs) or "no variable for it is known"
+        raise Failure(f"--paid {model}: no key for it in the environment; set {names}")
+    return set(vendor.key_envs)
+
+
 def _model_file(place: Place) -> Path:
     """The small model's file, downloaded once into the usual place."""
     from importlib.util import find_spec
@@ -88,7 +104,8 @@ def _model_file(place: Place) -> Path:
         raise Failure(
             "the demo runs a small local model, and its engine is not installed: pip install 'demitasse[local]'"
         )
-    source, folder = find(MODEL), place.data / FOLDER
+    usual = Place(World(env=place.env, cwd=place.cwd)).data
+    source, folder = find(MODEL), usual / FOLDER
     if present(source, folder):
         return pull(source, folder)
     note(f"downloading {MODEL} into {folder}, once")
@@ -105,23 +122,16 @@ def _data(place: Place) -> Iterator[Path]:
         yield Path(folder)
 
 
-@contextlib.contextmanager
-def _demo_place(place: Place, data: Path, file: Path, paid: str | None) -> Iterator[Place]:
-    """A configuration of its own, and an environment without the keys of paid providers."""
+def _demo_place(place: Place, data: Path, file: Path, wanted: set[str]) -> Place:
+    """A configuration of its own, and an environment without the keys of paid providers but for those ``wanted``."""
     from ..providers.vendors import VENDORS
 
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = data / "demo.toml"
     config.write_text(f'[models."{MODEL}"]\nprovider = "local"\nsource = {_toml(str(file))}\n', encoding="utf-8")
-    wanted = set(VENDORS[paid.partition("/")[0]].key_envs) if paid and paid.partition("/")[0] in VENDORS else set()
-    if paid and not any(place.env.get(name) for name in wanted):
-        raise Failure(
-            f"--paid {paid}: no key for it in the environment; set {' or '.join(sorted(wanted)) or 'none is known'}, "
-            "and name it as provider/model, e.g. openai/gpt-5-mini"
-        )
     secret = {name for vendor in VENDORS.values() for name in vendor.key_envs} - wanted
     env = {name: value for name, value in place.env.items() if name not in secret and not name.startswith("DEMITASSE_")}
-    yield Place(World(env=env, cwd=place.cwd, clock=place.clock, config=str(config), data=str(data)))
+    return Place(World(env=env, cwd=place.cwd, clock=place.clock, config=str(config), data=str(data)))
 
 
 def _toml(text: str) -> str:

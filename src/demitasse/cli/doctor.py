@@ -33,6 +33,8 @@ LITTLE_DISK: Final = 2 * GB
 NO_DISK: Final = 100 * MB
 LARGE_WAL: Final = 256 * MB
 AHEAD_US: Final = 60 * 1_000_000
+OFTEN_SECRET: Final = {"alerts.webhook"}
+"""Addresses that whoever knows them can use."""
 OLDEST_SQLITE: Final = (3, 35, 0)
 
 
@@ -47,11 +49,15 @@ class Finding(NamedTuple):
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option(
+    "--settings", is_flag=True, help="List every setting with its value and who set it, not only changed ones."
+)
 @click.option("--deep", is_flag=True, help="Also recompute the ledger's chain and sums; takes a while on large ones.")
 @placed
-def doctor(place: Place, as_json: bool, deep: bool) -> None:
+def doctor(place: Place, as_json: bool, settings: bool, deep: bool) -> None:
     """Look at Python, disk, store, configuration, models, keys, port and clock. Exit status 1 when something is bad."""
-    found = [finding for look in (*LOOKS, *(DEEP if deep else ())) for finding in _looked(look, place)]
+    looks = (*LOOKS, _settings if settings else _changed, *((_chain,) if deep else ()))
+    found = [finding for look in looks for finding in _looked(look, place)]
     bad = sum(f.level == "bad" for f in found)
     if as_json:
         say_json({"healthy": not bad, "findings": [f._asdict() for f in found]})
@@ -186,9 +192,20 @@ def _config(place: Place) -> Iterator[Finding]:
         yield Finding("ok", "config", "none: the defaults hold")
     else:
         yield Finding("ok", "config", f"{config.path}{' (found in the working directory)' if config.found else ''}")
-    for name, origin in sorted(config.origins.items()):
-        yield Finding("ok", "setting", f"{name} ({origin})")
     yield from _foreign(config)
+
+
+def _changed(place: Place) -> Iterator[Finding]:
+    """Settings that are not as they come; bodies of secrets are never among them, because they are named only."""
+    return (finding for finding in _settings(place) if not finding.text.endswith("(default)"))
+
+
+def _settings(place: Place) -> Iterator[Finding]:
+    from ..config.describe import describe
+
+    for row in describe(place.config()):
+        value = "set, not shown" if row.setting in OFTEN_SECRET and row.value else row.value or "unset"
+        yield Finding("ok", "setting", f"{row.setting} = {value} ({row.origin})")
 
 
 def _foreign(config: Config) -> Iterator[Finding]:
@@ -268,4 +285,3 @@ def _taken(host: str, port: int) -> bool:
 
 
 LOOKS: Final = (_python, _disk, _data, _store, _config, _keys, _engine, _port)
-DEEP: Final = (_chain,)

@@ -95,9 +95,12 @@ def find(place: Place, url: str | None = None, key: str | None = None) -> Gatewa
         if not gateway.alive():
             raise Failure(f"no gateway answers at {gateway.url}; check --url or DEMITASSE_URL")
         return gateway
-    for address in (noted(place.data), configured(place)):
-        if address is not None and (gateway := Gateway(address, key)).alive():
-            return gateway
+    here = noted(place.data)
+    if here is not None and (gateway := Gateway(here, key)).alive():
+        return gateway
+    address = configured(place)
+    if address is not None and (gateway := Gateway(address, key)).alive():
+        return gateway
     return None
 
 
@@ -130,7 +133,8 @@ def noted(data: Path) -> str | None:
 
 
 def leave_note(data: Path, url: str) -> None:
-    """Write down where this process serves."""
+    """Write down where this process serves; every address of this machine is reached by loopback."""
+    url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = data / f".{NOTE}-{os.getpid()}"
     fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n", encoding="utf-8")

@@ -69,7 +69,8 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 def banner_lines(banner: Banner, place: Place) -> Iterator[str]:
     """What was found and what will be done with it."""
     version = ".".join(banner.version.split(".")[:2])
-    yield f"demitasse {version}  ·  one process · everything kept in {short_path(banner.data, place)} · no telemetry"
+    told = f"telemetry to {banner.telemetry}" if banner.telemetry else "no telemetry"
+    yield f"demitasse {version}  ·  one process · everything kept in {short_path(banner.data, place)} · {told}"
     yield f"  models  {' · '.join(banner.models) or NO_MODELS}"
     yield f"  mode    {banner.mode}"
     yield f"  limit   {_limits(banner)}"

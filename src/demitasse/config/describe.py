@@ -91,7 +91,7 @@ Everything that `demitasse.toml` may hold. The file is found in the working dire
 running configuration in place and says so. Secrets are named (`key_env`), never written. Where everything is kept:
 `--data`, else `DEMITASSE_HOME`, else the platform's data folder.
 
-`demitasse doctor` shows each setting with its value and who set it."""
+`demitasse doctor --settings` shows each setting with its value and who set it."""
 
 _REQUIRED = "*required*"
 _PLACES = frozenset({"models.NAME", "routes.NAME", "budgets.NAME"})

@@ -117,7 +117,7 @@ def energy(micro_joules: int) -> str:
     for size, unit in ((1e3, "kWh"), (1.0, "Wh"), (1e-3, "mWh")):
         if wh >= size:
             return f"{wh / size:.3g} {unit}" if wh / size < 1000 else f"{wh / size:,.0f} {unit}"
-    return f"{wh * 1e6:.2g} µWh" if wh else "0 Wh"
+    return f"{wh * 1e6:.3g} µWh" if wh else "0 Wh"
 
 
 def size(bytes: int | None) -> str:
