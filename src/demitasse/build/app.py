@@ -37,6 +37,7 @@ from .control import KeyLogin, StoreControl
 from .facts import cache_facts, call_facts, chain_fact, engine_rows, model_rows, setting_rows, status
 from .keeping import keeper
 from .models import Found, Models
+from .observing import observer
 from .webhook import webhook
 
 log = logging.getLogger("demitasse")
@@ -56,6 +57,8 @@ class Banner(Struct, frozen=True):
     recovered: int
     recovered_nanos: int
     needs_key: bool
+    telemetry: str | None = None
+    """The collector that is told of every call; None: nobody is."""
 
 
 class App:
@@ -88,6 +91,7 @@ class App:
         self._models = Models(self.ledger, self._http, data, env, machine_of(config), look)
         self._alarm = Alarm(self.ledger, webhook(config, env, self._http))
         self._metrics = Metrics()
+        self._telemetry = observer(config, env)
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = "starting"
         self.gateway = self._gateway(self._steps(config))
@@ -107,6 +111,8 @@ class App:
         for task in self._tasks:
             task.cancel()
         await self._models.stop()
+        if self._telemetry is not None:
+            await asyncio.to_thread(self._telemetry.close)
         await self._alarm.close()
         await self._http.close()
         if self._keeper is not None:
@@ -120,9 +126,14 @@ class App:
         Host, port, TLS and durability need a restart. Raises ConfigError, and then nothing has changed.
         """
         found = await self._models.find(config)
+        old = self._telemetry
+        if config.otel != self.config.otel:
+            self._telemetry = observer(config, self._env)
         self.config, self.found = config, found
         await asyncio.to_thread(self.ledger.sync_file_budgets, budgets(config))
         self.gateway.replace(self._steps(config, cache=self.gateway.steps.cache))
+        if old is not None and old is not self._telemetry:
+            await asyncio.to_thread(old.close)
         log.info("the configuration was taken up anew")
 
     def banner(self) -> Banner:
@@ -138,6 +149,7 @@ class App:
             recovered=recovered.count,
             recovered_nanos=recovered.nanos,
             needs_key=not is_loopback(self.config.server.host),
+            telemetry=self.config.otel.endpoint,
         )
 
     def _steps(self, config: Config, cache: Cache | None = None) -> Steps:
@@ -168,6 +180,7 @@ class App:
             draw=random.random,
             keep=self._keeper.keep if self._keeper is not None else _keep_nothing,
             alarm=self._alarm,
+            observe=self._telemetry.observe if self._telemetry is not None else None,
         )
 
     async def _discover(self, name: str) -> Route | None:

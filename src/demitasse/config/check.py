@@ -25,7 +25,9 @@ PERIODS = ("usd_per_day", "usd_per_month", "usd_ever")
 SUBJECTS = ("key", "team", "tag", "model")
 
 
-PROVIDERS: Final[Mapping[str, str]] = {"local": "local", "recorded": "recorded"} | {name: vendor.base_url for name, vendor in VENDORS.items()}
+PROVIDERS: Final[Mapping[str, str]] = {"local": "local", "recorded": "recorded"} | {
+    name: vendor.base_url for name, vendor in VENDORS.items()
+}
 """Providers there are, each with its address; empty where every installation has its own."""
 
 
@@ -38,6 +40,7 @@ def check(config: Config, providers: Mapping[str, str] = PROVIDERS) -> tuple[Con
         *(p for name, budget in config.budgets.limits.items() for p in _budget(name, budget, config, providers)),
         *_keep(config.keep),
         *_alerts(config),
+        *_otel(config),
     ]
     return config if problems else _complete(config), problems
 
@@ -157,6 +160,15 @@ def _alerts(config: Config) -> Iterator[Problem]:
     if alerts.webhook is not None and (wrong := _url(alerts.webhook)):
         yield Problem("alerts.webhook", wrong)
     yield from _env_name("alerts.webhook_env", alerts.webhook_env)
+
+
+def _otel(config: Config) -> Iterator[Problem]:
+    otel = config.otel
+    if otel.endpoint is not None and (wrong := _url(otel.endpoint)):
+        yield Problem("otel.endpoint", wrong)
+    if otel.headers_env and not otel.endpoint:
+        yield Problem("otel.endpoint", "missing; headers_env says what is sent with it")
+    yield from _env_name("otel.headers_env", otel.headers_env)
 
 
 def _url(url: str) -> str:

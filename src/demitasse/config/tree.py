@@ -214,6 +214,17 @@ class Alerts(Struct, frozen=True):
     webhook_env: Annotated[str | None, says("Environment variable with that URL, for those that hold a secret.")] = None
 
 
+class Otel(Struct, frozen=True):
+    """Where calls are told to OpenTelemetry, as spans and metrics without any text. Needs the extra `[otel]`."""
+
+    endpoint: Annotated[
+        str | None, says("Collector for OTLP over HTTP, e.g. `http://127.0.0.1:4318`; unset: nothing is sent.")
+    ] = None
+    headers_env: Annotated[
+        str | None, says("Environment variable with headers for it, as `name=value,name=value`.")
+    ] = None
+
+
 class Gateway(Struct, frozen=True):
     """How a call is handled."""
 
@@ -256,6 +267,7 @@ class Config(Struct, frozen=True):
     retry: Retry = Retry()
     breaker: Breaker = Breaker()
     alerts: Alerts = Alerts()
+    otel: Otel = Otel()
     gateway: Gateway = Gateway()
     shadow: Shadow = Shadow()
     ledger: Ledger = Ledger()

@@ -54,7 +54,7 @@ class Client(Protocol):
 class Facts:
     """What is known of a call while it is answered, for the response's headers."""
 
-    __slots__ = ("cache", "clamped", "entry", "held_nanos", "model", "route", "started")
+    __slots__ = ("cache", "clamped", "entry", "held_nanos", "model", "route", "started", "trace")
 
     def __init__(self) -> None:
         self.started = perf_counter()
@@ -64,6 +64,8 @@ class Facts:
         self.held_nanos: int | None = None
         self.clamped: int | None = None
         self.entry: Entry | None = None
+        self.trace: bytes | None = None
+        """The request's ``traceparent``, where somebody observes."""
 
 
 class Steps(Struct, frozen=True):
@@ -86,6 +88,8 @@ class Steps(Struct, frozen=True):
     """Keep an answered call's bodies, where the configuration asks for it; returns the reference. Returns at once."""
     alarm: Callable[[Alert], None]
     """Tell a person; returns at once."""
+    observe: Callable[[Entry, bytes | None], None] | None = None
+    """Told of every closed call, with the request's ``traceparent``; returns at once and never raises."""
 
 
 async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Reply:
@@ -423,9 +427,15 @@ def _close(
         first_byte_ms=last.first_byte_ms if last is not None else None,
         body_ref=body_ref,
     )
+    _closed(entry, facts, steps)
+    return entry
+
+
+def _closed(entry: Entry, facts: Facts, steps: Steps) -> None:
     facts.entry = entry
     steps.metrics.closed(entry)
-    return entry
+    if steps.observe is not None:
+        steps.observe(entry, facts.trace)
 
 
 @lru_cache(maxsize=1024)
@@ -453,8 +463,7 @@ def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:
         error=error.code or error.type,
         duration_ms=round((perf_counter() - facts.started) * 1e3, 3),
     )
-    facts.entry = entry
-    steps.metrics.closed(entry)
+    _closed(entry, facts, steps)
     steps.ledger.post(entry)
 
 

@@ -122,6 +122,8 @@ class Gateway:
         """One call to a model: from bytes to bytes, every failure included."""
         steps, facts, at_us = self.steps, Facts(), self._clock()
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        if steps.observe is not None:
+            facts.trace = headers.get(b"traceparent")
         id = call_id(at_us, self._random_bits())
         asked = headers.get(b"x-request-id")
         request_id = asked.decode() if asked is not None and _REQUEST_ID(asked) else id
