@@ -312,7 +312,8 @@ async def test_calls_cancelled_at_any_moment_leave_the_pool_sound(kind, seed):
             await asyncio.sleep(chance.choice((0, 0.001)))
             await peer.send(whole[cut:])
 
-    client = choose(Settings(client=kind, max_connections=4, sweep_s=0.02), {})
+    limit = 1 + seed % 4
+    client = choose(Settings(client=kind, max_connections=limit, sweep_s=0.02), {})
     async with Scripted(script) as up:
         origin = Origin.parse(up.url)
         spoilt = []
@@ -335,7 +336,7 @@ async def test_calls_cancelled_at_any_moment_leave_the_pool_sound(kind, seed):
             await asyncio.gather(*(cancelled(number) for number in range(12)), *(call(number) for number in range(12)))
         await asyncio.wait_for(asyncio.gather(*(call(number) for number in range(16))), 10)
         assert spoilt == []
-        assert up.open <= 4 + 1, "cancelled calls close theirs"
+        await _until(lambda: up.open <= limit)  # cancelled calls close theirs
         await client.close()
 
 

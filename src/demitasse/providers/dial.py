@@ -6,6 +6,7 @@ Needed because uvloop tries one address after the other and waits for each to fa
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from itertools import chain, zip_longest
 from typing import Any
@@ -25,16 +26,27 @@ async def dial(host: str, port: int) -> socket.socket:
     return await _race(addresses)
 
 
+def reason(error: BaseException) -> str:
+    """The system's own words, e.g. ``Connection refused``; asyncio puts others in their place."""
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__
+
+
 async def _addresses(host: str, port: int) -> list[_Address]:
-    loop = asyncio.get_running_loop()
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:  # a name: ask the resolver, in a thread
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror:  # a name
+        found = await _resolve(host, port)
     first_family = found[0][0]
     first = [(family, address) for family, _, _, _, address in found if family == first_family]
     other = [(family, address) for family, _, _, _, address in found if family != first_family]
     return [a for a in chain.from_iterable(zip_longest(first, other)) if a is not None]
+
+
+async def _resolve(host: str, port: int) -> list[tuple[Any, Any, int, str, Any]]:
+    """Asks the system, in a thread."""
+    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 async def _connect(address: _Address) -> socket.socket:
@@ -72,7 +84,7 @@ async def _race(addresses: list[_Address]) -> socket.socket:
         for task in running:
             task.add_done_callback(_close)
             task.cancel()
-    raise OSError("; ".join(dict.fromkeys(str(f) for f in failures)))
+    raise OSError(" and ".join(dict.fromkeys(reason(failure) for failure in failures)))
 
 
 def _close(task: asyncio.Task[socket.socket]) -> None:

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from ..core.errors import ConfigError, DemitasseError
+from .dial import reason
 
 MAX_BODY = 64 << 20
 """Bytes that `Response.read` takes unless told otherwise."""
@@ -79,21 +80,21 @@ class HttpError(DemitasseError):
         self.sent = sent
 
 
-class BadRequest(HttpError):  # noqa: N818 - what happened, in two words; so all of this tree
+class BadRequest(HttpError):
     """A header, path or address that cannot be sent; a line break in a header would let it pose as another request."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, sent=False)
 
 
-class ConnectFailed(HttpError):  # noqa: N818
+class ConnectFailed(HttpError):
     """Nothing was sent: it was never billed, and another upstream may be asked."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, sent=False)
 
 
-class BrokenOff(HttpError):  # noqa: N818
+class BrokenOff(HttpError):
     """The connection was lost after sending. The upstream may have done the work and may bill it.
 
     ``received``: bytes of the answer that had come. ``reused``: the connection had served before; together with
@@ -106,13 +107,13 @@ class BrokenOff(HttpError):  # noqa: N818
         self.reused = reused
 
 
-class TimedOut(HttpError):  # noqa: N818
+class TimedOut(HttpError):
     def __init__(self, message: str, *, phase: Phase, sent: bool) -> None:
         super().__init__(message, sent=sent)
         self.phase: Phase = phase
 
 
-class BadResponse(HttpError):  # noqa: N818
+class BadResponse(HttpError):
     """The upstream answered with something that is not HTTP, is ambiguous about where it ends, or is too large."""
 
     def __init__(self, message: str) -> None:
@@ -279,7 +280,7 @@ def connect_failed(origin: Origin, error: OSError) -> ConnectFailed:
     elif isinstance(error, socket.gaierror):
         why = f"the name is not known ({error.strerror}); check base_url and DNS"
     else:
-        why = f"{error.strerror or error or type(error).__name__}; is it running, and is base_url right?"
+        why = f"{reason(error)}; is it running, and is base_url right?"
     return ConnectFailed(f"cannot connect to {origin.name}: {why}")
 
 

@@ -161,6 +161,7 @@ class SmallClient:
         if wire.closed:
             raise _closed_at_once(origin)
         wire.holds_slot = True
+        pool.wires.add(wire)
         return wire
 
     def _find_way(self, origin: Origin, method: bytes, path: bytes) -> tuple[_Pool, bytes]:
@@ -428,7 +429,6 @@ class _Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
-        self.pool.wires.add(self)
 
     def data_received(self, data: bytes) -> None:
         exchange = self.exchange
