@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .ground import Failure, Place, note, placed, say, say_json, table
+from .ground import Failure, Place, note, on_terminal, placed, say, say_json, table
 from .units import clock_text, moment_us
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..store.books import SqliteBooks
 
 FOLLOW_S = 0.5
-WELL_KNOWN = ("openai/gpt-5-mini", "openai/gpt-5.1", "anthropic/claude-haiku-4-5")
+WELL_KNOWN = (("openai", "gpt-5-mini"), ("openai", "gpt-5.1"), ("anthropic", "claude-haiku-4-5"))
 """Hosted models to compare with where the books know none."""
 
 
@@ -121,7 +121,8 @@ def _show(entries: list[Entry], *, as_json: bool, follow: bool) -> None:
     else:
         from .rows import ROW_COLUMNS, ROW_FIGURES, row
 
-        table(ROW_COLUMNS, [row(entry) for entry in entries], right=ROW_FIGURES)
+        narrow = on_terminal()
+        table(ROW_COLUMNS, [row(entry, narrow=narrow) for entry in entries], right=ROW_FIGURES, whole=ROW_COLUMNS[:2])
 
 
 @click.command()
@@ -190,6 +191,8 @@ def model_rows(place: Place) -> list[Any]:
     if all(card.provider == "local" for card in newest.values()):
         from ..providers.price_cards import compile_card
 
-        usual = {name: compile_card(*name.split("/", 1), place.clock()) for name in WELL_KNOWN}
-        newest |= {name: card for name, card in usual.items() if card is not None}
+        for provider, model in WELL_KNOWN:
+            card = compile_card(provider, model, place.clock())
+            if card is not None:
+                newest[f"{provider}/{model}"] = card
     return [ModelRow(name=name, provider=card.provider, card=card) for name, card in newest.items()]

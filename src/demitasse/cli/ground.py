@@ -151,10 +151,15 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Rows under headings: drawn on a terminal, aligned plain text in a pipe. ``right``: columns of figures."""
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), whole: Sequence[str] = ()
+) -> None:
+    """Rows under headings: drawn on a terminal, aligned plain text in a pipe.
+
+    ``right``: columns of figures; those and ``whole`` are never broken over lines.
+    """
     if on_terminal():
-        _draw(columns, rows, right)
+        _draw(columns, rows, right, whole)
         return
     click.echo(plain_table(columns, rows, right=right), nl=False)
 
@@ -188,15 +193,17 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
         yield step
 
 
-def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str], whole: Sequence[str]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        drawn.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        drawn.add_column(
+            name, justify="right" if name in right else "left", overflow="fold", no_wrap=name in {*right, *whole}
+        )
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     Console().print(drawn)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ..core.price import Card
     from ..web.facts import ModelRow
 
-ROW_COLUMNS = ("at (UTC)", "id", "key", "asked", "answered by", "outcome", "cache", "tokens", "cost", "saved", "ms")
+ROW_COLUMNS = ("at (UTC)", "id", "key", "model", "outcome", "cache", "tokens", "cost", "saved", "ms")
+SHORT_ID = 15
+"""So much of an id tells it from its neighbours: twelve characters are its time, to the microsecond."""
 ROW_FIGURES = ("tokens", "cost", "saved", "ms")
 CACHE_TEXTS = {"off": "-", "miss": "miss", "exact": "exact", "coalesced": "coalesced", "semantic": "semantic"}
 OUTCOME_TEXTS = {
@@ -26,16 +28,15 @@ OUTCOME_TEXTS = {
 }
 
 
-def row(entry: Entry) -> tuple[str, ...]:
-    """One line of the ledger; columns as ``ROW_COLUMNS``."""
+def row(entry: Entry, *, narrow: bool = False) -> tuple[str, ...]:
+    """One line of the ledger; columns as ``ROW_COLUMNS``. ``narrow``: as much as a terminal has room for."""
     tokens = "-" if entry.usage is None else f"{entry.usage.total_in:,}+{entry.usage.total_out:,}"
     saved = sum(nanos for _, nanos in entry.saved)
     return (
-        clock_text(entry.at_us),
-        entry.id,
+        clock_text(entry.at_us)[5 if narrow else 0 :],
+        entry.id[:SHORT_ID] if narrow else entry.id,
         entry.key,
-        entry.asked_model or "-",
-        entry.model or "-",
+        _asked_and_answered(entry),
         entry.outcome if entry.error is None else f"{entry.outcome}: {entry.error}",
         CACHE_TEXTS[entry.cache],
         tokens,
@@ -43,6 +44,12 @@ def row(entry: Entry) -> tuple[str, ...]:
         money(saved) if saved else "-",
         f"{entry.duration_ms:,.0f}",
     )
+
+
+def _asked_and_answered(entry: Entry) -> str:
+    """``large``, or ``auto → large`` where something else answered than was asked for."""
+    asked = entry.asked_model or "-"
+    return asked if entry.model in {None, entry.asked_model} else f"{asked} → {entry.model}"
 
 
 def explain_lines(entry: Entry, cards: Callable[[str], Card | None], models: Sequence[ModelRow]) -> Iterator[str]:
