@@ -227,6 +227,16 @@ async def test_a_retry_that_comes_while_the_first_call_runs_joins_it(world: Worl
     assert len(world.ledger.closed) == 1 and world.entry.joined == 1
 
 
+async def test_a_retry_that_comes_after_the_stream_was_whole_gets_all_of_it_again(world: World) -> None:
+    mark = {"x-stainless-retry-count": "0"}
+    first = await ask(world.app, chat(stream=True, temperature=1.0), headers=mark)
+    again = await ask(world.app, chat(stream=True, temperature=1.0), headers={"x-stainless-retry-count": "1"})
+    assert again.text() == first.text() != ""
+    assert again.events()[-1] == "[DONE]"
+    assert len(world.small.calls) == 1
+    assert world.entry.joined == 1
+
+
 async def test_the_same_body_without_a_retry_mark_is_a_new_call(world: World) -> None:
     await ask(world.app, chat(temperature=1.0))
     await ask(world.app, chat(temperature=1.0))

@@ -75,7 +75,8 @@ class Flight:
         Raises what the leader raised when an upstream failed it.
         """
         self.followers += 1
-        live = call.stream and self.shape == (call.stream, call.include_usage)
+        # A call that has landed keeps its answer and not its events.
+        live = call.stream and not self.landed and self.shape == (call.stream, call.include_usage)
         events, at = self.events, 0
         try:
             while True:
