@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from ggufs import gguf
 
-from demitasse.core.call import Call, Reply
+from demitasse.core.call import Call, Energy, Reply
 from demitasse.core.errors import UpstreamError
 from demitasse.core.hardware import hardware
 from demitasse.providers.local import LocalEngine, LocalModel, Pace
@@ -72,6 +72,16 @@ async def test_calls_that_share_the_engine_used_at_least_their_share_of_it(engin
     async with engine.lease(), engine.lease():
         reply = await model(call(), drop)
     assert (reply.energy.low_uj, reply.energy.high_uj) == (4_000_000, 12_000_000)
+
+
+async def test_where_the_processor_counts_energy_a_calls_share_of_it_is_measured(engine, monkeypatch):
+    readings = iter([{"intel-rapl:0": (900, 1000)}, {"intel-rapl:0": (100, 1000)}])
+    busy = iter([10.0, 14.0])
+    monkeypatch.setattr("demitasse.providers.machine.rapl_uj", lambda: next(readings))
+    monkeypatch.setattr("demitasse.providers.machine.busy_cpu_seconds", lambda: next(busy))
+    timed = answer(timings={"prompt_ms": 0.0, "predicted_ms": 1000.0})
+    reply = await LocalModel(engine, lambda *_: FakeModel(timed), hardware=WATTS)(call(), drop)
+    assert reply.energy == Energy(low_uj=100, high_uj=100, method="measured")  # 2 of 4 CPU seconds, 200 of the counter
 
 
 async def test_an_engine_that_does_not_tell_is_read_by_its_cpu_time(engine):

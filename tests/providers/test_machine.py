@@ -43,6 +43,7 @@ def test_a_process_is_read_where_the_system_tells_and_is_unknown_where_it_does_n
         assert machine.cpu_seconds(os.getpid()) > 0
         assert machine.rss_bytes(os.getpid()) > 1_000_000
         assert machine.free_memory_bytes() > 0
+        assert machine.busy_cpu_seconds() > machine.cpu_seconds(os.getpid())
     assert machine.cpu_seconds(2**22 + 1) is None
     assert machine.rss_bytes(2**22 + 1) is None
     assert machine.choose_threads() >= 1

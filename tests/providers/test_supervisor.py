@@ -13,7 +13,7 @@ from ggufs import gguf
 
 from demitasse.core.errors import UpstreamError
 from demitasse.providers.gguf import Head
-from demitasse.providers.supervisor import LocalEngine, Pace, child_environment, context_pool
+from demitasse.providers.supervisor import LocalEngine, Pace, child_environment, context_each
 
 CHILD = (sys.executable, str(Path(__file__).with_name("engine_child.py")))
 QUICK = Pace(start_s=10, health_every_s=0.05, health_s=2, rest_s=0.01, crashes=3, give_up_s=60, stop_s=0.5)
@@ -247,14 +247,20 @@ def head(**facts) -> Head:
 @pytest.mark.parametrize(
     ("ctx", "slots", "kv", "free", "expected"),
     [
-        (None, 4, 1 << 10, None, (4 * 8192, False)),
-        (2048, 4, 1 << 10, None, (4 * 2048, False)),
-        (999_999, 1, 1 << 10, None, (8192, False)),  # more than it was trained for is no use
-        (None, 4, 1 << 16, None, (8192, True)),  # one slot's worth is always there
-        (None, 4, 23040, None, (11650, True)),
-        (None, 4, 1 << 10, 64 << 20, (16384, True)),  # a quarter of what is free
-        (None, 2, 0, None, (2 * 8192, False)),
+        (None, 4, 1 << 10, None, 8192),
+        (None, 4, 23040, None, 8192),
+        (2048, 4, 1 << 20, 1 << 20, 2048),  # what is asked for is given
+        (999_999, 1, 1 << 10, None, 8192),  # more than it was trained for is no use
+        (None, 4, 1 << 16, None, 4096),
+        (None, 4, 1 << 10, 64 << 20, 4096),  # a quarter of what is free
+        (None, 4, 1 << 20, 64 << 20, 1024),  # and no less than is of any use
+        (None, 2, 0, None, 8192),
     ],
 )
-def test_context_is_each_slots_own_where_memory_allows_and_shared_else(ctx, slots, kv, free, expected):
-    assert context_pool(head(kv_bytes_per_token=kv), ctx, slots, free) == expected
+def test_each_slot_has_the_models_own_context_as_far_as_memory_allows(ctx, slots, kv, free, expected):
+    assert context_each(head(kv_bytes_per_token=kv), ctx, slots, free) == expected
+
+
+def test_a_model_that_does_not_say_its_context_gets_what_is_asked_for():
+    assert context_each(head(context=0), 16_384, 1, None) == 16_384
+    assert context_each(head(context=0, kv_bytes_per_token=0), None, 1, None) == 4096

@@ -25,16 +25,15 @@ _GRACE_S = 1.5
 
 
 class Setup(Struct, frozen=True):
-    """What to serve and how. ``pool`` is in tokens and, unless ``shared``, divided evenly among the slots."""
+    """What to serve and how."""
 
     gguf: str
     key: str
     alias: str
     slots: int = 1
     threads: int = 1
-    pool: int = 0
-    shared: bool = False
-    """One pool of context for all slots: a long call may take more than its share while the others are short."""
+    context: int = 4096
+    """Tokens for each slot."""
     template: str | None = None
     """A chat template instead of the file's own."""
     prompt_cache_mib: int = 256
@@ -79,8 +78,8 @@ def serve(setup: Setup) -> Any:
     params.model.path = setup.gguf
     params.model_alias = {setup.alias}
     params.n_parallel = setup.slots
-    params.n_ctx = setup.pool
-    params.kv_unified = setup.shared
+    params.n_ctx = setup.context * setup.slots
+    params.kv_unified = False
     params.cpuparams.n_threads = setup.threads
     params.cpuparams_batch.n_threads = setup.threads
     params.cont_batching = True

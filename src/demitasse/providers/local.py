@@ -12,7 +12,7 @@ from msgspec import structs
 
 from ..core.call import Call, Energy, Model, Reply, Send
 from ..core.errors import UpstreamError
-from ..core.hardware import Hardware, Interval, modelled
+from ..core.hardware import Hardware, Interval, counted_uj, measured, modelled
 from . import machine
 from .choices import OneByOne
 from .supervisor import EngineStatus, Lease, LocalEngine, Pace
@@ -76,8 +76,8 @@ class LocalModel:
         return self._inner[1]
 
     def _energy(self, reply: Reply, lease: Lease, *, answers: int) -> Energy | None:
-        """By the engine's own clock where it tells, else by its CPU time meanwhile. Beside others it had at least its
-        share and at most all of it."""
+        """CPU time by the engine's own clock where it tells, else as the system counted it. Beside other calls this one
+        had at least its share of it and at most all. Joules by the processor's counters where they can be read."""
         if reply.timings is not None:
             ms = reply.timings.get("prompt_ms", 0.0) + reply.timings.get("predicted_ms", 0.0)
             cpu_s = ms / 1000 * lease.threads
@@ -86,4 +86,8 @@ class LocalModel:
             if now is None or lease.cpu_s is None:
                 return None
             cpu_s = max(0.0, now - lease.cpu_s)
-        return modelled(self._hardware, Interval(cpu_s / (lease.peak * answers), cpu_s))
+        spent = Interval(cpu_s / (lease.peak * answers), cpu_s)
+        if lease.counters is not None and (after := machine.rapl_uj()) is not None:
+            busy_s = (machine.busy_cpu_seconds() or 0.0) - lease.busy_s
+            return measured(counted_uj(lease.counters, after), spent, busy_s)
+        return modelled(self._hardware, spent)

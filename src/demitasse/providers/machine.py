@@ -97,6 +97,15 @@ def rss_bytes(pid: int) -> int | None:
         return None
 
 
+def busy_cpu_seconds() -> float | None:
+    """CPU seconds that all processes together have had since the system started; None where it does not tell."""
+    try:
+        fields = [int(f) for f in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    except (OSError, ValueError):
+        return None
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")  # less idle and waiting for disks
+
+
 def rapl_uj(root: Path = _RAPL) -> dict[str, tuple[int, int]] | None:
     """The processor packages' energy counters: ``{name: (micro-joules, wraps at)}``; None where there are none or they
     may not be read (most systems let only root)."""

@@ -35,7 +35,9 @@ State = Literal["stopped", "starting", "ready", "resting", "failed"]
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "demitasse.providers.engine")
 DEFAULT_SLOTS = 4
 _UNKNOWN_CONTEXT = 4096
-_POOL_BYTES = 256 << 20
+_LEAST_CONTEXT = 1024
+_CONTEXT_BYTES = 1 << 30
+"""Memory for the context of all slots, unless a size is asked for; at most a quarter of what is free."""
 _LOG_BYTES = 4 << 20
 _TAIL_LINES = 8
 
@@ -86,8 +88,8 @@ class LocalEngine:
         name: what the user calls the model; it appears in errors and in the process list.
         gguf: the model file.
         slots: calls that are computed side by side (continuous batching); further ones wait inside the engine.
-        threads: of compute; None: chosen at each start from what is free.
-        ctx: tokens of context for each slot; None: what the model was trained for.
+        threads: of compute; None: chosen at the start from what is free, and kept when it is restarted after a crash.
+        ctx: tokens of context for each slot; None: what the model was trained for, as far as memory allows.
         log: where the engine's own words go; kept at a few megabytes, the one before as ``….1``.
         template: a chat template instead of the file's own.
         command: the child, to which the name is appended; see `engine` for what it must do.
@@ -168,6 +170,7 @@ class LocalEngine:
                 other.peak = max(other.peak, len(self._leases))
             lease.process, lease.threads = self._process, self._setup.threads if self._setup else 1
             lease.cpu_s = self._cpu_seconds()
+            lease.counters, lease.busy_s = machine.rapl_uj(), machine.busy_cpu_seconds() or 0.0
             yield lease
         finally:
             self._leases.discard(lease)
@@ -180,7 +183,7 @@ class LocalEngine:
             await asyncio.wait({self._task})
         if self._ready is not None and not self._ready.done():
             self._fail(UpstreamError(f"the engine of '{self.name}' was stopped", status=503))
-        self._state = "stopped"
+        self._state, self._setup = "stopped", None
 
     def status(self) -> EngineStatus:
         running = self._process is not None and self._process.returncode is None
@@ -238,13 +241,14 @@ class LocalEngine:
                 self._url = None
                 await self._end_child()
             if self._last_error is None:  # it was idle
+                self._setup = None
                 if self._waiting:
                     continue
                 self._state = "stopped"
                 return
             crashes += 1
             if crashes >= limit:
-                self._state, self._failed_s = "failed", monotonic()
+                self._state, self._failed_s, self._setup = "failed", monotonic(), None
                 self._fail(self._unavailable())
                 return
             self._state = "resting"
@@ -298,15 +302,13 @@ class LocalEngine:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         ours = self._given_template or better_template(head.chat_template)
         self.template = ours or head.chat_template
-        pool, shared = context_pool(head, self._ctx, self.slots, machine.free_memory_bytes())
         return Setup(
             gguf=str(self.gguf),
             key=secrets.token_urlsafe(24),
             alias=self.name,
             slots=self.slots,
-            threads=self._threads or machine.choose_threads(),
-            pool=pool,
-            shared=shared,
+            threads=self._threads or (self._setup.threads if self._setup else machine.choose_threads()),
+            context=context_each(head, self._ctx, self.slots, machine.free_memory_bytes()),
             template=ours,
             parent=os.getpid(),
         )
@@ -396,7 +398,7 @@ class LocalEngine:
 class Lease:
     """One call's stay with an engine, and with how many others it shared it at most."""
 
-    __slots__ = ("cpu_s", "peak", "process", "threads", "url")
+    __slots__ = ("busy_s", "counters", "cpu_s", "peak", "process", "threads", "url")
 
     def __init__(self) -> None:
         self.url = ""
@@ -404,22 +406,25 @@ class Lease:
         self.threads = 1
         self.process: asyncio.subprocess.Process | None = None
         self.cpu_s: float | None = None
+        """CPU seconds of the engine before the call; None where the system does not tell."""
+        self.counters: dict[str, tuple[int, int]] | None = None
+        """The processor's energy counters before the call, where there are any."""
+        self.busy_s = 0.0
+        """CPU seconds of the whole machine before the call."""
 
 
-def context_pool(head: Head, ctx: int | None, slots: int, free_bytes: int | None) -> tuple[int, bool]:
-    """Tokens of context for all slots, and whether they share them.
+def context_each(head: Head, ctx: int | None, slots: int, free_bytes: int | None) -> int:
+    """Tokens of context for each slot: what was asked for or the model's own, less where memory is short.
 
-    Each slot has its own where that takes little memory. Else all share one pool in which one call may be as long as
-    the model allows, as long as not all are.
+    Each slot has its own. llama.cpp could let all share one pool, but when that is full, every call under way fails.
     """
-    each = min(ctx or head.context or _UNKNOWN_CONTEXT, head.context or ctx or _UNKNOWN_CONTEXT)
+    own = head.context or _UNKNOWN_CONTEXT
+    if ctx is not None:
+        return min(ctx, own) if head.context else ctx
     if not head.kv_bytes_per_token:
-        return each * slots, False
-    budget = _POOL_BYTES if free_bytes is None else min(_POOL_BYTES, free_bytes // 4)
-    affordable = budget // head.kv_bytes_per_token
-    if each * slots <= affordable:
-        return each * slots, False
-    return max(each, affordable), slots > 1
+        return own
+    budget = _CONTEXT_BYTES if free_bytes is None else min(_CONTEXT_BYTES, free_bytes // 4)
+    return min(own, max(_LEAST_CONTEXT, budget // (head.kv_bytes_per_token * slots)))
 
 
 _ENVIRONMENT = {"PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV", "USER"}
