@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from demitasse.testing import Ask, MockUpstream, prompt_tokens
-from demitasse.testing.mock import BEHAVIOURS, ERRORS
+from demitasse.testing.behaviours import BEHAVIOURS, ERRORS
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import json
 import signal
 import sys
 
-from .mock import BEHAVIOURS, MockUpstream
+from .behaviours import BEHAVIOURS
+from .mock import MockUpstream
 
 
 async def serve(up: MockUpstream) -> None:

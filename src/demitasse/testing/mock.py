@@ -1,7 +1,7 @@
 """A provider on a socket: speaks the OpenAI format, counts what it served, and misbehaves on request.
 
 It stands where a vendor would in tests and benchmarks, so it must never be what is measured: a raw protocol, no
-framework. What it says is in `replies`; what can go wrong on the way is in the tables below. A behaviour is chosen by
+framework. What it says is in `replies`; what can go wrong on the way is in `behaviours`. A behaviour is chosen by
 the model's name (``mock-429``, ``mock-reset-after-37``) or by the body's member
 ``"mock": {"behave": …, "tokens": …, "delay_ms": …, "chunk_ms": …}``.
 
@@ -12,7 +12,6 @@ forgets it. A record counts the completion tokens that were really written, and 
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import struct
 import time
@@ -28,49 +27,8 @@ import msgspec
 from msgspec import Struct
 
 from . import replies
+from .behaviours import BEHAVIOURS, ERRORS, PAGES, TWEAKS, behaviour, first_bytes, numbered
 from .replies import Ask, Piece
-
-ERRORS: dict[str, tuple[int, str, bool]] = {
-    "400": (400, "the mock does not like this", False),
-    "401": (401, "the mock does not know this key", False),
-    "403": (403, "the mock forbids it", False),
-    "404": (404, "the mock has no such model", False),
-    "413": (413, "the mock finds it too large", False),
-    "422": (422, "the mock cannot make sense of it", False),
-    "429": (429, "the mock is busy", True),
-    "429-bare": (429, "the mock is busy and says no more", False),
-    "500": (500, "the mock fell over", False),
-    "503": (503, "the mock is closed", True),
-    "529": (529, "the mock is overloaded", False),
-}
-"""Status, sentence, and whether a ``retry-after: 1`` comes with it. Nothing is served and nothing billed."""
-
-BEHAVIOURS: dict[str, str] = {
-    **{name: f"answers {status}" for name, (status, _, _) in ERRORS.items()},
-    "bad-json": "JSON that breaks off: the whole answer, or one event in the middle of a stream",
-    "cached": "usage tells that half of the prompt was read from a cache",
-    "comment-spam": "a comment before every event",
-    "crlf": "events with CRLF line ends",
-    "empty": "200 with an empty body",
-    "error-mid-stream": "an error event after half of the stream, no [DONE]",
-    "flaky": "flaky-N: 500 for the first N requests of the same id, then an answer",
-    "hang": "takes the request and never answers",
-    "hang-mid": "stops for ever after half of the stream",
-    "html-200": "an HTML page where JSON should be",
-    "html-error": "502 with an HTML page",
-    "no-done": "the whole stream, but for its [DONE]",
-    "no-usage": "never tells the usage",
-    "reasoning": "usage tells that half of the answer was reasoning",
-    "reported-cost": "usage tells a cost of its own, 0.00123 USD",
-    "reset-after": "reset-after-N: the connection is reset after N bytes of the response, its head included",
-    "slow-first": "a second and a half to the first byte",
-    "split": "three bytes at a time, also in the middle of a character",
-    "truncate": "closes the connection after half of the stream",
-    "truncate-clean": "ends the stream properly after half of it",
-    "usage-every-chunk": "usage in every chunk, as it grows",
-    "usage-too-large": "usage tells ten times the tokens, and a thousand more",
-    "usage-with-choices": "usage in the last chunk that has choices",
-}
 
 MODELS = ("mock", "mock-embed", "mock/with/slashes")
 _REASONS = {
@@ -80,8 +38,6 @@ _REASONS = {
     429: b"Too Many Requests",
     500: b"Internal Server Error",
 }
-_NAMED = re.compile(r"(?:^|.*/)mock-(.+)")
-_NUMBERED = re.compile(r"(reset-after|flaky)-(\d+)")
 _RESET = struct.pack("ii", 1, 0)
 _SLOW_FIRST_MS = 1500.0
 _ask = msgspec.json.Decoder(Ask)
@@ -320,7 +276,7 @@ class _Connection(asyncio.Protocol):
             return
         id = ask.user or headers.get(b"x-request-id", b"").decode("latin-1")
         record = self.record = up.begin(id, path.decode(), ask.model, stream=bool(ask.stream))
-        behave = (ask.mock.behave if ask.mock is not None else None) or _behaviour(ask.model)
+        behave = (ask.mock.behave if ask.mock is not None else None) or behaviour(ask.model)
         if behave:
             self._misbehave(answer, ask, record, behave)
         else:
@@ -330,14 +286,14 @@ class _Connection(asyncio.Protocol):
     def _misbehave(
         self, answer: Callable[[_Connection, Ask, Served, str], None], ask: Ask, record: Served, behave: str
     ) -> None:
-        name, number = _numbered(behave)
+        name, number = numbered(behave)
         if name == "flaky" and self._up.fails_still(record.id, number):
             name = "500"
         delay_ms = self._delay_ms(ask) + (_SLOW_FIRST_MS if name == "slow-first" else 0.0)
         if name in ERRORS:
             self._after(delay_ms, lambda: self._error(name))
-        elif name in _PAGES:
-            status, kind, page = _PAGES[name]
+        elif name in PAGES:
+            status, kind, page = PAGES[name]
             self._after(delay_ms, lambda: self._finish(status, page, kind=kind))
         elif name == "hang":
             record.status, record.prompt_tokens = 200, replies.prompt_tokens(ask)
@@ -403,7 +359,7 @@ class _Connection(asyncio.Protocol):
         self._pause_s = pause_s
         framed = [(b"data: " + event.json + b"\n\n", event.tokens) for event in events]
         framed.append((b"data: [DONE]\n\n", 0))
-        tweak = _TWEAKS.get(behave)
+        tweak = TWEAKS.get(behave)
         framed, ending = tweak(framed) if tweak is not None else (framed, "done")
         chunks = [(b"%x\r\n%b\r\n" % (len(data), data), tokens) for data, tokens in framed]
         chunks.insert(0, (_STREAM_HEAD, 0))
@@ -412,9 +368,9 @@ class _Connection(asyncio.Protocol):
         self._play(chunks, behave, ending)
 
     def _play(self, chunks: list[tuple[bytes, int]], behave: str, ending: str = "done") -> None:
-        name, number = _numbered(behave)
+        name, number = numbered(behave)
         if name == "reset-after":
-            chunks, ending = _first_bytes(chunks, number), "reset"
+            chunks, ending = first_bytes(chunks, number), "reset"
         record = self.record
         assert record is not None
         record.status = 200
@@ -473,67 +429,16 @@ _POSTS: dict[bytes, Callable[[_Connection, Ask, Served, str], None]] = {
     b"/v1/embeddings": _Connection._embed,  # noqa: SLF001 - the same
 }
 
-_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
-_PAGES: dict[str, tuple[int, bytes, bytes]] = {
-    "empty": (200, b"application/json", b""),
-    "html-200": (200, b"text/html", _PAGE),
-    "html-error": (502, b"text/html", _PAGE),
-}
 _STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
     b"cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
 )
-
-_Framed = list[tuple[bytes, int]]
-
-
-def _half(framed: _Framed, ending: str, *more: bytes) -> tuple[_Framed, str]:
-    return framed[: len(framed) // 2] + [(data, 0) for data in more], ending
-
-
-_TWEAKS: dict[str, Callable[[_Framed], tuple[_Framed, str]]] = {
-    "bad-json": lambda f: ([*f[: len(f) // 2], (b'data: {"choices": [{"delta"\n\n', 0), *f[len(f) // 2 :]], "done"),
-    "comment-spam": lambda f: ([(b": still thinking\n\n" + data, n) for data, n in f], "done"),
-    "crlf": lambda f: ([(data.replace(b"\n", b"\r\n"), n) for data, n in f], "done"),
-    "error-mid-stream": lambda f: _half(f, "done", b"data: " + replies.error(500, "the mock fell over") + b"\n\n"),
-    "hang-mid": lambda f: _half(f, "hang"),
-    "no-done": lambda f: (f[:-1], "done"),
-    "split": lambda f: (
-        [(data[i : i + 3], n if i == 0 else 0) for data, n in f for i in range(0, len(data), 3)],
-        "done",
-    ),
-    "truncate": lambda f: _half(f, "cut"),
-    "truncate-clean": lambda f: _half(f, "done"),
-}
-
-
-def _first_bytes(chunks: _Framed, count: int) -> _Framed:
-    found = []
-    for data, tokens in chunks:
-        if count <= 0:
-            break
-        found.append((data[:count], tokens if len(data) <= count else 0))
-        count -= len(data)
-    return found
 
 
 @lru_cache(maxsize=1024)
 def _head(status: int, length: int, kind: bytes = b"application/json", extra: bytes = b"") -> bytes:
     reason = _REASONS.get(status, b"Mock")
     return b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b\r\n" % (status, reason, kind, length, extra)
-
-
-@lru_cache(maxsize=1024)
-def _behaviour(model: str) -> str:
-    """What a model's name asks for; '' for a name that is no behaviour's."""
-    found = _NAMED.fullmatch(model)
-    name = found[1] if found else ""
-    return name if _numbered(name)[0] in BEHAVIOURS else ""
-
-
-def _numbered(behave: str) -> tuple[str, int]:
-    found = _NUMBERED.fullmatch(behave)
-    return (found[1], int(found[2])) if found else (behave, 0)
 
 
 def _model(name: str, created: int) -> dict[str, Any]:
