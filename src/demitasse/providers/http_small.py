@@ -1,8 +1,8 @@
 """A small pooled HTTP/1.1 client on asyncio.Protocol and httptools. Knows `http.py`'s seam; knows no proxy, no HTTP/2.
 
 It is thrifty on purpose: a call on an open connection is one write, one future and one wake-up; timeouts are looked at
-by one sweep a few times a second instead of a timer for each call. A connection (`_Wire`) serves one exchange
-(`_Exchange`) at a time; a `_Pool` for each upstream hands connections out, first come first served.
+by one sweep a few times a second instead of a timer for each call. What happens on a connection is in `http_wire`; here
+a `_Pool` for each upstream hands connections out, first come first served.
 """
 
 from __future__ import annotations
@@ -11,22 +11,14 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Awaitable
-from typing import Any, Final
-
-import httptools
+from typing import Any
 
 from .dial import dial
 from .http import (
     DEFAULT_TIMEOUTS,
-    HIGH_WATER,
-    MAX_BODY,
-    MAX_HEAD,
-    BadResponse,
-    BrokenOff,
     ConnectFailed,
     HeaderBlock,
     Headers,
-    HttpError,
     Origin,
     Phase,
     Response,
@@ -34,21 +26,15 @@ from .http import (
     Timeouts,
     connect_failed,
     encode_headers,
-    framing_fault,
     request_head,
     timed_out,
     tls_context,
 )
+from .http_wire import HEAD, NEVER, Exchange, Wire
 
-_COPY_LIMIT = 64 << 10
-"""A body up to this size is joined to its head: one copy is cheaper than a second write."""
 _WAYS = 512
-_NEVER = float("inf")
-
-_HEAD: Final = 0
-_PIECE: Final = 1
-_END: Final = 2
-"""What a waiting reader waits for."""
+_BREATH_S = 0.002
+"""Enough for an event loop to look at its sockets; with 0 uvloop would not."""
 
 
 class SmallClient:
@@ -104,7 +90,7 @@ class SmallClient:
         pool, head = self._ways.get((origin, method, path)) or self._find_way(origin, method, path)
         block = headers if isinstance(headers, bytes) else encode_headers(headers)
         now = pool.loop.time()
-        total_by = _NEVER if timeouts.total_s is None else now + timeouts.total_s
+        total_by = NEVER if timeouts.total_s is None else now + timeouts.total_s
         while True:
             wire = pool.idle.pop() if pool.idle else await self._obtain(pool, timeouts, total_by)
             if not wire.transport.is_closing():
@@ -114,14 +100,14 @@ class SmallClient:
                 raise _closed_at_once(origin)
         if self._sweeper is None:
             self._sweep_later()
-        exchange = _Exchange(wire, timeouts, total_by)
+        exchange = Exchange(wire, timeouts, total_by)
         wire.begin(exchange, (head, block), body)
-        await exchange.wait(_HEAD)
+        await exchange.wait(HEAD)
         if exchange.status == 0:
             raise exchange.error  # type: ignore[misc]
         return exchange
 
-    async def _obtain(self, pool: _Pool, timeouts: Timeouts, total_by: float) -> _Wire:
+    async def _obtain(self, pool: _Pool, timeouts: Timeouts, total_by: float) -> Wire:
         """A connection that another call gave back, or a new one."""
         if self._closed:
             raise ConnectFailed("the HTTP client is closed; nothing was sent")
@@ -139,7 +125,7 @@ class SmallClient:
             pool.free_slot()
             raise
 
-    async def _connect(self, pool: _Pool, timeouts: Timeouts, total_by: float) -> _Wire:
+    async def _connect(self, pool: _Pool, timeouts: Timeouts, total_by: float) -> Wire:
         loop, origin = pool.loop, pool.origin
         by = min(loop.time() + timeouts.connect_s, total_by)
         context = tls_context(origin.ca_file) if origin.tls else None
@@ -147,10 +133,10 @@ class SmallClient:
             async with asyncio.timeout_at(by):
                 sock = await dial(origin.host, origin.port)
                 _, wire = await loop.create_connection(
-                    lambda: _Wire(pool), sock=sock, ssl=context, server_hostname=origin.host if context else None
+                    lambda: Wire(pool), sock=sock, ssl=context, server_hostname=origin.host if context else None
                 )
         except TimeoutError as error:
-            if loop.time() < by:  # the network's own
+            if error.errno is not None:  # the network's own
                 raise connect_failed(origin, error) from error
             raise timed_out(origin, "total" if by == total_by else "connect", timeouts, sent=False) from None
         except (OSError, ssl.SSLError) as error:
@@ -187,7 +173,7 @@ class SmallClient:
         if now > self._due + self._tick_s:
             # The loop was held up. Let it read what came meanwhile before anybody is called late.
             self._due = now
-            self._sweeper = self._loop.call_later(0, self._sweep)
+            self._sweeper = self._loop.call_later(_BREATH_S, self._sweep)
             return
         for pool in self._pools.values():
             pool.sweep(now)
@@ -206,16 +192,16 @@ class _Pool:
         self.origin = origin
         self.loop = loop
         self.slots = 0
-        self.wires: set[_Wire] = set()
-        self.idle: list[_Wire] = []
-        """The last one given back is the first one used; the one idle the longest stands in front."""
+        self.wires: set[Wire] = set()
+        self.idle: list[Wire] = []
+        """The last one given back is the first one used."""
         self._max_idle = settings.max_idle
         self._keep_s = settings.keep_tls_s if origin.tls else settings.keep_plain_s
-        self._queue: deque[tuple[asyncio.Future[_Wire | None], Timeouts, float, float]] = deque()
+        self._queue: deque[tuple[asyncio.Future[Wire | None], Timeouts, float, float]] = deque()
 
-    async def wait_turn(self, timeouts: Timeouts, total_by: float) -> _Wire | None:
+    async def wait_turn(self, timeouts: Timeouts, total_by: float) -> Wire | None:
         """A connection that was given back, or None: a slot to open one in."""
-        turn: asyncio.Future[_Wire | None] = self.loop.create_future()
+        turn: asyncio.Future[Wire | None] = self.loop.create_future()
         self._queue.append((turn, timeouts, self.loop.time() + timeouts.queue_s, total_by))
         try:
             return await turn
@@ -228,7 +214,7 @@ class _Pool:
                     self.give_back(wire)
             raise
 
-    def give_back(self, wire: _Wire) -> None:
+    def give_back(self, wire: Wire) -> None:
         if wire.closed:
             return
         while self._queue:
@@ -239,7 +225,7 @@ class _Pool:
         if len(self.idle) >= self._max_idle:
             wire.drop()
         else:
-            wire.since = self.loop.time()
+            wire.idle_by = self.loop.time() + min(self._keep_s, wire.keep_s)
             self.idle.append(wire)
 
     def free_slot(self) -> None:
@@ -250,17 +236,20 @@ class _Pool:
                 return
         self.slots -= 1
 
-    def gone(self, wire: _Wire) -> None:
+    def gone(self, wire: Wire) -> None:
         """Once for each connection that held a slot."""
         if wire in self.idle:
             self.idle.remove(wire)
         self.free_slot()
 
+    def lost(self, wire: Wire) -> None:
+        self.wires.discard(wire)
+
     def sweep(self, now: float) -> None:
         for wire in [w for w in self.wires if w.exchange is not None]:
             wire.check_time(now)
-        while self.idle and now - self.idle[0].since > self._keep_s:
-            self.idle[0].drop()
+        for wire in [w for w in self.idle if now > w.idle_by]:
+            wire.drop()
         for turn, timeouts, queue_by, total_by in self._queue:
             if not turn.done() and now > min(queue_by, total_by):
                 phase: Phase = "queue" if queue_by <= total_by else "total"
@@ -268,7 +257,7 @@ class _Pool:
         if any(entry[0].done() for entry in self._queue):
             self._queue = deque(entry for entry in self._queue if not entry[0].done())
 
-    def shut(self) -> list[_Wire]:
+    def shut(self) -> list[Wire]:
         """Closes everything; what it returns is not yet lost."""
         for turn, *_ in self._queue:
             if not turn.done():
@@ -281,338 +270,5 @@ class _Pool:
         return [wire for wire in self.wires if not wire.lost.done()]
 
 
-class _Exchange:
-    """One request and its answer: a `Response`. Keeps what has come; the connection is its only while more can come."""
-
-    __slots__ = (
-        "_waiter",
-        "_wants",
-        "_wire",
-        "done",
-        "error",
-        "headers",
-        "high_water",
-        "paused",
-        "pieces",
-        "received",
-        "size",
-        "started",
-        "status",
-        "timeouts",
-        "total_by",
-    )
-
-    def __init__(self, wire: _Wire, timeouts: Timeouts, total_by: float) -> None:
-        self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.received = 0
-        self.pieces: list[bytes] = []
-        self.size = 0
-        self.high_water = HIGH_WATER
-        self.paused = False
-        self.done = False
-        self.error: HttpError | None = None
-        self.timeouts = timeouts
-        self.total_by = total_by
-        self.started = wire.loop.time()
-        self._wire = wire
-        self._waiter: asyncio.Future[None] | None = None
-        self._wants = _HEAD
-
-    def header(self, name: bytes) -> bytes | None:
-        for known, value in self.headers:
-            if known == name:
-                return value
-        return None
-
-    async def read(self, limit: int = MAX_BODY) -> bytes:
-        if not self.done and self.size <= limit:
-            self.high_water = limit
-            if self.paused:
-                self._wire.resume(self)
-            await self.wait(_END)
-        if self.size > limit:
-            self.abort()
-            raise BadResponse(
-                f"{self._wire.pool.origin.name} answered with more than {limit} bytes; the connection was closed"
-            )
-        if self.error is not None:
-            raise self.error
-        return self._take()
-
-    def __aiter__(self) -> _Exchange:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self.pieces:
-            if not self.done:
-                await self.wait(_PIECE)
-            if not self.pieces:
-                if self.error is not None:
-                    raise self.error
-                raise StopAsyncIteration
-        piece = self._take()
-        if self.paused:
-            self._wire.resume(self)
-        return piece
-
-    def abort(self) -> None:
-        if not self.done:
-            wire = self._wire
-            wire.fail(wire.broken_off("the call was given up on this side"))
-
-    async def wait(self, wants: int) -> None:
-        """Until the head, a piece or the end is there, or an error."""
-        if self._waiter is not None:
-            raise RuntimeError("one response is being read by two tasks")
-        self._wants = wants
-        waiter = self._waiter = self._wire.loop.create_future()
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            self._waiter = None
-            self.abort()
-            raise
-
-    def wake(self) -> None:
-        """After anything that came."""
-        waiter = self._waiter
-        if waiter is None:
-            return
-        if not self.done:
-            wants = self._wants
-            if not (self.status if wants == _HEAD else self.size > (self.high_water if wants == _END else 0)):
-                return
-        self._waiter = None
-        if not waiter.done():
-            waiter.set_result(None)
-
-    def _take(self) -> bytes:
-        pieces = self.pieces
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self.pieces = []
-        self.size = 0
-        return body
-
-
-class _Wire(asyncio.Protocol):
-    """A connection. ``closed`` once it may not be used any more; ``lost`` is done when the socket is."""
-
-    def __init__(self, pool: _Pool) -> None:
-        self.pool = pool
-        self.loop = pool.loop
-        self.transport: asyncio.Transport
-        self.exchange: _Exchange | None = None
-        self.closed = False
-        self.holds_slot = False
-        """From when its opener has it; should opening be cancelled, the opener frees the slot."""
-        self.reused = False
-        self.since = 0.0
-        """When it became idle, or when its answer was last seen to grow."""
-        self.fresh = False
-        """Something has come since the last sweep."""
-        self.lost: asyncio.Future[None] = pool.loop.create_future()
-        self._barren = 0
-        """Bytes in a row that brought no body: a head, trailers, chunk extensions."""
-        self._refused = ""
-        self._complete = False
-        self._keep = False
-        self._surplus = -1
-        """Pieces that belong to the answer, when bytes came after its end."""
-        self._until_close = False
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._pieces: list[bytes] = []
-        self.on_body = self._pieces.append
-        self._parser = httptools.HttpResponseParser(self)
-
-    # The transport's calls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]
-
-    def data_received(self, data: bytes) -> None:
-        exchange = self.exchange
-        if exchange is None:
-            self.drop()  # nobody asked: whatever it is, the next answer could not be trusted
-            return
-        self.fresh = True
-        exchange.received += len(data)
-        refused = ""
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self._complete:
-                refused = f"not valid HTTP ({error})"
-            elif self._surplus < 0:
-                self._surplus = len(self._pieces)
-        self._collect(exchange, len(data))
-        refused = self._refused or refused
-        if refused:
-            self.fail(BadResponse(f"{self.pool.origin.name} sent an answer that cannot be used: {refused}"))
-        elif self._complete:
-            self._finish(exchange)
-        else:
-            if exchange.size > exchange.high_water and not exchange.paused:
-                exchange.paused = True
-                self.transport.pause_reading()
-            exchange.wake()
-
-    def eof_received(self) -> None:
-        exchange = self.exchange
-        if exchange is not None and exchange.status and self._until_close:
-            self._surplus = 0
-            self._finish(exchange)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self.exchange is not None:
-            self.fail(self.broken_off(f"it was lost ({error})" if error else "the upstream closed it"))
-        self.drop()
-        self.pool.wires.discard(self)
-        if not self.lost.done():
-            self.lost.set_result(None)
-
-    # The parser's calls
-
-    def on_message_begin(self) -> None:
-        if self._complete and self._surplus < 0:
-            self._surplus = len(self._pieces)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value.rstrip()))
-
-    def on_headers_complete(self) -> None:
-        headers, self._headers = self._headers, []  # trailers go to the new list, and with it
-        exchange = self.exchange
-        if exchange is None or self._complete:
-            return
-        status = self._parser.get_status_code()
-        if status < 200:
-            if status == 101:
-                self._refused = "status 101, though no other protocol was asked for"
-            return
-        if not self.reused and not self._parser.get_http_version().startswith("1."):
-            self._refused = f"HTTP version {self._parser.get_http_version()}"
-        self._until_close = status not in (204, 304)
-        for name, value in headers:
-            if name in _FRAMING:
-                self._refused = self._refused or framing_fault([(name, value)])
-                if name != b"content-encoding":
-                    self._until_close = False
-        if exchange.received > MAX_HEAD and sum(len(name) + len(value) for name, value in headers) > MAX_HEAD:
-            self._refused = f"a head of more than {MAX_HEAD} bytes"
-        if not self._refused:
-            exchange.status = status
-            exchange.headers = headers
-
-    def on_message_complete(self) -> None:
-        exchange = self.exchange
-        if exchange is not None and exchange.status:
-            self._complete = True
-            self._keep = self._parser.should_keep_alive()  # it knows only here
-
-    # Ours
-
-    def begin(self, exchange: _Exchange, head: tuple[bytes, bytes], body: bytes | None) -> None:
-        """Sends the request."""
-        self.exchange = exchange
-        self.fresh = False
-        self._barren = 0
-        self._until_close = False
-        if body is None:
-            self.transport.write(b"%b%b\r\n" % head)
-        elif len(body) <= _COPY_LIMIT:
-            self.transport.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (*head, len(body), body))
-        else:
-            self.transport.write(b"%b%bcontent-length: %d\r\n\r\n" % (*head, len(body)))
-            self.transport.write(body)
-
-    def resume(self, exchange: _Exchange) -> None:
-        exchange.paused = False
-        if not self.closed:
-            self.fresh = True  # the silence was ours
-            self.transport.resume_reading()
-
-    def check_time(self, now: float) -> None:
-        exchange = self.exchange
-        assert exchange is not None
-        timeouts = exchange.timeouts
-        phase: Phase
-        if now > exchange.total_by:
-            phase = "total"
-        elif not exchange.status:
-            if now - exchange.started <= timeouts.first_byte_s:
-                return
-            phase = "first_byte"
-        elif self.fresh or exchange.paused:
-            self.fresh = False
-            self.since = now
-            return
-        elif now - self.since <= timeouts.idle_s:
-            return
-        else:
-            phase = "idle"
-        self.fail(timed_out(self.pool.origin, phase, timeouts, sent=True))
-
-    def broken_off(self, how: str) -> BrokenOff:
-        received = self.exchange.received if self.exchange is not None else 0
-        what = f"{received} bytes of the answer had come" if received else "no byte of an answer had come"
-        return BrokenOff(
-            f"connection to {self.pool.origin.name}: {how}; {what}, and the call may have been billed",
-            received=received,
-            reused=self.reused,
-        )
-
-    def fail(self, error: HttpError) -> None:
-        """Ends the exchange with ``error`` and closes the connection."""
-        exchange, self.exchange = self.exchange, None
-        if exchange is not None and not exchange.done:
-            exchange.done = True
-            exchange.error = error
-            exchange.wake()
-        self.drop()
-
-    def drop(self) -> None:
-        """Closes at once; the slot is free from now on. May be called twice."""
-        if not self.closed:
-            self.closed = True
-            self.transport.abort()
-            if self.holds_slot:
-                self.pool.gone(self)
-
-    def _collect(self, exchange: _Exchange, fed: int) -> None:
-        """Gives the exchange the pieces of body that the parser found."""
-        pieces = self._pieces
-        if self._surplus >= 0:
-            del pieces[self._surplus :]
-        if pieces:
-            piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces.clear()
-            exchange.pieces.append(piece)
-            exchange.size += len(piece)
-            self._barren = 0
-        elif not self._complete:
-            self._barren += fed
-            if self._barren > MAX_HEAD:
-                self._refused = f"a head, trailer or chunk size of more than {MAX_HEAD} bytes"
-
-    def _finish(self, exchange: _Exchange) -> None:
-        """The answer is whole: the connection is free for the next call, or closed where it is not fit for one."""
-        self.exchange = None
-        self._complete = False
-        exchange.done = True
-        exchange.wake()
-        transport = self.transport
-        if self._surplus >= 0 or not self._keep or transport.get_write_buffer_size():
-            self.drop()
-            return
-        self.reused = True
-        if exchange.paused:
-            transport.resume_reading()
-        self.pool.give_back(self)
-
-
 def _closed_at_once(origin: Origin) -> ConnectFailed:
     return ConnectFailed(f"{origin.name} closed the connection as soon as it was open; nothing was sent")
-
-
-_FRAMING = frozenset((b"content-length", b"transfer-encoding", b"content-encoding"))
