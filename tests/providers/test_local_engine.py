@@ -140,16 +140,22 @@ async def test_calls_are_computed_side_by_side(small):
 async def test_a_call_that_is_cancelled_frees_its_slot(small):
     await small.engine.ensure()
     for stream in (True, False):
-        task = asyncio.create_task(small(call(max_tokens=900, stream=stream, ignore_eos=True), drop))
+        task = asyncio.create_task(small(call(max_tokens=990, stream=stream, ignore_eos=True), drop))
         await asyncio.sleep(0.5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await asyncio.sleep(1.0)
-        used = small.engine.status().cpu_seconds
-        await asyncio.sleep(0.5)
-        if used is not None:
-            assert small.engine.status().cpu_seconds - used < 0.3, f"it goes on computing (stream={stream})"
+        assert await rests(small.engine), f"it goes on computing (stream={stream})"
+
+
+async def rests(engine: LocalEngine) -> bool:
+    """Whether the engine comes to use next to no processor, some time long before its answer would have ended."""
+    for _ in range(10):
+        used = engine.status().cpu_seconds
+        await asyncio.sleep(0.3)
+        if used is None or engine.status().cpu_seconds - used < 0.05:
+            return True
+    return False
 
 
 async def test_an_engine_that_dies_in_the_middle_of_an_answer_is_there_for_the_next_call(small):
