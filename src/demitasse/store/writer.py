@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
+from operator import add
 from typing import Any, cast
 
 import msgspec
@@ -139,6 +140,8 @@ class Batch:
         self.seq, self.chain = writer.head
         self.events: list[tuple[Any, ...]] = []
         self.opened: dict[str, Hold] = {}
+        self.leaves: dict[str, bytes] = {}
+        """Of ``opened``, as they are written."""
         self.gone: list[str] = []
         self.touched: dict[tuple[str, str], Slot] = {}
         self.sums: dict[tuple[int, int], Sums] = {}
@@ -167,9 +170,14 @@ class Batch:
                 return Denied(spent, nanos)
             slot.held += nanos
             taken.append((slot, nanos))
-        self.append(hold.id, "held", hold.at_us, encode(hold))
+        leaf = encode(hold)
+        self.append(hold.id, "held", hold.at_us, leaf)
         earlier = self.find(hold.id) if hold.extends else self.opened.get(hold.id) or self.writer.open.get(hold.id)
-        self.opened[hold.id] = hold if earlier is None else _joined(earlier, hold)
+        if earlier is None:
+            self.opened[hold.id], self.leaves[hold.id] = hold, leaf
+        else:
+            self.opened[hold.id] = both = _joined(earlier, hold)
+            self.leaves[hold.id] = encode(both)
         return None
 
     def settle(self, entry: Entry) -> None:
@@ -273,7 +281,7 @@ class Batch:
             dim = self.writer.dims[dims] = row[0]
         at = (at_us // HOUR_US, dim)
         present = self.sums.get(at)
-        self.sums[at] = sums if present is None else [a + b for a, b in zip(present, sums, strict=True)]
+        self.sums[at] = sums if present is None else list(map(add, present, sums))
 
     def write(self) -> None:
         """Everything gathered, as rows."""
@@ -282,7 +290,7 @@ class Batch:
             many(ADD_EVENT, self.events)
         if self.opened:
             proc = self.writer.proc
-            many(_ADD_HOLD, [(id, proc, encode(hold)) for id, hold in self.opened.items()])
+            many(_ADD_HOLD, [(id, proc, self.leaves[id]) for id in self.opened])
         if self.gone:
             many(_DROP_HOLD, [(id,) for id in self.gone])
         if self.touched:
