@@ -12,8 +12,15 @@ from click.testing import CliRunner, Result
 
 from demitasse.cli import main
 from demitasse.cli.ground import World
+from demitasse.providers import vendor_energy
 
 Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written down here shall not depend on whether [energy] is installed, nor in which version."""
+    monkeypatch.setattr(vendor_energy, "installed", lambda: False)
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from .. import __version__
-from ..config import Config, budgets, is_loopback
+from ..config import Config, budgets, is_loopback, machine
 from ..core.call import Call, Reply
 from ..core.errors import DemitasseError
-from ..core.hardware import Hardware, hardware
 from ..core.ids import RANDOM_BITS
 from ..core.limits import Budget
 from ..gateway.alarm import Alarm, soft_limits
@@ -34,7 +33,7 @@ from ..store.ledger import SqliteLedger
 from ..store.secret import server_secret
 from ..web.app import dashboard
 from .control import KeyLogin, StoreControl
-from .facts import cache_facts, call_facts, chain_fact, engine_rows, model_rows, setting_rows, status
+from .facts import cache_facts, call_facts, chain_fact, engine_rows, meter, model_rows, setting_rows, status
 from .keeping import keeper
 from .models import Found, Models
 from .observing import observer
@@ -88,7 +87,7 @@ class App:
         self.found = Found((), (), ())
         self._keeper = keeper(config, data, clock)
         look = self._keeper.look if self._keeper is not None else None
-        self._models = Models(self.ledger, self._http, data, env, machine_of(config), look)
+        self._models = Models(self.ledger, self._http, data, env, machine(config), look)
         self._alarm = Alarm(self.ledger, webhook(config, env, self._http))
         self._metrics = Metrics()
         self._telemetry = observer(config, env)
@@ -202,6 +201,7 @@ class App:
             cache_facts=lambda: cache_facts(self.gateway.steps.cache),
             settings_rows=lambda: setting_rows(self.config),
             cards=self._models.card,
+            meter=lambda: meter(self.config),
             chain=lambda id: chain_fact(self.books, id),
             base_url=self.base_url,
             version=__version__,
@@ -267,8 +267,3 @@ def settings_of(config: Config) -> Settings:
         ),
         breaker=BreakerSettings(failures=config.breaker.failures, open_s=config.breaker.open_s),
     )
-
-
-def machine_of(config: Config) -> Hardware:
-    """The dated defaults, with what the file knows better."""
-    return hardware(**structs.asdict(config.hardware))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..config import Config
+from ..config import Config, hosted, machine
 from ..config.describe import describe, documented
 from ..config.tree import OPEN_TABLES
 from ..gateway.answer import Steps
 from ..gateway.cache import Cache
 from ..providers.local import LocalEngine
+from ..providers.vendor_energy import Estimates
 from ..store.books import SqliteBooks
+from ..web.energy import Meter
 from ..web.entries import entry_json
 from ..web.facts import CacheFacts, ChainFact, EngineRow, ModelRow, SettingRow
 from .models import Found
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
     from .app import App
 
 _LOG_LINES = 12
+
+
+def meter(config: Config) -> Meter:
+    """By what pages tell energy and carbon."""
+    return Meter(machine(config), Estimates(partial(hosted, config)))
 
 
 def call_facts(books: SqliteBooks, id: str) -> dict[str, Any] | None:

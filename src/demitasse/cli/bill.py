@@ -13,7 +13,8 @@ from ..core.ledger import Books, Bucket
 from ..core.limits import Spent
 from ..core.money import usd
 from ..core.price import Card, cost
-from ..web.render import energy, money, percent
+from ..web.export import energy_text
+from ..web.render import money, percent
 from ..web.report import CAUSES, Report, add_up
 
 COLUMNS = (
@@ -116,7 +117,7 @@ def summary_lines(report: Report, spent: Sequence[Spent]) -> list[str]:
         )
     lines += [f"          {money(s.nanos)} by {s.label}: {s.why}" for s in report.savings if s.nanos]
     lines.append(f"quality   {report.quality}")
-    lines += [f"energy    {energy(e.low_uj)} to {energy(e.high_uj)} ({e.method})" for e in report.energy]
+    lines += [f"energy    {energy_text(e)}" for e in report.energy]
     for each in spent:
         if each.budget.limit_nanos is not None:
             whose = "" if each.budget.scope == "total" else f" for {each.budget.scope} '{each.budget.subject}'"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..core.entry import Entry
     from ..core.price import Card
     from ..store.books import SqliteBooks
+    from ..web.energy import Meter
 
 FOLLOW_S = 0.5
 WELL_KNOWN = (("openai", "gpt-5-mini"), ("openai", "gpt-5.1"), ("anthropic", "claude-haiku-4-5"))
@@ -51,7 +52,7 @@ def report(
         elif as_csv:
             click.echo(export.as_csv(books, since_us, until_us), nl=False)
         else:
-            made = build_report(books, since_us, until_us, now_us)
+            made = build_report(books, since_us, until_us, now_us, meter_of(place))
             if as_json:
                 say_json(made.as_json())
             else:
@@ -143,9 +144,9 @@ def explain(place: Place, id: str, as_json: bool) -> None:
         raise Failure(f"there is no call '{id}' in the books; list the last ones with: demitasse ledger")
     cards = cards_of(place)
     if as_json:
-        say_json(_explained_json(entry, entry_json(entry), cards))
+        say_json(_explained_json(entry, entry_json(entry), cards, meter_of(place)))
         return
-    for line in explain_lines(entry, cards, model_rows(place)):
+    for line in explain_lines(entry, cards, model_rows(place), meter_of(place)):
         say(line)
 
 
@@ -157,10 +158,29 @@ def _by_prefix(books: SqliteBooks, start: str) -> Entry | None:
     return found[0] if found else None
 
 
-def _explained_json(entry: Entry, row: dict[str, Any], cards: Callable[[str], Card | None]) -> dict[str, Any]:
+def _explained_json(
+    entry: Entry, row: dict[str, Any], cards: Callable[[str], Card | None], meter: Meter
+) -> dict[str, Any]:
     from ..web.entries import bill_json
 
-    return row | {"bills": [bill_json(attempt, cards) for attempt in entry.attempts]}
+    return row | {"bills": [bill_json(attempt, cards, meter) for attempt in entry.attempts]}
+
+
+def meter_of(place: Place) -> Meter:
+    """By what energy and carbon are told. Books can be read beside a file that is broken: then by the defaults."""
+    from functools import partial
+
+    from ..config import Config, hosted, machine
+    from ..core.errors import ConfigError
+    from ..providers.vendor_energy import Estimates
+    from ..web.energy import Meter
+
+    try:
+        config = place.config()
+    except ConfigError as error:
+        note(f"energy and carbon are told by the defaults, because of this: {error}")
+        config = Config()
+    return Meter(machine(config), Estimates(partial(hosted, config)))
 
 
 def cards_of(place: Place) -> Callable[[str], Card | None]:

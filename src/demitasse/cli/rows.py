@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..web.arithmetic import Bill, bill, compare
-from ..web.render import energy, exact, money, per_mtok, pico_exact
+from ..web.energy import METHOD_TEXTS, Meter, Used
+from ..web.render import carbon_to, energy_to, exact, money, per_mtok, pico_exact
 from .units import clock_text
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def _asked_and_answered(entry: Entry) -> str:
     return asked if entry.model in {None, entry.asked_model} else f"{asked} → {entry.model}"
 
 
-def explain_lines(entry: Entry, cards: Callable[[str], Card | None], models: Sequence[ModelRow]) -> Iterator[str]:
+def explain_lines(
+    entry: Entry, cards: Callable[[str], Card | None], models: Sequence[ModelRow], meter: Meter
+) -> Iterator[str]:
     """What happened to one call, for a person."""
     yield f"call {entry.id}, {clock_text(entry.at_us)} UTC, {entry.duration_ms:,.1f} ms"
     yield ""
@@ -67,7 +70,7 @@ def explain_lines(entry: Entry, cards: Callable[[str], Card | None], models: Seq
     yield from _money(entry)
     for number, attempt in enumerate(entry.attempts, 1):
         yield ""
-        yield from _attempt_lines(number, attempt, bill(attempt, cards))
+        yield from _attempt_lines(number, attempt, bill(attempt, cards), meter.used(attempt))
     used = {attempt.card for attempt in entry.attempts}
     others = [c for c in compare(entry, models) if c.card not in used] if entry.outcome == "answered" else []
     if others:
@@ -114,7 +117,7 @@ def _money(entry: Entry) -> Iterator[str]:
         yield f"  saved     {exact(nanos)} by {cause.replace('_', ' ')} (grade {entry.grade})"
 
 
-def _attempt_lines(number: int, attempt: Attempt, made: Bill) -> Iterator[str]:
+def _attempt_lines(number: int, attempt: Attempt, made: Bill, used: Used) -> Iterator[str]:
     first = "" if attempt.first_byte_ms is None else f", first byte after {attempt.first_byte_ms:,.1f} ms"
     status = attempt.status if attempt.http_status is None else f"{attempt.status} (HTTP {attempt.http_status})"
     name = f"{attempt.model} = {attempt.provider}/{attempt.upstream_model}"
@@ -135,6 +138,8 @@ def _attempt_lines(number: int, attempt: Attempt, made: Bill) -> Iterator[str]:
     yield f"    booked {booked} by {card}" + (", usage estimated by us" if attempt.estimated else "")
     if made.agrees is False:
         yield f"    the lines come to {exact(made.sum_nanos)}: the provider said the cost, or an invoice corrected it"
-    if attempt.energy is not None:
-        used = attempt.energy
-        yield f"    energy {energy(used.low_uj)} to {energy(used.high_uj)} ({used.method})"
+    if used.energy is not None and used.carbon_mg is not None:
+        amount = f"{energy_to(used.energy.low_uj, used.energy.high_uj)} ({METHOD_TEXTS[used.energy.method]})"
+        yield f"    energy {amount}, {carbon_to(*used.carbon_mg)} CO2e"
+    elif used.lacking:
+        yield f"    energy {used.lacking}"

@@ -11,7 +11,7 @@ Read in this order: tree (the settings) · load · read · check · derive · de
 """
 
 from .check import is_loopback
-from .derive import ForeignKeyUse, KeyHome, budgets, foreign_key_uses
+from .derive import ForeignKeyUse, KeyHome, budgets, foreign_key_uses, hosted, machine
 from .describe import Documented, Row, describe, documented, reference
 from .load import FILE_NAME, data_dir, find, load
 from .read import Problem, SettingsError
@@ -77,8 +77,10 @@ __all__ = [
     "documented",
     "find",
     "foreign_key_uses",
+    "hosted",
     "is_loopback",
     "load",
+    "machine",
     "reference",
     "watch",
 ]

@@ -1,4 +1,5 @@
-"""What others need from the tree in their own nouns: budgets, and keys that a merely found file wants to send out."""
+"""What others need from the tree in their own nouns: budgets, the machine, who is behind a name, and keys that a merely
+found file wants to send out."""
 
 from __future__ import annotations
 
@@ -7,8 +8,12 @@ from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
+from ..core.hardware import Hardware, hardware
 from ..core.limits import Budget, Scope
 from ..core.money import Period, nanos
+from ..providers.vendors import VENDORS, is_home
 from .check import PERIODS, SUBJECTS, is_loopback
 from .tree import BudgetSettings, Config
 
@@ -37,6 +42,26 @@ def _budget(name: str, settings: BudgetSettings, *, in_file: bool) -> Budget:
         soft=settings.soft,
         origin="file" if in_file else "default",
     )
+
+
+def machine(config: Config) -> Hardware:
+    """The dated defaults, with what the file knows better."""
+    return hardware(**structs.asdict(config.hardware))
+
+
+def hosted(config: Config, name: str) -> tuple[str, str] | None:
+    """Provider and model behind a name in the books, where the provider's own servers answer for it; else None.
+
+    An alias is taken for what it names today.
+    """
+    settings = config.models.get(name)
+    provider, _, model = (settings.provider, "", settings.model or name) if settings else name.partition("/")
+    vendor = VENDORS.get(provider)
+    if vendor is None or vendor.local or not vendor.base_url or not model:
+        return None
+    if settings and settings.base_url and not is_home(vendor, settings.base_url):
+        return None
+    return provider, model
 
 
 class KeyHome(NamedTuple):

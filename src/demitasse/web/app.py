@@ -29,6 +29,7 @@ from ..core.limits import Budget
 from ..core.price import Card
 from . import actions, assets, guard, render, views
 from .components import samples
+from .energy import Meter
 from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, SettingRow, Visitor
 from .guard import Done
 from .views import Desk
@@ -71,6 +72,7 @@ def dashboard(
     settings_rows: Callable[[], Sequence[SettingRow]] = tuple,
     cards: Callable[[str], Card | None] = lambda _id: None,
     chain: Callable[[str], ChainFact | None] | None = None,
+    meter: Callable[[], Meter] = Meter,
     base_url: str = "http://127.0.0.1:4141",
     mode: str = "observe",
     version: str = "",
@@ -84,6 +86,7 @@ def dashboard(
         login: who may see the pages; None (loopback only): everyone who gets through.
         cards: a price card by the identity that an attempt bears.
         chain: where an entry stands in the chain; asked in the worker thread.
+        meter: by what energy and carbon are told; used in the worker thread.
         base_url: how clients reach this server, without ``/v1``; shown to copy.
         secret: signs forms; pass the same to all processes of one address. Default: the login's, else drawn anew.
     """
@@ -98,6 +101,7 @@ def dashboard(
         settings_rows=settings_rows,
         cards=cards,
         chain=chain,
+        meter=meter,
         base_url=base_url.rstrip("/"),
         mode=mode,
         version=version,

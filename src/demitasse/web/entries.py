@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from ..core.call import BUCKETS, Energy, Usage
+from ..core.call import BUCKETS, Usage
 from ..core.entry import Attempt, Entry
 from ..core.money import usd
 from ..core.price import Card
 from .arithmetic import bill
+from .energy import Meter, energy_json
 from .report import iso
 
 
@@ -73,17 +74,13 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def energy_json(used: Energy) -> dict[str, Any]:
-    return {"low": used.low_uj / 1e6, "high": used.high_uj / 1e6, "method": used.method}
-
-
 def usage_json(usage: Usage | None) -> dict[str, int] | None:
     """All buckets, disjoint; they add up to what the provider counted."""
     return None if usage is None else {name: getattr(usage, name) for name in BUCKETS}
 
 
-def bill_json(attempt: Attempt, cards: Callable[[str], Card | None]) -> dict[str, Any]:
-    """One attempt's cost, bucket × rate."""
+def bill_json(attempt: Attempt, cards: Callable[[str], Card | None], meter: Meter) -> dict[str, Any]:
+    """One attempt's cost, bucket × rate, and its energy: metered, or estimated now."""
     made = bill(attempt, cards)
     return {
         "model": attempt.model,
@@ -101,6 +98,7 @@ def bill_json(attempt: Attempt, cards: Callable[[str], Card | None]) -> dict[str
         "per_request_usd": usd(made.per_request_nanos),
         "booked_usd": _usd(made.cost_nanos),
         "agrees": made.agrees,
+        **meter.used(attempt).as_json(),
     }
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from ..core.call import BUCKETS
 from ..core.ledger import Books, Bucket
-from .render import energy, money, percent
+from .energy import METHOD_TEXTS, EnergySum
+from .render import carbon_to, energy_to, money, percent
 from .report import CAUSES, HOUR_US, Report, Slice, iso
 
 CSV_COLUMNS: tuple[str, ...] = (
@@ -98,8 +99,10 @@ def _figures(report: Report) -> list[tuple[str, str, str]]:
 
 def _remarks(report: Report) -> list[tuple[str, str]]:
     remarks = [("quality", report.quality)]
-    remarks += [("energy", f"{energy(e.low_uj)} to {energy(e.high_uj)} ({e.method})") for e in report.energy]
-    if not report.energy:
+    remarks += [("energy", energy_text(e)) for e in report.energy]
+    if report.energy_lacking:
+        remarks.append(("energy", f"of hosted models {report.energy_lacking}"))
+    elif not report.energy:
         remarks.append(("energy", "not known: no local model was used"))
     remarks.append(("calls", _calls(report)))
     if report.unpriced:
@@ -112,6 +115,13 @@ def _remarks(report: Report) -> list[tuple[str, str]]:
         made = f"{money(report.forecast.nanos)} ± {money(report.forecast.plus_minus_nanos)}"
         remarks.append(("forecast", f"{made} this month, by the last {report.forecast.days} whole days"))
     return remarks
+
+
+def energy_text(sum: EnergySum) -> str:
+    """``3 Wh to 9 Wh (modelled), 0.14 g to 4.3 g CO2e``."""
+    covered = "" if sum.calls is None else f" of {sum.calls:,} {'call' if sum.calls == 1 else 'calls'} elsewhere"
+    used, emitted = energy_to(sum.low_uj, sum.high_uj), carbon_to(*sum.carbon_mg)
+    return f"{used} ({METHOD_TEXTS[sum.method]}{covered}), {emitted} CO2e"
 
 
 def _calls(report: Report) -> str:

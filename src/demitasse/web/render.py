@@ -11,6 +11,7 @@ import msgspec
 
 from ..core.money import NANOS, usd, usd_text
 from . import assets
+from .energy import METHOD_TEXTS
 from .report import Report, iso
 
 if TYPE_CHECKING:
@@ -120,6 +121,28 @@ def energy(micro_joules: int) -> str:
     return f"{wh * 1e6:.3g} µWh" if wh else "0 Wh"
 
 
+def carbon(milligrams: float) -> str:
+    """CO2 equivalent with a unit that fits: ``1.2 kg``, ``38 g``, ``4.2 mg``, ``70 µg``."""
+    for size, unit in ((1e6, "kg"), (1e3, "g"), (1.0, "mg")):
+        if milligrams >= size:
+            return f"{milligrams / size:.3g} {unit}" if milligrams < 1e9 else f"{milligrams / size:,.0f} {unit}"
+    return f"{milligrams * 1e3:.3g} µg" if milligrams else "0 g"
+
+
+def energy_to(low_uj: int, high_uj: int) -> str:
+    """``3 Wh to 9 Wh``, or one figure where both ends read the same."""
+    return _to(energy(low_uj), energy(high_uj))
+
+
+def carbon_to(low_mg: float, high_mg: float) -> str:
+    """``140 mg to 4.3 g``."""
+    return _to(carbon(low_mg), carbon(high_mg))
+
+
+def _to(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
 def size(bytes: int | None) -> str:
     """``3.2 MB``, in powers of 1024."""
     if bytes is None:
@@ -170,6 +193,9 @@ FILTERS = {
     "count": count,
     "short": short,
     "energy": energy,
+    "energy_to": energy_to,
+    "carbon_to": carbon_to,
+    "method": METHOD_TEXTS.__getitem__,
     "size": size,
     "duration": duration,
     "clock_time": clock_time,

@@ -17,6 +17,7 @@ from ..core.call import BUCKETS
 from ..core.entry import Cause, Grade
 from ..core.ledger import Books, Bucket
 from ..core.money import usd
+from .energy import EnergySum, Meter
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
@@ -77,14 +78,6 @@ class Slice(Struct, frozen=True):
     """Where the slice is a stretch of time: its beginning."""
 
 
-class EnergySum(Struct, frozen=True):
-    """Micro-joules as an interval, of one method; methods are never added up."""
-
-    method: str
-    low_uj: int
-    high_uj: int
-
-
 class Forecast(Struct, frozen=True):
     """The month's total should it go on as it has: ``nanos`` ± ``plus_minus_nanos`` (95 %), by ``days`` whole days."""
 
@@ -120,6 +113,9 @@ class Report(Struct, frozen=True):
     caches: dict[str, int]
     tokens: dict[str, int]
     energy: tuple[EnergySum, ...]
+    """One for each method, never added up."""
+    energy_lacking: str
+    """What would have to be installed to estimate what hosted models used; empty when nothing would help."""
     duration_ms: float
     """Mean, over all calls."""
     overhead_us: float
@@ -188,6 +184,8 @@ class Report(Struct, frozen=True):
             "cache": self.caches,
             "tokens": self.tokens,
             "energy_wh": {e.method: [watt_hours(e.low_uj), watt_hours(e.high_uj)] for e in self.energy},
+            "carbon_g": {e.method: [e.carbon_mg.low / 1e3, e.carbon_mg.high / 1e3] for e in self.energy},
+            "energy_lacking": self.energy_lacking or None,
             "duration_ms": round(self.duration_ms, 3),
             "overhead_ms": round(self.overhead_us / 1000, 4),
             "forecast_usd": self.forecast
@@ -203,11 +201,13 @@ class Report(Struct, frozen=True):
         }
 
 
-def build_report(books: Books, since_us: int, until_us: int, now_us: int) -> Report:
+def build_report(books: Books, since_us: int, until_us: int, now_us: int, meter: Meter | None = None) -> Report:
     """The figures of ``since_us`` ≤ t < ``until_us`` (UTC microseconds; widened to whole hours).
 
     Reads roll-ups only: O(buckets). The forecast is made only for a stretch that begins with the running month.
+    ``meter``: by what energy and carbon are told; without one nothing is estimated for hosted models.
     """
+    meter = meter or Meter()
     since_us, until_us = since_us // HOUR_US * HOUR_US, -(-until_us // HOUR_US) * HOUR_US
     rows = books.buckets(since_us, until_us, ("outcome", "cache"))
     total = add_up(rows)
@@ -216,6 +216,9 @@ def build_report(books: Books, since_us: int, until_us: int, now_us: int) -> Rep
     paid = _paid(total)
     short = until_us - since_us <= 3 * DAY_US
     hours = books.buckets(since_us, until_us, ("hour",)) if short else []
+    # Neither a hit nor a lost call has used energy that is known, so neither may thin out the mean call.
+    asked = books.buckets(since_us, until_us, ("model", "cache", "outcome")) if meter.hosted is not None else []
+    energy, lacking = meter.sums(total, asked)
     days = _days(hours) if short else books.buckets(since_us, until_us, ("day",))
     return Report(
         since_us=since_us,
@@ -237,7 +240,8 @@ def build_report(books: Books, since_us: int, until_us: int, now_us: int) -> Rep
         outcomes=_counts(rows, "outcome"),
         caches=_counts(rows, "cache"),
         tokens={name: getattr(total, name) for name in BUCKETS},
-        energy=_energy(total),
+        energy=energy,
+        energy_lacking=lacking,
         duration_ms=total.duration_ms / total.requests if total.requests else 0.0,
         overhead_us=total.overhead_us / total.requests if total.requests else 0.0,
         by_key=_slices(books.buckets(since_us, until_us, ("key",)), lambda b: b.key),
@@ -310,14 +314,6 @@ def _counts(rows: Sequence[Bucket], dimension: str) -> dict[str, int]:
         name = getattr(row, dimension) or "unknown"
         counts[name] = counts.get(name, 0) + row.requests
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
-
-
-def _energy(total: Bucket) -> tuple[EnergySum, ...]:
-    sums = (
-        EnergySum("measured", total.energy_measured_low_uj, total.energy_measured_high_uj),
-        EnergySum("modelled", total.energy_modelled_low_uj, total.energy_modelled_high_uj),
-    )
-    return tuple(e for e in sums if e.high_uj)
 
 
 def _slices(rows: Iterable[Bucket], name: Callable[[Bucket], str | None]) -> tuple[Slice, ...]:

@@ -15,6 +15,7 @@ from ..core.money import opens_at
 from ..core.price import Card
 from . import charts
 from .arithmetic import Bill, Comparison, bill, compare
+from .energy import Meter
 from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, SettingRow
 from .report import DAY_US, HOUR_US, Report, build_report, month_end_us, month_start_us
 
@@ -40,6 +41,7 @@ class Desk(Struct, frozen=True, eq=False):
     settings_rows: Callable[[], Sequence[SettingRow]]
     cards: Callable[[str], Card | None]
     chain: Callable[[str], ChainFact | None] | None
+    meter: Callable[[], Meter]
     base_url: str
     mode: str
     version: str
@@ -196,9 +198,11 @@ def entry(desk: Desk, id: str) -> dict[str, Any] | None:
     bills: list[Bill] = [bill(attempt, desk.cards) for attempt in found.attempts]
     others: list[Comparison] = compare(found, desk.models())
     costs = [b.cost_nanos for b in bills]
+    meter = desk.meter()
     return {
         "entry": found,
         "bills": bills,
+        "energies": [meter.used(attempt) for attempt in found.attempts],
         "attempts_nanos": None if None in costs else sum(c for c in costs if c is not None),
         "others": others,
         "saved_nanos": sum(nanos for _, nanos in found.saved),
@@ -270,7 +274,7 @@ def report_of(desk: Desk, stretch: Stretch) -> Report:
     made = desk.reports.get(asked)
     if made and now_us < made[0]:
         return made[1]
-    report = build_report(desk.books, stretch.since_us, stretch.until_us, now_us)
+    report = build_report(desk.books, stretch.since_us, stretch.until_us, now_us, desk.meter())
     if len(desk.reports) >= 16:
         desk.reports.clear()
     done_us = desk.clock()
