@@ -414,6 +414,8 @@ def _close(
         cost_nanos=nanos,
         baseline_nanos=baseline,
         saved=saved,
+        # Another model's answer has other tokens than the reference's would have had.
+        grade="C" if saved and saved[0][0] == "routed" else "A",
         hold_nanos=held.nanos if held is not None else 0,
         charges=steps.budgets.charges(held, climb.costs) if held is not None and climb is not None else (),
         attempts=attempts,
