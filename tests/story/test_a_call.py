@@ -432,3 +432,26 @@ async def test_models_health_and_metrics_answer_from_memory(world: World) -> Non
     assert 'demitasse_calls_total{route="small",model="small",outcome="answered",cache="miss"} 1' in text
     assert (await ask(world.app, b"", path="/v1/nothing", method="GET")).status == 404
     assert (await ask(world.app, b"", path="/v1/chat/completions", method="GET")).status == 405
+
+
+async def test_an_estimate_is_never_more_than_the_limit_that_was_held_for(world: World) -> None:
+    """Words of many characters count as more tokens than they are; what was held is what can have been used."""
+    world.small.lines = ("antidisestablishmentarianism " * 12,)
+    world.small.fail_after = 10
+    world.small.failure = UpstreamError("broken off", billable=True, after_content=True)
+    await ask(world.app, chat(stream=True, max_tokens=12))
+    assert world.entry.usage.text_out == 12
+    assert world.entry.cost_nanos <= world.entry.hold_nanos
+    assert "over_hold" not in world.entry.flags
+
+
+def test_a_loop_of_any_length_takes_the_same_memory() -> None:
+    from demitasse.gateway.loop_guard import _Repeat
+
+    repeat = _Repeat(600_000_000)
+    for n in range(100_000):
+        repeat.add(n * 10_000, 1, 5)
+        repeat.forget(n * 10_000 - 600_000_000)
+    assert len(repeat.slices) <= 22
+    assert 57_000 <= repeat.times <= 60_001
+    assert repeat.total_nanos == 5 * repeat.times

@@ -226,6 +226,7 @@ async def _climb(
             joined=flight.joined,
             body_ref=steps.keep(call, reply) if reply is not None else None,
         )
+        flight.booked = True
         # No wait in `finally`: a cancelled task would lose the row. It is queued here; its commit is waited for below.
         if outcome == "answered":
             done = steps.ledger.settle(entry)
@@ -322,22 +323,22 @@ async def _follow(call: Call, flight: Flight, facts: Facts, client: Client, step
 
 async def _join(call: Call, flight: Flight, facts: Facts, client: Client, steps: Steps) -> Reply | None:
     """A client's retry gets the answer of the call that it repeats, and no entry of its own: that entry counts it."""
-    late = flight.landed
+    late = flight.booked
     flight.joined += 1
+    facts.cache = "coalesced"
     task = asyncio.current_task()
     assert task is not None
-    if not late:
-        client.watch(task.cancel)
+    client.watch(task.cancel)
     try:
         kept, sent = await flight.follow(call, client.send)
     finally:
-        if not late:
-            client.unwatch()
+        client.unwatch()
     if kept is None:
         return None
+    facts.model = kept.model
     if late:
         steps.ledger.join(kept.entry_id, call.at_us)
-    facts.model, facts.cache = kept.model, "coalesced"
+        await steps.ledger.flush()
     if call.stream and not sent:
         for data in explode(kept.reply.body, include_usage=call.include_usage, kind=call.kind):
             await client.send(Event(data, content=True))

@@ -186,7 +186,7 @@ class Climb:
             usage = error.facts.get("usage")  # what a broken stream had told before it broke
         estimated = False
         if usage is None and status != "error":
-            usage, estimated = estimate(call, seen.chars, seen.events, whole=reply), True
+            usage, estimated = estimate(call, seen.chars, seen.events, most=self._limit, whole=reply), True
         nanos: int | None = 0
         if reply is not None and reply.reported_cost_nanos is not None:
             nanos = reply.reported_cost_nanos
@@ -251,11 +251,14 @@ class Breakers:
         }
 
 
-def estimate(call: Call, chars: int, events: int, *, whole: Reply | None = None) -> Usage:
+def estimate(call: Call, chars: int, events: int, *, most: int, whole: Reply | None = None) -> Usage:
     """Tokens counted from what was seen, where the upstream never said: four characters a token, and no fewer than chunks.
+
+    Never more than ``most``, the limit that the upstream was given: words of many characters would else be charged above
+    what is held for the call.
 
     For the prompt the same over its bytes; a rule of thumb for English text (OpenAI, "What are tokens", 2023).
     """
     if whole is not None and not chars:
         chars = len(whole.body)
-    return Usage(uncached_in=max(1, call.text_bytes // 4), text_out=max(events, -(-chars // 4)))
+    return Usage(uncached_in=max(1, call.text_bytes // 4), text_out=min(most, max(events, -(-chars // 4))))

@@ -37,7 +37,7 @@ class Kept(Struct, frozen=True):
 class Flight:
     """One call under way, which identical calls may join. The leader publishes; followers read from the beginning."""
 
-    __slots__ = ("_wake", "at_us", "events", "failure", "followers", "joined", "kept", "landed", "shape")
+    __slots__ = ("_wake", "at_us", "booked", "events", "failure", "followers", "joined", "kept", "landed", "shape")
 
     def __init__(self, call: Call) -> None:
         self.at_us = call.at_us
@@ -46,6 +46,8 @@ class Flight:
         self.events: list[Event] = []
         self.followers = 0
         self.joined = 0
+        self.booked = False
+        """Its entry is written; a retry that joins from now on is an event of its own."""
         self.kept: Kept | None = None
         self.failure: BaseException | None = None
         self.landed = False

@@ -13,6 +13,7 @@ from .settings import LoopGuard
 
 _DIGITS_AND_SPACE = b"0123456789 \t\r\n"
 _MOST_PROMPTS = 8_192
+_SLICES = 20
 
 
 class Repeats:
@@ -23,6 +24,7 @@ class Repeats:
 
     def __init__(self, settings: LoopGuard) -> None:
         self._settings = settings
+        self._window_us = int(settings.window_s * 1e6)
         self._seen: OrderedDict[tuple[str, bytes], _Repeat] = OrderedDict()
 
     def admitted(self, call: Call) -> bytes | None:
@@ -34,12 +36,12 @@ class Repeats:
         seen = self._seen
         repeat = seen.get((call.caller.key, mark))
         if repeat is None:
-            repeat = seen[call.caller.key, mark] = _Repeat(self._settings.repeats + 1)
+            repeat = seen[call.caller.key, mark] = _Repeat(self._window_us)
             if len(seen) > _MOST_PROMPTS:
                 seen.popitem(last=False)
         else:
             seen.move_to_end((call.caller.key, mark))
-        repeat.times.append(call.at_us)
+        repeat.add(call.at_us, 1, 0)
         return mark
 
     def settled(self, call: Call, mark: bytes | None, nanos: int, budgets: Sequence[Budget]) -> str | None:
@@ -49,17 +51,16 @@ class Repeats:
         repeat = self._seen.get((call.caller.key, mark))
         if repeat is None:
             return None
-        repeat.costs.append((call.at_us, nanos))
-        repeat.nanos += nanos
-        repeat.forget(call.at_us - int(self._settings.window_s * 1e6))
-        if len(repeat.times) <= self._settings.repeats:
+        repeat.add(call.at_us, 0, nanos)
+        repeat.forget(call.at_us - self._window_us)
+        if repeat.times <= self._settings.repeats:
             return None
         for budget in budgets:
-            if budget.limit_nanos is not None and repeat.nanos > self._settings.share * budget.limit_nanos:
+            if budget.limit_nanos is not None and repeat.total_nanos > self._settings.share * budget.limit_nanos:
                 minutes = self._settings.window_s / 60
                 return (
-                    f"it asked the same thing {len(repeat.times)} times within {minutes:g} minutes, which used "
-                    f"{usd_text(repeat.nanos)} of budget '{budget.name}' ({usd_text(budget.limit_nanos)})"
+                    f"it asked the same thing {repeat.times} times within {minutes:g} minutes, which used "
+                    f"{usd_text(repeat.total_nanos)} of budget '{budget.name}' ({usd_text(budget.limit_nanos)})"
                 )
         return None
 
@@ -70,18 +71,34 @@ class Repeats:
 
 
 class _Repeat:
-    __slots__ = ("costs", "nanos", "times")
+    """How often one prompt came and what it cost, in slices of a twentieth of the window, so that a loop of any speed
+    takes the same memory."""
 
-    def __init__(self, most: int) -> None:
-        self.times: deque[int] = deque(maxlen=most)
-        self.costs: deque[tuple[int, int]] = deque()
-        self.nanos = 0
+    __slots__ = ("_slice_us", "slices", "times", "total_nanos")
+
+    def __init__(self, window_us: int) -> None:
+        self._slice_us = max(1, window_us // _SLICES)
+        self.slices: deque[list[int]] = deque()
+        """(when the slice begins, calls, nanos), oldest first."""
+        self.times = 0
+        self.total_nanos = 0
+
+    def add(self, at_us: int, times: int, nanos: int) -> None:
+        start = at_us - at_us % self._slice_us
+        if self.slices and self.slices[-1][0] >= start:  # also when the clock was set back
+            last = self.slices[-1]
+            last[1] += times
+            last[2] += nanos
+        else:
+            self.slices.append([start, times, nanos])
+        self.times += times
+        self.total_nanos += nanos
 
     def forget(self, before_us: int) -> None:
-        while self.times and self.times[0] < before_us:
-            self.times.popleft()
-        while self.costs and self.costs[0][0] < before_us:
-            self.nanos -= self.costs.popleft()[1]
+        while self.slices and self.slices[0][0] < before_us:
+            _, times, nanos = self.slices.popleft()
+            self.times -= times
+            self.total_nanos -= nanos
 
 
 def fold(prompt: bytes) -> bytes:
