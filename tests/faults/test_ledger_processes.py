@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -176,3 +177,22 @@ def test_processes_killed_at_any_moment_never_pass_the_limit(tmp_path):
         assert spent.settled_nanos <= limit
         the_books_agree(tmp_path)
         books.close()
+
+
+def test_one_damaged_row_of_a_hold_does_not_keep_the_next_start_from_settling_it(tmp_path):
+    a_budget(tmp_path, 1_000)
+    dying = work("leave", tmp_path, 1)
+    assert dying.stdout.readline() == "held\n"
+    dying.send_signal(signal.SIGKILL)
+    dying.wait(10)
+    dying.stdout.close()
+    with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
+        assert db.execute("UPDATE holds SET leaf = x''").rowcount == 1
+    db.close()
+    ledger = SqliteLedger.open(tmp_path)
+    assert ledger.recovered.count == 1
+    ledger.close()
+    books = SqliteBooks(tmp_path)
+    assert books.held_nanos() == 0
+    the_books_agree(tmp_path)
+    books.close()

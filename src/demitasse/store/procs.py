@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from ..core.entry import Entry, Hold
-from .chain import decode_hold, encode
+from .chain import encode
 from .writer import Batch, Writer
 
 log = logging.getLogger("demitasse.store")
@@ -115,8 +115,8 @@ def lost(hold: Hold) -> Entry:
 
 def _bury(writer: Writer, dead: str, now_us: int) -> Recovered:
     def change(batch: Batch) -> Recovered:
-        rows = batch.execute("SELECT leaf FROM holds WHERE proc = ?", (dead,)).fetchall()
-        holds = [decode_hold(row[0]) for row in rows]
+        rows = batch.execute("SELECT id, leaf FROM holds WHERE proc = ?", (dead,)).fetchall()
+        holds = [batch.read_hold(id, leaf) for id, leaf in rows]
         for hold in holds:
             batch.settle(lost(hold))
         batch.execute("DELETE FROM procs WHERE uuid = ?", (dead,))

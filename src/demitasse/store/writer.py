@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import reduce
 from operator import add
 from typing import Any, cast
 
@@ -176,7 +177,7 @@ class Batch:
         if earlier is None:
             self.opened[hold.id], self.leaves[hold.id] = hold, leaf
         else:
-            self.opened[hold.id] = both = _joined(earlier, hold)
+            self.opened[hold.id] = both = joined(earlier, hold)
             self.leaves[hold.id] = encode(both)
         return None
 
@@ -261,8 +262,20 @@ class Batch:
         held = self.opened.get(id) or self.writer.open.get(id)
         if held is None:
             row = self.execute("SELECT leaf FROM holds WHERE id = ?", (id,)).fetchone()
-            held = None if row is None or id in self.gone else decode_hold(row[0])
+            held = None if row is None or id in self.gone else self.read_hold(id, row[0])
         return held
+
+    def read_hold(self, id: str, leaf: bytes) -> Hold:
+        """An open hold of the file; from its events where its row is damaged: one row must not stop a start."""
+        try:
+            return decode_hold(leaf)
+        except msgspec.DecodeError:
+            log.warning("the row of hold %s is damaged; its event is taken instead", id)
+            sql = "SELECT leaf FROM events WHERE id = ? AND kind = 'held' ORDER BY seq"
+            holds = [decode_hold(row[0]) for row in self.execute(sql, (id,))]
+            if not holds:
+                raise
+            return reduce(joined, holds)
 
     def leaf(self, id: str) -> bytes | None:
         """The entry that closed a call, as it was written, if it is closed."""
@@ -352,7 +365,8 @@ def _full(budget: Budget, slot: Slot, nanos: int) -> bool:
     return limit is not None and budget.hard and (slot.closed != 0 or slot.settled + slot.held + nanos > limit)
 
 
-def _joined(first: Hold, more: Hold) -> Hold:
+def joined(first: Hold, more: Hold) -> Hold:
+    """A hold and what extends it, as one."""
     charges = {(c.budget, c.window): c.nanos for c in first.charges}
     for charge in more.charges:
         at = (charge.budget, charge.window)
