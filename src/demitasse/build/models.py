@@ -23,7 +23,7 @@ from ..core.hardware import card as hardware_card
 from ..core.price import Card, rates
 from ..gateway.route import Route, Rung
 from ..providers import catalogue, price_cards
-from ..providers.download import place
+from ..providers.download import note, place
 from ..providers.http import HttpClient, Timeouts
 from ..providers.local import LocalEngine, LocalModel
 from ..providers.openai import OpenAICompatible
@@ -227,7 +227,7 @@ class Models:
 
     def _local_rung(self, alias: str, settings: ModelSettings, base: Path | None) -> Rung:
         source = catalogue.find(settings.source or DEFAULT_LOCAL, place=f"models.{alias}.source", base=base)
-        entry = source if isinstance(source, catalogue.Entry) else None
+        entry = source if isinstance(source, catalogue.Entry) else _known(place(source, self._data / "models"))
         at = (alias, source, settings.slots, settings.threads, settings.context)
         known = self._local.get(at)
         if known is None:
@@ -359,6 +359,12 @@ _ENGINE = Timeouts(first_byte_s=600.0, idle_s=120.0)
 def _timeouts(config: Config, first_byte_s: float | None = None) -> Timeouts:
     http = config.http
     return Timeouts(connect_s=http.connect_s, first_byte_s=first_byte_s or http.first_byte_s, idle_s=http.idle_s)
+
+
+def _known(path: Path) -> catalogue.Entry | None:
+    """The catalogue's entry of a file that was fetched under another data directory, by the note beside it."""
+    kept = note(path)
+    return next((e for e in catalogue.catalogue().values() if kept is not None and e.sha256 == kept.sha256), None)
 
 
 def _route(name: str, settings: RouteSettings, rungs: Mapping[str, Rung]) -> Route:
