@@ -229,6 +229,17 @@ def test_applying_lowers_estimated_and_lost_rows_alone_until_the_books_agree(cra
     assert again["corrected"] == 0
 
 
+def test_an_export_of_tokens_alone_sets_lost_rows_right_and_does_so_once(crashed, check, data):
+    """A lost row is booked in dollars without a token; its tokens are on the export."""
+    usage = openai_usage(input_tokens=3_100, output_tokens=410, num_model_requests=3)
+    said = check(usage, "--apply")
+    (line,) = said["lines"]
+    assert said["corrected"] == 2
+    assert line["unexplained_usd"] == line["difference_usd"] == 0
+    assert sum(costs_of(data).values()) == 2 * nanos("0.0033125") + 100 * 1_250 + 10 * 10_000
+    assert check(usage, "--apply")["corrected"] == 0
+
+
 def test_nothing_is_raised_above_what_was_held(crashed, check, data):
     """What goes beyond the holds was not spent here: to book it on a lost row would hide it."""
     said = check(openai_costs(("gpt-5.1, output", 1.0)), "--apply", status=1)

@@ -40,6 +40,8 @@ class Booked(Struct):
 
     nanos: int = 0
     usage: Usage = Usage()
+    sure: Usage = Usage()
+    """Without that of doubtful rows: a lost one has no tokens, and a corrected one's are still the first guess."""
     calls: int = 0
     unpriced: int = 0
     doubts: list[Doubt] = []
@@ -137,6 +139,8 @@ def _booked(entries: Iterable[Entry], names: Names, whole: set[tuple[str, str]])
             group = found.setdefault((*at, WHOLE_DAY if at in whole else plain(share.model)), Booked(doubts=[]))
             group.calls += 1
             group.usage += share.usage
+            if not share.doubtful or share.nanos is None:
+                group.sure += share.usage
             if share.nanos is None:
                 group.unpriced += 1
                 continue
@@ -192,7 +196,9 @@ def _difference(at: tuple[str, str, str], lines: Sequence[Line], held: Booked, r
     elif not lines:
         off, usage = -held.nanos, Usage()
     elif usage is not None:
-        off = _value(usage, held.usage, rates_of(provider, model))
+        off = _value(usage, held.sure, rates_of(provider, model))
+        if off is not None:
+            off -= sum(d.nanos for d in held.doubts)
     explained = 0
     if off is not None:
         low, high = -sum(d.nanos for d in held.doubts), sum(d.room_nanos for d in held.doubts)
