@@ -42,6 +42,8 @@ from .webhook import webhook
 log = logging.getLogger("demitasse")
 
 SOFT_LIMITS_EVERY_S = 5.0
+LAST_CALLS_TRIES = 100
+"""How often, every 10 ms, a stop looks whether calls are still being closed."""
 
 
 class Banner(Struct, frozen=True):
@@ -107,6 +109,7 @@ class App:
     async def stop(self) -> None:
         """Stop engines and helpers, commit what is queued, close the file."""
         self._ready = "stopping"
+        await self._calls_end()
         for task in self._tasks:
             task.cancel()
         await self._models.stop()
@@ -119,19 +122,39 @@ class App:
         self.books.close()
         self.ledger.close()
 
+    async def _calls_end(self) -> None:
+        """Calls that were cancelled a moment ago have yet to book what they used."""
+        for _ in range(LAST_CALLS_TRIES):
+            if not self._metrics.in_flight:
+                return
+            await asyncio.sleep(0.01)
+
     async def take_up(self, config: Config) -> None:
         """Serve with other settings from now on; calls under way finish with the old ones.
 
-        Host, port, TLS and durability need a restart. Raises ConfigError, and then nothing has changed.
+        What is made once needs a restart: address, TLS and who is behind a proxy, durability, the HTTP client, hardware,
+        the webhook and what is kept. Raises ConfigError, and then nothing has changed.
         """
+        # The socket is still where it was: whether strangers reach it is not for the changed file to say.
+        here = self.config.server
+        config = structs.replace(
+            config,
+            server=structs.replace(
+                config.server,
+                host=here.host,
+                port=here.port,
+                tls_cert=here.tls_cert,
+                tls_key=here.tls_key,
+                behind_proxy=here.behind_proxy,
+            ),
+        )
         found = await self._models.find(config)
         old = self._telemetry
-        if config.otel != self.config.otel:
-            self._telemetry = observer(config, self._env)
-        self.config, self.found = config, found
+        new = observer(config, self._env) if config.otel != self.config.otel else old
         await asyncio.to_thread(self.ledger.sync_file_budgets, budgets(config))
+        self.config, self.found, self._telemetry = config, found, new
         self.gateway.replace(self._steps(config, cache=self.gateway.steps.cache))
-        if old is not None and old is not self._telemetry:
+        if old is not None and old is not new:
             await asyncio.to_thread(old.close)
         log.info("the configuration was taken up anew")
 
@@ -147,7 +170,7 @@ class App:
             budgets=tuple(self.ledger.budgets()),
             recovered=recovered.count,
             recovered_nanos=recovered.nanos,
-            needs_key=not is_loopback(self.config.server.host),
+            needs_key=not is_private(self.config),
             telemetry=self.config.otel.endpoint,
         )
 
@@ -158,7 +181,9 @@ class App:
         same_cache = cache is not None and cache.settings == settings.cache
         return Steps(
             ledger=self.ledger,
-            keys=KeyRing(self.ledger, self._secret, require_key=settings.require_key, clock=self.clock),
+            keys=old.steps.keys
+            if old is not None
+            else KeyRing(self.ledger, self._secret, require_key=settings.require_key, clock=self.clock),
             routes=routes,
             cache=cache
             if same_cache and cache is not None
@@ -186,9 +211,8 @@ class App:
         return await self._models.discover(name, self.config)
 
     def _gateway(self, steps: Steps) -> Gateway:
-        loopback = is_loopback(self.config.server.host)
         login = None
-        if not loopback:
+        if not is_private(self.config):
             secure = self.config.server.tls_cert is not None or self.config.server.behind_proxy
             login = KeyLogin(self.ledger, self._secret, secure=secure)
         pages = dashboard(
@@ -241,9 +265,14 @@ def _keep_nothing(_call: Call, _reply: Reply) -> None:
     return None
 
 
+def is_private(config: Config) -> bool:
+    """Only this machine can knock: the socket is on loopback, and no proxy in front of it lets others in."""
+    return is_loopback(config.server.host) and not config.server.behind_proxy
+
+
 def settings_of(config: Config) -> Settings:
     """The gateway's own settings out of the configuration's."""
-    loopback = is_loopback(config.server.host)
+    private = is_private(config)
     return Settings(
         clamp=config.budgets.clamp,
         assume_max_output=config.budgets.assume_max_output,
@@ -251,8 +280,8 @@ def settings_of(config: Config) -> Settings:
         on_hangup=config.gateway.on_hangup,
         ping_s=config.gateway.ping_s,
         max_body_bytes=config.server.max_body_mb << 20,
-        require_key=not loopback,
-        loopback=loopback,
+        require_key=not private,
+        loopback=private,
         cors=config.server.cors,
         cache=CacheSettings(
             exact=config.cache.exact,
