@@ -172,6 +172,7 @@ async def test_a_stream_is_always_asked_for_its_usage_where_that_is_understood(
         ("ollama", {"max_completion_tokens": 90}, None, {"max_tokens": 90}),
         ("ollama", {"max_completion_tokens": 90, "max_tokens": 80}, None, {"max_tokens": 80}),
         ("mistral", {"max_completion_tokens": 90}, None, {"max_tokens": 90}),
+        ("mistral", {"max_completion_tokens": 90, "max_tokens": None}, None, {"max_tokens": 90}),
         ("openai", {"max_completion_tokens": 90}, None, {"max_completion_tokens": 90}),
         ("openai", {"max_tokens": 90}, None, {"max_tokens": 90}),
         ("generic", {"max_completion_tokens": 90}, None, {"max_completion_tokens": 90}),

@@ -29,7 +29,7 @@ from .cache import Cache, Flight, Kept, retry_key
 from .keys import KeyRing
 from .loop_guard import Repeats
 from .metrics import Metrics
-from .route import Route, Routes
+from .route import Route, Routes, Rung
 from .settings import Settings
 
 
@@ -173,8 +173,8 @@ async def _climb(
     def on_hangup() -> None:
         nonlocal gone
         gone = True
-        if not flight.followers and steps.settings.on_hangup == "cancel":
-            task.cancel()
+        if steps.settings.on_hangup == "cancel":
+            flight.when_alone(task.cancel)
 
     async def publish(event: Event) -> None:
         flight.publish(event)
@@ -182,12 +182,14 @@ async def _climb(
             await client.send(event)
 
     facts.model = route.reference.alias
-    climb = Climb(
-        call,
-        publish if call.stream else drop,
-        limit=held.output_bound,
-        extend=lambda rung: steps.budgets.extend(held, rung, route),
-    )
+
+    async def extend(rung: Rung) -> bool:
+        nonlocal held
+        more = await steps.budgets.extend(held, rung, route)
+        held = more or held
+        return more is not None
+
+    climb = Climb(call, publish if call.stream else drop, limit=held.output_bound, extend=extend)
     client.watch(on_hangup)
     if call.stream:
         client.expect_stream()
@@ -250,7 +252,7 @@ def _so_far(call: Call, flight: Flight, climb: Climb) -> Reply:
 def _after(call: Call, entry: Entry, held: Held, mark: bytes | None, steps: Steps) -> None:
     """What follows from a closed call: the minute's tokens, and the loop guard's verdict."""
     if entry.usage is not None:
-        steps.keys.limits.used(call.caller, entry.usage, call.at_us)
+        steps.keys.used(call.caller, entry.usage)
     why = steps.repeats.settled(call, mark, entry.cost_nanos or 0, [budget for budget, _ in held.applies])
     if why is not None and call.caller.key not in steps.ledger.paused():
         steps.repeats.forgive(call.caller.key)
@@ -265,6 +267,8 @@ def _after(call: Call, entry: Entry, held: Held, mark: bytes | None, steps: Step
             )
         )
     if "over_hold" in entry.flags:
+        if not held.nanos:
+            steps.budgets.distrust(entry.model or "")
         steps.alarm(
             Alert(
                 id=f"over-{call.id}",
@@ -305,6 +309,8 @@ async def _follow(call: Call, flight: Flight, facts: Facts, client: Client, step
     task = asyncio.current_task()
     assert task is not None
     client.watch(task.cancel)
+    if call.stream:
+        client.expect_stream()
     try:
         kept, sent = await flight.follow(call, client.send)
     except UpstreamError as failed:
@@ -329,6 +335,8 @@ async def _join(call: Call, flight: Flight, facts: Facts, client: Client, steps:
     task = asyncio.current_task()
     assert task is not None
     client.watch(task.cancel)
+    if call.stream:
+        client.expect_stream()
     try:
         kept, sent = await flight.follow(call, client.send)
     finally:
@@ -391,7 +399,7 @@ def _close(
                 baseline = None
             if baseline is not None and nanos is not None and baseline != nanos:
                 saved = (("routed", baseline - nanos),)
-    if held is not None and held.nanos and nanos is not None and nanos > held.nanos:
+    if held is not None and held.firm and nanos is not None and nanos > held.nanos:
         flags = (*flags, "over_hold")
     if nanos is None:
         flags = (*flags, "unpriced")

@@ -7,8 +7,11 @@ still be asked; after it a failure is final.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from time import perf_counter
+
+from msgspec import structs
 
 from ..core.call import Call, Event, Reply, Send, Usage
 from ..core.entry import Attempt, AttemptStatus
@@ -17,8 +20,13 @@ from ..core.price import cost
 from .route import Route, Rung
 from .settings import BreakerSettings, Retry
 
+log = logging.getLogger("demitasse")
+
 _FALLBACK_STATUSES = frozenset({401, 403, 404, 408, 409, 429, 500, 502, 503, 504, 529})
 """After these another model may know better; a 400, 413 or 422 is the caller's to mend."""
+
+
+_MOST_BREAKERS = 10_000
 
 
 class CutAtHold(Exception):
@@ -141,12 +149,21 @@ class Climb:
         except UpstreamError as error:
             self._close("broken" if error.billable else "error", error=error)
             raise
-        except CutAtHold:
+        except (CutAtHold, asyncio.CancelledError):
             self._close("cancelled")
             raise
-        except asyncio.CancelledError:
-            self._close("cancelled")
-            raise
+        except Exception as bug:
+            log.exception("asking '%s' failed", rung.alias)
+            fault = UpstreamError(
+                f"asking '{rung.alias}' failed by a fault of this gateway; its log says where",
+                status=500,
+                code="internal_error",
+                type="server_error",
+                retryable=False,
+                billable=True,  # it may have come after the question was sent
+            )
+            self._close("broken", error=fault)
+            raise fault from bug
         if self._seen.held_back:
             await self._let_go()
         self._close("ok", reply=reply)
@@ -187,6 +204,10 @@ class Climb:
         estimated = False
         if usage is None and status != "error":
             usage, estimated = estimate(call, seen.chars, seen.events, most=self._limit, whole=reply), True
+            at_work = reply is None and not rung.local and (error is None or error.status == 504)
+            if at_work and not call.stream:
+                # A provider may go on writing what nobody waits for any more: at most what was held.
+                usage = structs.replace(usage, text_out=self._limit)
         nanos: int | None = 0
         if reply is not None and reply.reported_cost_nanos is not None:
             nanos = reply.reported_cost_nanos
@@ -230,7 +251,7 @@ class _Seen:
 
 
 class Breakers:
-    """A breaker per model, kept while the process lives; a model's new settings get a new one by their new rung."""
+    """A breaker per model; made anew with every change of the configuration."""
 
     def __init__(self, settings: BreakerSettings) -> None:
         self._settings = settings
@@ -239,6 +260,8 @@ class Breakers:
     def of(self, rung: Rung) -> Breaker:
         breaker = self._of.get(rung.alias)
         if breaker is None:
+            if len(self._of) >= _MOST_BREAKERS:
+                self._of.clear()
             breaker = self._of[rung.alias] = Breaker(self._settings)
         return breaker
 

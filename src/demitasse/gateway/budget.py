@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, structs
 
@@ -19,6 +19,9 @@ PROMPT_MARGIN_TOKENS = 256
 """What a chat template may add to the prompt's bytes: role marks and a default system prompt. Measured at up to 40 tokens
 for the templates of the catalogue; the rest is reserve."""
 
+MOST_NANOS = 10**15
+"""What a single call may hold, a million dollars: sums of such holds still fit into the ledger's integers."""
+
 LEAST_USEFUL_OUTPUT = 16
 """A clamp below this many tokens helps nobody; the call is refused instead."""
 
@@ -33,6 +36,8 @@ class Held(Struct, frozen=True):
     """Each budget that the call counts against; with a model's alias where only that model's share counts."""
     output_bound: int
     """Output tokens over all choices that the hold pays for."""
+    firm: bool = True
+    """The ledger holds it and every price was known: whoever bills more broke the bound."""
 
 
 class Match(Struct, frozen=True):
@@ -61,6 +66,7 @@ class Budgets:
         self._matches: dict[tuple[str, str | None, tuple[tuple[str, str], ...], Route], Match] = {}
         self._windows: dict[str, str] = {}
         self._hour = -1
+        self._distrusted: set[str] = set()
 
     async def hold(self, call: Call, route: Route) -> Held:
         """Set the dearest course of the call aside. Refused 429 (``insufficient_quota``) when it does not fit."""
@@ -72,7 +78,7 @@ class Budgets:
             )
             call = structs.replace(call, max_output=output, clamped=True)
         held = self._bound(call, route, match)
-        if not held.nanos and all(rung.card is not None for rung in route.rungs):
+        if not held.nanos and held.firm:
             return held  # no money can be spent
         denied = await self._ledger.hold(_hold_row(call, route, held))
         if denied is None:
@@ -84,15 +90,22 @@ class Budgets:
                 return held
         if self._spare_local and all(rung.local for rung in route.rungs):
             # The caller named a model of this machine: it goes on, counted and not limited.
-            return structs.replace(held, nanos=0, charges=tuple(structs.replace(c, nanos=0) for c in held.charges))
+            free = tuple(structs.replace(c, nanos=0) for c in held.charges)
+            return structs.replace(held, nanos=0, charges=free, firm=False)
         raise refusal(denied, call.at_us)
 
-    async def extend(self, held: Held, rung: Rung, route: Route) -> bool:
-        """A further hold before a retry whose predecessor may have been billed; false when it does not fit."""
+    async def extend(self, held: Held, rung: Rung, route: Route) -> Held | None:
+        """A further hold before a retry whose predecessor may have been billed: both together, or None: it does not fit."""
         alone = structs.replace(route, reference=rung, fallbacks=())
-        more = self._bound(held.call, alone, Match(held.applies, limited=True))
+        more = self._bound(held.call, alone, Match(held.applies, _limited(held.applies)))
         row = structs.replace(_hold_row(held.call, route, more), extends=True)
-        return await self._ledger.hold(row) is None
+        if await self._ledger.hold(row) is not None:
+            return None
+        return structs.replace(held, nanos=held.nanos + more.nanos)
+
+    def distrust(self, alias: str) -> None:
+        """A model that billed though its price is zero: until the configuration changes its price counts as unknown."""
+        self._distrusted.add(alias)
 
     def charges(self, held: Held, costs: Sequence[tuple[str, int]]) -> tuple[Charge, ...]:
         """What each budget of the hold is charged in the end. ``costs``: (model alias, nanos) per attempt."""
@@ -118,17 +131,17 @@ class Budgets:
             if len(self._matches) > 10_000:
                 self._matches.clear()
             applies = tuple(_applying(self._ledger.budgets(), caller, route))
-            match = self._matches[who] = Match(applies, any(b.limit_nanos is not None and b.hard for b, _ in applies))
+            match = self._matches[who] = Match(applies, _limited(applies))
         return match
 
     def _bound(self, call: Call, route: Route, match: Match) -> Held:
         output = (call.max_output or 0) * call.n if call.kind != "embedding" else 0
         prompt = call.text_bytes + PROMPT_MARGIN_TOKENS
         by_model: dict[str, int] = {}
-        total = 0
+        total, firm = 0, True
         for rung in route.rungs:
             nanos = None
-            if rung.card is not None:
+            if rung.card is not None and rung.alias not in self._distrusted:
                 nanos = bound(
                     rung.card,
                     input_tokens=prompt,
@@ -136,19 +149,21 @@ class Budgets:
                     images=call.images,
                     at_us=call.at_us,
                     service_tier=call.service_tier,
-                    audio=None if call.files else False,
+                    audio=_sound(call),
                 )
             if nanos is None:
                 if match.limited:
                     raise unpriced(rung)
-                nanos = 0
+                nanos, firm = 0, False
             by_model[rung.alias] = by_model.get(rung.alias, 0) + nanos
             total += nanos
+        if total > MOST_NANOS:
+            raise absurd(call, total)
         charges = tuple(
             Charge(budget.name, self._window(budget, call.at_us), total if alias is None else by_model.get(alias, 0))
             for budget, alias in match.applies
         )
-        return Held(call=call, nanos=total, charges=charges, applies=match.applies, output_bound=output)
+        return Held(call, total, charges, match.applies, output, firm)
 
     def _fitting(self, call: Call, route: Route, held: Held, denied: Denied) -> Call | None:
         """The call with the largest output limit that fits into what the denying budget has left, if useful."""
@@ -161,7 +176,7 @@ class Budgets:
                 input_tokens=call.text_bytes,
                 at_us=call.at_us,
                 service_tier=call.service_tier,
-                audio=None if call.files else False,
+                audio=_sound(call),
             )
             for rung in route.rungs
             if rung.card is not None
@@ -200,6 +215,15 @@ def _applying(budgets: Sequence[Budget], caller: Caller, route: Route) -> list[t
     return found
 
 
+def _limited(applies: Iterable[tuple[Budget, str | None]]) -> bool:
+    return any(budget.limit_nanos is not None and budget.hard for budget, _ in applies)
+
+
+def _sound(call: Call) -> bool | None:
+    """Whether sound goes in or comes out: None where it may."""
+    return None if call.files or "modalities" in call.fields or "audio" in call.fields else False
+
+
 def _hold_row(call: Call, route: Route, held: Held) -> Hold:
     return Hold(
         id=call.id,
@@ -224,6 +248,12 @@ def unpriced(rung: Rung) -> Refused:
         type="insufficient_quota",
         param="model",
     )
+
+
+def absurd(call: Call, total_nanos: int) -> Refused:
+    """More than anybody means to spend on one call."""
+    param = next((name for name in ("max_completion_tokens", "max_tokens") if name in call.fields), None)
+    return Refused(f"this call could cost {usd_text(total_nanos)}; ask for fewer tokens", param=param)
 
 
 def refusal(denied: Denied, at_us: int) -> Refused:

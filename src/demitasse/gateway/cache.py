@@ -10,6 +10,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 
+import msgspec
 from msgspec import Struct
 
 from ..core.call import Call, Event, Reply, Send
@@ -37,10 +38,9 @@ class Kept(Struct, frozen=True):
 class Flight:
     """One call under way, which identical calls may join. The leader publishes; followers read from the beginning."""
 
-    __slots__ = ("_wake", "at_us", "booked", "events", "failure", "followers", "joined", "kept", "landed", "shape")
+    __slots__ = ("_alone", "_wake", "booked", "events", "failure", "followers", "joined", "kept", "landed", "shape")
 
     def __init__(self, call: Call) -> None:
-        self.at_us = call.at_us
         self.shape = (call.stream, call.include_usage)
         """How the leader's answer is delivered; only a follower that wants the same may read its events."""
         self.events: list[Event] = []
@@ -52,6 +52,14 @@ class Flight:
         self.failure: BaseException | None = None
         self.landed = False
         self._wake: asyncio.Future[None] | None = None
+        self._alone: Callable[[], object] | None = None
+
+    def when_alone(self, stop: Callable[[], object]) -> None:
+        """The leader's client has left: ``stop`` as soon as nobody else waits for the answer."""
+        if self.followers:
+            self._alone = stop
+        else:
+            stop()
 
     def publish(self, event: Event) -> None:
         self.events.append(event)
@@ -93,6 +101,8 @@ class Flight:
                 await asyncio.shield(self._wake)
         finally:
             self.followers -= 1
+            if self._alone is not None and not (self.followers or self.landed):
+                self._alone()
         if isinstance(self.failure, DemitasseError):
             raise self.failure
         return self.kept, live
@@ -113,19 +123,25 @@ class Cache:
         self._kept: OrderedDict[bytes, Kept] = OrderedDict()
         self._bytes = 0
         self._flights: dict[bytes, Flight] = {}
+        self._retriable: dict[bytes, Flight] = {}
+        """Flights whose client would say that it retries, by its retry key."""
         self._recent: OrderedDict[bytes, tuple[int, Flight]] = OrderedDict()
+        """What became of them and when they landed, oldest first."""
         self._recent_bytes = 0
         self.hits = self.misses = self.coalesced = self.evicted = 0
 
     def key(self, call: Call, route: Route) -> bytes | None:
-        """The canonical whole request within the tenant's partition, or None for what is never cached.
+        """The canonical whole request within the tenant's partition, or None for what is never cached or has no such form.
 
         An answer sampled at a temperature above 0 is one of many; it is cached only by setting or on request.
         """
         if call.temperature and not (self.settings.sampled or call.wish.sampled):
             return None
         head = f"{call.caller.tenant}\0{call.kind}\0{route.name}\0{route.stamp}\0".encode()
-        return fingerprint(head, call.body)
+        try:
+            return fingerprint(head, call.body)
+        except msgspec.DecodeError:
+            return None  # it holds a number that only its model may be able to read
 
     def find(self, key: bytes) -> Kept | None:
         """The answer kept under ``key``, unless it has outlived its time."""
@@ -165,20 +181,8 @@ class Cache:
         """A call is about to be put to a model."""
         if key is not None:
             self._flights[key] = flight
-        if retry_key is None:
-            return
-        now_us = flight.at_us
-        self._recent[retry_key] = (now_us, flight)
-        self._recent.move_to_end(retry_key)
-        recent = self._recent
-        while recent:
-            at_us, old = next(iter(recent.values()))
-            too_much = self._recent_bytes > self.settings.max_bytes // 4
-            if not (old.landed and (at_us < now_us - self._retry_us or too_much)):
-                break
-            recent.popitem(last=False)
-            if old.kept is not None:
-                self._recent_bytes -= _weight(old.kept)
+        if retry_key is not None:
+            self._retriable[retry_key] = flight
 
     def land(
         self,
@@ -188,25 +192,42 @@ class Cache:
         kept: Kept | None,
         failure: BaseException | None,
     ) -> None:
-        """The call is closed. A failed one is forgotten at once, so that a retry tries again."""
+        """The call is closed. Only an answer is kept for a retry; after a failure it tries again."""
         flight.land(kept, failure)
         if key is not None and self._flights.get(key) is flight:
             del self._flights[key]
         if retry_key is None:
             return
-        mine = self._recent.get(retry_key)
-        if mine is None or mine[1] is not flight:
-            return
-        if kept is None:
-            del self._recent[retry_key]
-        else:
+        if self._retriable.get(retry_key) is flight:
+            del self._retriable[retry_key]
+        if kept is not None:
             flight.events = []  # followers hold on to the old list until they have read it
-            self._recent_bytes += _weight(kept)
+            self._remember(retry_key, flight, kept)
+
+    def _remember(self, retry_key: bytes, flight: Flight, kept: Kept) -> None:
+        recent, now_us = self._recent, self._clock()
+        if retry_key in recent:
+            self._forget(retry_key)
+        recent[retry_key] = (now_us, flight)
+        self._recent_bytes += _weight(kept)
+        while recent:
+            oldest, (at_us, _) = next(iter(recent.items()))
+            if at_us >= now_us - self._retry_us and self._recent_bytes <= self.settings.max_bytes // 4:
+                break
+            self._forget(oldest)
+
+    def _forget(self, retry_key: bytes) -> None:
+        _, flight = self._recent.pop(retry_key)
+        if flight.kept is not None:
+            self._recent_bytes -= _weight(flight.kept)
 
     def retried(self, call: Call, retry_key: bytes) -> Flight | None:
         """The call that this one repeats, as far as the client says so (retry count or Idempotency-Key)."""
         if not (call.wish.retry_count or call.wish.idempotency_key):
             return None
+        under_way = self._retriable.get(retry_key)
+        if under_way is not None:
+            return under_way
         recent = self._recent.get(retry_key)
         if recent is None or recent[0] < call.at_us - self._retry_us:
             return None
@@ -232,6 +253,7 @@ class Cache:
             "coalesced": self.coalesced,
             "evicted": self.evicted,
             "in_flight": len(self._flights),
+            "retry_bytes": self._recent_bytes,
         }
 
 

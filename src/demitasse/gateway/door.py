@@ -6,7 +6,6 @@ Knows the headers of one request; decides nothing about keys.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from ..core.errors import Refused
 
@@ -52,7 +51,7 @@ class Door:
             raise _foreign("Sec-Fetch-Site", site.decode("latin-1"))
         if method == "POST" and not page:
             kind = headers.get(b"content-type", b"")
-            if not kind.startswith(b"application/json"):
+            if not kind.lower().startswith(b"application/json"):
                 raise Refused(
                     f"content-type is '{kind.decode('latin-1')[:60]}'; send the body as 'content-type: application/json'",
                     status=415,
@@ -70,7 +69,7 @@ class Door:
 
 
 def _same(origin: str, host: bytes) -> bool:
-    return urlsplit(origin).netloc == host.decode("latin-1").lower()
+    return host != b"" and origin.partition("://")[2] == host.decode("latin-1").lower()
 
 
 def _foreign(header: str, value: str) -> Refused:

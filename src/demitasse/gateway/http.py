@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
@@ -23,6 +24,8 @@ from ..wire.sse import DONE, PING, frame
 from .answer import Client, Facts, Steps, answer, refused
 from .door import Door
 from .route import Route
+
+log = logging.getLogger("demitasse")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -46,6 +49,7 @@ _SSE = [
 ]
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}").fullmatch
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _FINAL = (b"x-should-retry", b"false")
 
 
@@ -159,6 +163,12 @@ class Gateway:
                 raise
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
+        except Exception:
+            log.exception("call %s could not be answered", id)
+            if call is not None and facts.entry is None:  # whatever it holds is let go
+                refused(call, facts, Refused("", code="internal_error"), steps)
+            message = "this gateway failed in a way that it should not; its log says where"
+            await client.fail(500, error_body(message, "server_error", code="internal_error"), [])
         finally:
             steps.metrics.in_flight -= 1
             client.close()
@@ -183,6 +193,10 @@ class Gateway:
                 await self._pages(scope, receive, send)
                 return
             status, body, kind = await self._small(method, path, headers)
+        except StoreError as error:
+            body = error_body(str(error), "server_error", code="ledger_unavailable")
+            await _reply(send, 503, body, [_JSON, (b"retry-after", b"5"), *_cors(cors)])
+            return
         except Refused as error:
             self.steps.metrics.denied_at_the_door(error.code or error.type)
             await _reply(send, error.status, _refusal_body(error), [_JSON, *_refusal_headers(error), *_cors(cors)])
@@ -204,6 +218,7 @@ class Gateway:
             )
         caller = self.steps.keys.identify(_token(headers), headers.get(b"x-demitasse-key"))
         if path == "/metrics":
+            _must_read(caller)
             text = self.steps.metrics.text(self._gauges(), self.steps.breakers.states())
             return 200, text, b"text/plain; version=0.0.4; charset=utf-8"
         if path in ("/v1/models", "/models"):
@@ -234,10 +249,7 @@ class Gateway:
                     code="unknown_call",
                 )
             return 200, msgspec.json.encode(row), json
-        if not _may_read(caller):
-            raise Refused(
-                f"key '{caller.key}' may not read this; it needs the scope 'read'", status=403, code="missing_scope"
-            )
+        _must_read(caller)
         if path == "/demitasse/status" and method == "GET":
             return 200, msgspec.json.encode(self._status()), json
         if path == "/demitasse/cache" and method == "GET":
@@ -332,6 +344,8 @@ class _Connection(Client):
 
     def expect_stream(self) -> None:
         """From now on the client gets a sign of life every ``ping_s``, headers included, however slow the model is."""
+        if self._timer is not None:
+            return
         settings = self._steps.settings
         self._timer = asyncio.get_running_loop().call_later(settings.first_event_s, self._begin_pings)
 
@@ -543,6 +557,13 @@ def _refusal_headers(error: Refused) -> list[tuple[bytes, bytes]]:
     return found
 
 
+def _must_read(caller: Caller) -> None:
+    if not _may_read(caller):
+        raise Refused(
+            f"key '{caller.key}' may not read this; it needs the scope 'read'", status=403, code="missing_scope"
+        )
+
+
 def _may_read(caller: Caller) -> bool:
     return caller.key == "local" or "read" in caller.scopes or "admin" in caller.scopes
 
@@ -554,7 +575,7 @@ def _usd(nanos: int) -> bytes:
 @lru_cache(maxsize=4096)
 def _header(value: str) -> bytes:
     """A name as a header's value: printable ASCII only, since names come from requests and files."""
-    return value.encode("ascii", "replace").replace(b"\r", b"?").replace(b"\n", b"?")
+    return _UNPRINTABLE.sub("?", value).encode()
 
 
 def _cors(origin: str | None) -> list[tuple[bytes, bytes]]:

@@ -106,7 +106,7 @@ class KeyRing:
                     key=key.name,
                     name=key.name,
                     team=key.team,
-                    tenant=key.team or key.name,
+                    tenant=f"team:{key.team}" if key.team else key.name,
                     scopes=key.scopes,
                     models=key.models,
                     pinned_tags=key.tags,
@@ -136,6 +136,11 @@ class KeyRing:
         if caller.rpm or caller.tpm:
             self.limits.admit(caller, self._clock())
 
+    def used(self, caller: Caller, usage: Usage) -> None:
+        """Count a closed call's tokens against the minute that it ended in."""
+        if caller.tpm:
+            self.limits.used(caller, usage, self._clock())
+
 
 class RateLimits:
     """Requests and tokens per minute as two leaky buckets per key, in this process."""
@@ -163,13 +168,15 @@ class RateLimits:
 
     def used(self, caller: Caller, usage: Usage, now_us: int) -> None:
         """Tokens are known afterwards; the level may go below zero and is waited out."""
-        if caller.tpm:
-            left = self._left(caller.key, "tokens", caller.tpm, now_us)
-            self._level[caller.key, "tokens"] = (left - usage.total_in - usage.total_out, now_us)
+        left = self._left(caller.key, "tokens", caller.tpm or 0, now_us)
+        self._level[caller.key, "tokens"] = (left - usage.total_in - usage.total_out, now_us)
 
     def _left(self, key: str, kind: str, limit: int, now_us: int) -> float:
         left, at_us = self._level.get((key, kind), (float(limit), now_us))
-        return min(float(limit), left + max(0, now_us - at_us) * limit / 60e6)
+        if now_us < at_us:  # the clock was set back: from here on it counts anew
+            self._level[key, kind] = (left, now_us)
+            return left
+        return min(float(limit), left + (now_us - at_us) * limit / 60e6)
 
     def headers(self, caller: Caller, now_us: int) -> list[tuple[bytes, bytes]]:
         """``x-ratelimit-*`` as OpenAI names them, for the limits that the key has."""

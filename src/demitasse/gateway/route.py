@@ -45,6 +45,8 @@ class Route(Struct, frozen=True, eq=False):
         return (self.reference, *self.fallbacks)
 
 
+_MOST_MET = 1_000
+
 Discover = Callable[[str], Awaitable[Route | None]]
 
 
@@ -58,21 +60,26 @@ class Routes:
 
     def __init__(self, routes: Iterable[Route], discover: Discover = nothing_more) -> None:
         self._by_name = {route.name: route for route in routes}
+        self._met: dict[str, Route] = {}
+        """Names that were found when somebody asked for them; nobody else is told."""
         self._discover = discover
         self._strict: dict[str, Route] = {}
 
     def find(self, name: str) -> Route | None:
         """What a known name means; the common case, without a wait."""
-        return self._by_name.get(name)
+        return self._by_name.get(name) or self._met.get(name)
 
     async def resolve(self, name: str, caller: Caller) -> Route:
         """The route for ``name``, or a 404 that names near matches among those the caller may see."""
-        route = self._by_name.get(name) or await self._discover(name)
+        route = self.find(name) or await self._discover(name)
         if route is None:
             raise self._unknown(name, caller)
         if caller.models and not may_use(caller, route):
             raise self._unknown(name, caller)
-        self._by_name.setdefault(name, route)
+        if name not in self._by_name:
+            self._met[name] = route
+            if len(self._met) > _MOST_MET:
+                del self._met[next(iter(self._met))]
         return route
 
     def strict(self, route: Route) -> Route:
@@ -111,7 +118,10 @@ class Routes:
 
 
 def may_use(caller: Caller, route: Route) -> bool:
-    """Whether a key's list of models admits the route: by its name, its model's alias, or ``provider/*``."""
+    """Whether a key's list of models admits the route: by its name, or each model that may answer by alias or ``provider/*``."""
     wanted = caller.models
-    rung = route.reference
-    return not wanted or route.name in wanted or rung.alias in wanted or f"{rung.provider}/*" in wanted
+    return (
+        not wanted
+        or route.name in wanted
+        or all(rung.alias in wanted or f"{rung.provider}/*" in wanted for rung in route.rungs)
+    )

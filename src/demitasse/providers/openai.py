@@ -386,7 +386,10 @@ def _renamed_limit(fields: dict[str, Raw], names: tuple[str, ...]) -> dict[str, 
     strange = next((n for n in _LIMIT_NAMES if n in fields and n not in names), None)
     if strange is None:
         return fields
-    if names[0] in fields:
+    obeyed = fields.get(names[0])
+    if obeyed is not None:
+        if bytes(obeyed) == b"null":  # no limit at all, were it sent on in place of the one that was set
+            fields = fields | {names[0]: fields[strange]}
         return {k: v for k, v in fields.items() if k != strange}
     return {names[0] if k == strange else k: v for k, v in fields.items()}
 
