@@ -1,0 +1,153 @@
+"""The page on JSON has every field of every object and every word of every closed vocabulary, and no other."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from demitasse.core import call, entry, price
+from demitasse.core.ledger import Bucket
+from demitasse.core.limits import Alert
+from demitasse.testing import MockUpstream
+from demitasse.web.energy import Meter
+from demitasse.web.entries import bill_json, entry_json
+from demitasse.web.report import build_report, month_start_us
+from tests.build.test_app import Site
+from tests.docs.pages import page, sources, tables, texts, words
+from tests.docs.test_metrics_page import ATTEMPT, ENTRY
+from tests.web.fakes import HOUR_US, NOW_US, FakeBooks
+
+PAGE = tables(page("reference/json.md"))
+DECIDED = replace(
+    ENTRY, decision=entry.Decision("reference", "m", candidates=("m",)), charges=(entry.Charge("default", "ever", 1),)
+)
+CARD = price.Card(id="c", provider="p", model="m", base=price.rates(input=1, output=1))
+
+
+def fields(heading: str) -> set[str]:
+    return set(words(PAGE[heading]))
+
+
+def listed(heading: str, field: str) -> set[str]:
+    """The members that a row names in its meaning, for small objects without a table of their own."""
+    (row,) = (row for row in PAGE[heading] if words([row]) == [field])
+    return set(re.findall(r"`([a-z_]+)`", row[2]))
+
+
+def test_an_entry_has_the_documented_fields() -> None:
+    told = entry_json(DECIDED)
+    assert set(told) == fields("entry")
+    assert set(told["attempts"][0]) == fields("attempt")
+    assert set(told["usage"]) == fields("usage") == set(call.BUCKETS)
+    assert set(msgspec.to_builtins(told["decision"])) | {"propensity", "reason"} == fields("decision")
+    assert set(told["charges"][0]) == {"budget", "window", "usd"} <= listed("entry", "charges") | {"usd"}
+    assert set(told["attempts"][0]["energy_j"]) == {"low", "high", "method"}
+
+
+def test_a_bill_has_the_documented_fields() -> None:
+    told = bill_json(ATTEMPT, {"c": CARD}.get, Meter())
+    assert set(told) == fields("bill")
+    assert set(told["lines"][0]) == listed("bill", "lines")
+
+
+def test_a_report_has_the_documented_fields() -> None:
+    bucket = Bucket(hour=NOW_US // HOUR_US, key="k", model="m", route="m", outcome="answered", cache="miss", requests=1)
+    saved = replace(bucket, cost_nanos=1, saved_routed_nanos=1, text_out=1)
+    early = [replace(saved, hour=NOW_US // HOUR_US - 24 * days) for days in range(6)]
+    books = FakeBooks(buckets=early)
+    told = build_report(books, month_start_us(NOW_US), NOW_US, NOW_US).as_json()
+    assert set(told) == fields("report")
+    assert set(told["savings"][0]) == listed("report", "savings")
+    assert set(told["forecast_usd"]) == listed("report", "forecast_usd")
+    assert set(told["quality"]) == listed("report", "quality")
+    assert all(set(told[name][0]) == fields("slice") for name in ("by_key", "by_model", "by_route", "by_day"))
+    assert set(told["tokens"]) == fields("usage")
+    assert set(told["saved_by_cause"]) == fields("cause")
+
+
+async def test_the_status_has_the_documented_fields(tmp_path) -> None:
+    from demitasse.build.facts import status
+    from demitasse.providers.supervisor import EngineStatus
+
+    async with MockUpstream() as up:
+        site = Site(tmp_path, up)
+        site.write()
+        async with site.app() as app:
+            told = status(app)
+    assert set(told) == fields("status")
+    states = {"closed", "open", "half", "route", "model", "null"}
+    assert set(told["models"][0]) == listed("status", "models") - states
+    assert set(told["cache"]) == listed("status", "cache")
+    assert set(EngineStatus.__struct_fields__) == listed("status", "engines")
+
+
+def test_an_alert_has_the_documented_fields() -> None:
+    assert set(Alert.__struct_fields__) == fields("alert")
+
+
+@pytest.mark.parametrize(
+    ("heading", "vocabulary"),
+    [
+        ("outcome", entry.Outcome),
+        ("cache", entry.CacheTier),
+        ("attempt status", entry.AttemptStatus),
+        ("cause", entry.Cause),
+        ("grade", entry.Grade),
+        ("event", entry.EventKind),
+        ("energy method", call.Energy.__annotations__["method"]),
+    ],
+)
+def test_a_vocabulary_is_the_types_own(heading: str, vocabulary: object) -> None:
+    if isinstance(vocabulary, str):
+        vocabulary = eval(vocabulary, vars(call))
+    assert words(PAGE[heading]) == list(typing.get_args(vocabulary))
+
+
+def test_kinds_are_those_of_calls_and_the_unknown() -> None:
+    assert words(PAGE["kind"]) == [*typing.get_args(call.Kind), "unknown"]
+
+
+def test_flags_are_those_that_the_entry_lists_and_that_the_source_sets() -> None:
+    (_, tree) = next(iter(sources("core/entry.py")))
+    said = next(t for t in texts(tree) if t.startswith("Documented marks: "))
+    marks = said.removeprefix("Documented marks: ").rstrip(".").split(", ")
+    assert words(PAGE["flags"]) == marks
+    used: set[str] = set()
+    for _, module in sources("gateway/", "store/"):
+        for node in ast.walk(module):
+            if (isinstance(node, ast.keyword) and node.arg == "flags") or (
+                isinstance(node, ast.Assign) and "flags" in ast.unparse(node.targets[0])
+            ):
+                used |= texts(node.value)
+    assert used - {"answered"} == set(marks) - {"loop"}
+
+
+def test_alert_kinds_are_those_that_the_source_raises() -> None:
+    found: set[str] = set()
+    for _, tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Alert":
+                found |= {t for k in node.keywords if k.arg == "kind" for t in texts(k.value)}
+    assert set(words(PAGE["alert kind"])) == found
+
+
+def test_every_link_of_the_reference_leads_somewhere() -> None:
+    from tests.docs.pages import ROOT
+
+    for path in [ROOT / "docs/money.md", *(ROOT / "docs/reference").glob("*.md")]:
+        text = path.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)]+)\)", text):
+            file, _, anchor = target.partition("#")
+            if "://" in target:
+                continue
+            there = path.parent / file if file else path
+            assert there.exists(), (path.name, target)
+            if anchor:
+                heads = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+                anchors = {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}
+                assert anchor in anchors, (path.name, target)
