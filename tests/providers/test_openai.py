@@ -372,7 +372,7 @@ async def test_an_upstream_that_says_not_to_try_again_is_believed() -> None:
     ("settings", "words"),
     [
         ({}, "the key in MY_KEY"),
-        ({"api_key": None, "key_env": None}, "set OPENAI_API_KEY"),
+        ({"api_key": None, "key_env": None, "base_url": "http://elsewhere/v1"}, "set OPENAI_API_KEY"),
         ({"api_key": None, "client_keys": True}, "the provider key that came with the request"),
     ],
 )
@@ -381,6 +381,21 @@ async def test_a_refused_key_is_named_and_not_shown(settings: Any, words: str) -
     error = await failure(Answer(words_of_upstream, 401), a_call(caller=Caller(provider_key="sk-theirs")), **settings)
     assert (error.status, error.code, error.body) == (401, "upstream_key_refused", None)
     assert words in error.message
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"key_env": "MY_KEY"}, "MY_KEY"),
+        ({"key_env": "MY_KEY", "base_url": "http://elsewhere/v1"}, "MY_KEY"),
+        ({"key_env": None, "client_keys": True}, "OPENAI_API_KEY"),
+    ],
+)
+async def test_without_its_key_a_provider_is_not_asked(settings: Any, name: str) -> None:
+    model, client = a_model(Answer(b"{}"), api_key=None, **settings)
+    with pytest.raises(UpstreamError, match=f"it needs a key; set {name} where the gateway runs") as caught:
+        await ask(model, a_call())
+    assert (caught.value.status, caught.value.retryable, hasattr(client, "sent")) == (401, False, False)
 
 
 async def test_a_key_in_any_error_is_blotted_out() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,21 @@ def fallen_back(world: World) -> Any:
     return ask(world.app, chat(model="auto", stream=True))
 
 
+def cut(world: World) -> Any:
+    model = world.small
+    model.lines = ("word " * 30,)
+
+    async def endless(call, send):
+        return await model(msgspec.structs.replace(call, max_output=30), send)
+
+    world.rung("small", model=endless)
+    return ask(world.app, chat(stream=True, max_tokens=3))
+
+
 def kept(world: World) -> Any:
     async def twice() -> None:
         await ask(world.app, chat())
-        await ask(world.app, chat())
+        await ask(world.app, chat(stream=True))
 
     return twice()
 
@@ -101,7 +113,7 @@ def joined(world: World) -> Any:
     return twice()
 
 
-@pytest.mark.parametrize("way", [plain, streamed, retried, fallen_back, kept, joined])
+@pytest.mark.parametrize("way", [plain, streamed, retried, fallen_back, cut, kept, joined])
 async def test_a_call_cancelled_at_any_await_holds_nothing_and_is_booked(
     way: Callable[[World], Any], tmp_path: Path
 ) -> None:
@@ -133,6 +145,7 @@ async def test_a_call_cancelled_at_any_await_holds_nothing_and_is_booked(
         assert books.held_nanos() == 0, f"cancelled at await {nth}"
         rows = [entry.id for _, entry in books.entries()]
         assert asked <= set(rows) and len(rows) == len(set(rows)), f"cancelled at await {nth}"
+        assert len(rows) == sum(world.steps.metrics.calls.values()), f"cancelled at await {nth}"
         books.close()
         assert world.steps.metrics.in_flight == 0
         assert not world.steps.cache.stats()["in_flight"]
@@ -436,3 +449,87 @@ async def test_content_types_know_no_case(world: World) -> None:
         world.app, json.dumps(chat()).encode(), headers={"content-type": "Application/JSON; charset=UTF-8"}
     )
     assert answer.status == 200
+
+
+async def test_a_resting_model_whose_probe_is_cut_at_its_hold_is_asked_again(make_world) -> None:
+    world = make_world(breaker=BreakerSettings(failures=1, open_s=0.0), cache=CacheSettings(exact=False))
+
+    async def endless(call, send, model=world.small):
+        return await model(msgspec.structs.replace(call, max_output=200), send)
+
+    world.rung("small", model=endless)
+    world.small.lines = (UpstreamError("down", retryable=False), "word " * 100)
+    await ask(world.app, chat())
+    for _ in range(2):
+        assert (await ask(world.app, chat(stream=True, max_tokens=20))).status == 200
+        assert "cut_at_hold" in world.entry.flags
+
+
+async def test_a_client_with_a_bad_key_does_not_close_a_model_for_others(make_world) -> None:
+    world = make_world(breaker=BreakerSettings(failures=2, open_s=60.0))
+    bad = UpstreamError("refuses the key", status=401, code="upstream_key_refused", retryable=False)
+    world.small.lines = (bad, bad, bad, "a small cup")
+    for n in range(3):
+        answer = await ask(world.app, chat(f"question {n}"), headers=bearer("sk-wrong"))
+        assert answer.json()["error"]["code"] == "upstream_key_refused"
+    assert (await ask(world.app, chat(), headers=bearer("sk-right"))).status == 200
+
+
+async def test_a_kept_answer_is_booked_before_the_first_byte_of_its_stream(world: World) -> None:
+    await ask(world.app, chat())
+    order: list[str] = []
+    post = world.ledger.post
+    world.ledger.post = lambda entry: (order.append("closed"), post(entry))
+    await ask(world.app, chat(stream=True), on_piece=lambda _answer: order.append("piece"))
+    assert order[0] == "closed"
+
+
+async def test_a_usage_that_cannot_be_is_marked(world: World) -> None:
+    real = world.small._reply
+
+    def doubtful(call, text):
+        return msgspec.structs.replace(real(call, text), doubt="its parts do not add up")
+
+    world.small._reply = doubtful
+    await ask(world.app, chat())
+    assert "doubtful_usage" in world.entry.flags
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_no_storm_of_calls_gets_past_a_limit(seed: int, tmp_path: Path) -> None:
+    """Streams, retries, fallbacks, hang-ups, clamping and whole answers at once, on a real ledger with cents to spend."""
+    chance = random.Random(seed)
+    ledger = SqliteLedger.open(tmp_path)
+    limit = nanos("0.02")
+    ledger.sync_file_budgets([Budget(name="default", limit_nanos=limit, origin="file")])
+    world = World(ledger, retry=QUICK, clamp=True, breaker=BreakerSettings(failures=10**6))
+    for model in (world.small, world.large):
+        model.lines = tuple(
+            chance.choice(("many words " * 8, BROKEN, UpstreamError("busy", status=503))) for _ in range(60)
+        )
+        model.chunk_s = 0.0005
+    books = SqliteBooks(tmp_path)
+
+    async def one(n: int) -> None:
+        leaving = asyncio.Event()
+        if chance.random() < 0.3:
+            asyncio.get_running_loop().call_later(chance.random() * 0.01, leaving.set)
+        body = chat(
+            f"question {n % 20}", model=chance.choice(("small", "large", "auto")), stream=n % 2 == 0, n=1 + n % 3
+        )
+        if chance.random() < 0.8:
+            body["max_tokens"] = chance.choice((5, 20, 60))
+        await asyncio.sleep(chance.random() * 0.02)
+        await ask(world.app, body, hang_up=leaving)
+        (spent,) = books.spent(world.now_us)
+        assert spent.settled_nanos + spent.held_nanos <= limit
+
+    await asyncio.gather(*(one(n) for n in range(120)))
+    await ledger.flush()
+    ledger.close()
+    rows = [entry for _, entry in books.entries(last=500)]
+    (spent,) = books.spent(world.now_us)
+    assert spent.held_nanos == 0 and spent.settled_nanos == sum(e.cost_nanos for e in rows) <= limit
+    assert {c.id for m in (world.small, world.large) for c in m.calls} <= {e.id for e in rows}
+    assert not any("over_hold" in e.flags for e in rows)
+    books.close()

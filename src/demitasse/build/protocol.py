@@ -15,10 +15,30 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from ..gateway.http import LINE
 
 
+MAX_HEAD_BYTES = 64 << 10
+"""Request line and headers together; nobody is known before they are whole, so nobody may make us keep more."""
+_IN_BODY = -(1 << 62)
+
+
 class Protocol(HttpToolsProtocol):
     """One connection."""
 
+    _head_bytes = 0
+    """What has come since the last request ended, as long as its successor's head is not whole."""
+
+    def data_received(self, data: bytes) -> None:
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_complete(self) -> None:
+        self._head_bytes = 0
+        super().on_message_complete()
+
     def on_headers_complete(self) -> None:
+        self._head_bytes = _IN_BODY
         super().on_headers_complete()
         if self.cycle is not None:
             cast("dict[str, Any]", self.scope)[LINE] = ConnectionLine(self.cycle)
@@ -30,6 +50,12 @@ class Protocol(HttpToolsProtocol):
             line: ConnectionLine | None = cast("dict[str, Any]", cycle.scope).get(LINE)
             if line is not None:
                 line.hung_up()
+
+
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-type: text/plain\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
 
 
 class ConnectionLine:

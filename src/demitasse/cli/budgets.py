@@ -78,8 +78,8 @@ def set_(
     _not_in_file(place, name)
     with place.settings() as settings:
         names = {"local", *(key.name for key in settings.keys())}
-        before = next((b for b in settings.budgets() if b.name == name), Budget(name))
-        budget = replace(before, limit_nanos=limit_nanos, period=period, origin="command")
+        known = next((b for b in settings.budgets() if b.name == name), None)
+        budget = replace(known or Budget(name), limit_nanos=limit_nanos, period=period, origin="command")
         if subjects:
             budget = replace(budget, scope=subjects[0][0], subject=subjects[0][1])
         if soft:
@@ -89,7 +89,8 @@ def set_(
         if budget.scope == "key" and not budget.subject not in names:
             note(f"there is no key '{budget.subject}' yet; create it with: demitasse keys create {budget.subject}")
         settings.set_budget(budget)
-    say(f"budget '{name}' is now {limit_words(budget)} for {subject_words(budget)}, everywhere within a second")
+    said = "is now" if known or name == "default" else "is new:"  # so that a mistyped name shows
+    say(f"budget '{name}' {said} {limit_words(budget)} for {subject_words(budget)}, everywhere within a second")
 
 
 @budgets.command()

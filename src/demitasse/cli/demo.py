@@ -109,6 +109,7 @@ def _model_file(place: Place) -> Path:
     if present(source, folder):
         return pull(source, folder)
     note(f"downloading {MODEL} into {folder}, once")
+    usual.mkdir(parents=True, exist_ok=True, mode=0o700)  # before the download makes it, open to all
     with progress(MODEL) as bar:
         return pull(source, folder, progress=steps(bar))
 

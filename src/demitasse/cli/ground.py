@@ -107,6 +107,13 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except DemitasseError as error:
             raise Failure(str(error)) from error
+        except OSError as error:
+            if error.filename is None:  # no file's fault: a broken pipe, which click ends quietly
+                raise
+            why = (error.strerror or "cannot be used").lower()
+            raise Failure(
+                f"{error.filename}: {why}; check the path and its rights, or name another place with --data"
+            ) from error
 
 
 class Failure(click.ClickException):

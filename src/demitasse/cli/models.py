@@ -63,6 +63,7 @@ def pull(place: Place, name: str) -> None:
     if present(source, folder):
         say(f"{name} is here already: {fetch(source, folder)}")
         return
+    place.data.mkdir(parents=True, exist_ok=True, mode=0o700)  # before the download makes it, open to all
     had = partial_bytes(source, folder)
     if had:
         note(f"going on after {had / 1e6:,.0f} MB")

@@ -295,11 +295,11 @@ async def _serve_kept(
     """An answer that cost nothing: the same bytes of content, in the shape that this client wants."""
     facts.cache, facts.model = tier, kept.model
     cause: Cause = "exact_cache" if tier == "exact" else "coalesced"
-    entry = _close(call, route, facts, steps, "answered", kept=kept, cause=cause)
+    booked = steps.ledger.settle(_close(call, route, facts, steps, "answered", kept=kept, cause=cause))
     if call.stream and not sent:
         for data in explode(kept.reply.body, include_usage=call.include_usage, kind=call.kind):
             await client.send(Event(data, content=True))
-    await steps.ledger.settle(entry)
+    await booked
     return kept.reply
 
 
@@ -403,6 +403,8 @@ def _close(
         flags = (*flags, "over_hold")
     if nanos is None:
         flags = (*flags, "unpriced")
+    if climb is not None and climb.doubt:
+        flags = (*flags, "doubtful_usage")
     entry = Entry(
         id=call.id,
         at_us=call.at_us,

@@ -26,6 +26,8 @@ _FALLBACK_STATUSES = frozenset({401, 403, 404, 408, 409, 429, 500, 502, 503, 504
 """After these another model may know better; a 400, 413 or 422 is the caller's to mend."""
 
 
+_CALLERS_FAULT = frozenset({400, 401, 403, 404, 413, 422})
+"""After these a model does not rest: it answers, and another caller, or one with another key, may be served."""
 _MOST_BREAKERS = 10_000
 
 
@@ -81,6 +83,7 @@ class Climb:
         "attempts",
         "content",
         "costs",
+        "doubt",
         "open_s",
     )
 
@@ -95,6 +98,8 @@ class Climb:
         self.attempts: list[Attempt] = []
         self.costs: list[tuple[str, int]] = []
         self.content = False
+        self.doubt = False
+        """A model's meter reading contradicts itself; see ``Reply.doubt``."""
         self.open_s = 0.0
         """Seconds spent waiting for models; the rest of the call's time is our own overhead."""
 
@@ -118,7 +123,7 @@ class Climb:
                 try:
                     reply = await self._ask(rung)
                 except UpstreamError as error:
-                    breaker.record(ok=error.status in (400, 404, 413, 422), now_s=perf_counter())
+                    breaker.record(ok=error.status in _CALLERS_FAULT, now_s=perf_counter())
                     failure = error
                     if self.content or error.after_content:
                         raise
@@ -132,6 +137,9 @@ class Climb:
                     await asyncio.sleep(wait_s)
                 except asyncio.CancelledError:
                     breaker.probing = False
+                    raise
+                except CutAtHold:
+                    breaker.record(ok=True, now_s=0.0)
                     raise
                 else:
                     breaker.record(ok=True, now_s=0.0)
@@ -198,7 +206,10 @@ class Climb:
         assert rung is not None
         took_s = perf_counter() - self._started
         self.open_s += took_s
-        usage = reply.usage if reply is not None else None
+        usage = None
+        if reply is not None:
+            usage = reply.usage
+            self.doubt |= reply.doubt != ""
         if error is not None:
             usage = error.facts.get("usage")  # what a broken stream had told before it broke
         estimated = False

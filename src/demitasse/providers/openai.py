@@ -85,7 +85,9 @@ class OpenAICompatible:
         self._client = client
         self._key = api_key or None
         self._key_env = key_env
-        self._client_keys = client_keys and self._key is None and is_home(vendor, self.base_url)
+        home = is_home(vendor, self.base_url)
+        self._client_keys = client_keys and self._key is None and home
+        self._keyless = self._key is None and not vendor.local and bool(key_env or (home and vendor.key_envs))
         self._timeouts = timeouts
         self._model_raw = Raw(encode(model))
         self._headers = _header_blocks(self._key)
@@ -95,6 +97,10 @@ class OpenAICompatible:
 
     async def __call__(self, call: Call, send: Send) -> Reply:
         """Ask, and pass on what comes. Raises UpstreamError. The connection is given back or closed in any case."""
+        if self._keyless and not (self._client_keys and call.caller.provider_key):
+            raise self._error(
+                f"it needs a key; {self._remedy()}", status=401, code="upstream_key_refused", retryable=False
+            )
         streams = call.stream and call.kind != "embedding"
         timeouts, deadline_s = self._timeouts, call.wish.deadline_s
         if deadline_s is not None and deadline_s < max(timeouts.first_byte_s, timeouts.idle_s):
@@ -292,9 +298,12 @@ class OpenAICompatible:
         if self._key is not None:
             return f"the key in {self._key_env}; set a valid one" if self._key_env else "its key; set a valid one"
         if call is not None and self._client_keys and call.caller.provider_key:
-            return "the provider key that came with the request"
+            return f"the provider key that came with the request; send a valid one, or {self._remedy()}"
+        return f"calls without a key; {self._remedy()}"
+
+    def _remedy(self) -> str:
         name = self._key_env or next(iter(self.vendor.key_envs), None)
-        return f"calls without a key; set {name}" if name else "calls without a key; name one with key_env"
+        return f"set {name} where the gateway runs" if name else "name one with key_env"
 
     def _fault(
         self, message: str, fault: Fault | None, *, code: str, content: bool = False, **facts: Any
