@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import socket
@@ -107,14 +108,12 @@ RAW: dict[str, bytes] = {
 @pytest.mark.parametrize("name", RAW)
 def test_bytes_that_are_no_request_do_no_harm(world: World, name: str) -> None:
     with socket.create_connection(("127.0.0.1", world.gateway.port), timeout=10) as sock:
-        sock.sendall(RAW[name])
-        sock.shutdown(socket.SHUT_WR)
         answer = b""
-        try:
+        with contextlib.suppress(OSError):  # it may have hung up before it heard all of this
+            sock.sendall(RAW[name])
+            sock.shutdown(socket.SHUT_WR)
             while piece := sock.recv(65536):
                 answer += piece
-        except ConnectionResetError:
-            pass
     assert not answer.startswith(b"HTTP/1.1 5"), answer[:300]
     assert world.gateway.ask("/healthz")[0] == 200
 

@@ -14,7 +14,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from ..gateway.http import LINE
 
-
 MAX_HEAD_BYTES = 64 << 10
 """Request line and headers together; nobody is known before they are whole, so nobody may make us keep more."""
 _IN_BODY = -(1 << 62)
@@ -30,7 +29,8 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes += len(data)
         super().data_received(data)
         if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.write(_TOO_LARGE)
             self.transport.close()
 
     def on_message_complete(self) -> None:
