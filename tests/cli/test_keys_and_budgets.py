@@ -154,3 +154,19 @@ def test_two_subjects_are_a_usage_error(run):
 
 def test_an_amount_that_is_none_is_a_usage_error(run):
     assert "is no amount" in run("budgets", "set", "x", "lots", status=2).stderr
+
+
+def test_a_budget_of_a_new_name_is_told_as_new(run):
+    """A mistyped name would leave the limit that was meant as it is."""
+    assert "budget 'default' is now $20.00 a day" in run("budgets", "set", "default", "20/day").stdout
+    assert "budget 'defualt' is new: $20.00 a day" in run("budgets", "set", "defualt", "20/day").stdout
+    assert "budget 'defualt' is now $5.00 a day" in run("budgets", "set", "defualt", "5/day").stdout
+
+
+@pytest.mark.parametrize("command", [("report",), ("keys", "list"), ("models", "pull", "smollm2-135m"), ("doctor",)])
+def test_a_data_directory_that_cannot_be_is_a_sentence(run, data, command):
+    data.parent.mkdir(exist_ok=True)
+    data.write_text("a file where a directory should be")
+    said = run(*command, status=1)
+    assert str(data) in said.output
+    assert "Traceback" not in said.output

@@ -201,8 +201,7 @@ async def test_a_clients_deadline_shortens_the_wait() -> None:
     ("settings", "sent"),
     [
         ({"api_key": None, "client_keys": True}, True),
-        ({"api_key": None, "client_keys": False}, False),
-        ({"api_key": None, "client_keys": True, "base_url": "https://elsewhere.example/v1"}, False),
+        ({"api_key": None, "key_env": None, "client_keys": True, "base_url": "https://elsewhere.example/v1"}, False),
         ({"api_key": KEY, "client_keys": True}, False),
     ],
 )
@@ -389,12 +388,14 @@ async def test_a_refused_key_is_named_and_not_shown(settings: Any, words: str) -
         ({"key_env": "MY_KEY"}, "MY_KEY"),
         ({"key_env": "MY_KEY", "base_url": "http://elsewhere/v1"}, "MY_KEY"),
         ({"key_env": None, "client_keys": True}, "OPENAI_API_KEY"),
+        ({"client_keys": False, "caller": Caller(provider_key="sk-theirs")}, "MY_KEY"),
     ],
 )
 async def test_without_its_key_a_provider_is_not_asked(settings: Any, name: str) -> None:
-    model, client = a_model(Answer(b"{}"), api_key=None, **settings)
+    caller = settings.get("caller", Caller())
+    model, client = a_model(Answer(b"{}"), api_key=None, **{k: v for k, v in settings.items() if k != "caller"})
     with pytest.raises(UpstreamError, match=f"it needs a key; set {name} where the gateway runs") as caught:
-        await ask(model, a_call())
+        await ask(model, a_call(caller=caller))
     assert (caught.value.status, caught.value.retryable, hasattr(client, "sent")) == (401, False, False)
 
 
