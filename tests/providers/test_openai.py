@@ -211,6 +211,13 @@ async def test_a_clients_own_key_goes_to_the_vendors_own_host_alone(settings: An
     assert (b"sk-the-clients" in client.headers) is sent
 
 
+async def test_a_clients_key_that_is_plainly_another_vendors_goes_nowhere() -> None:
+    model, client = a_model(Answer(WHOLE), api_key=None, client_keys=True)
+    with pytest.raises(UpstreamError, match="needs a key"):
+        await ask(model, a_call(caller=Caller(provider_key="sk-ant-the-clients")))
+    assert not hasattr(client, "sent")
+
+
 @pytest.mark.parametrize(("kind", "path"), [("completion", b"/completions"), ("embedding", b"/embeddings")])
 async def test_other_endpoints_have_their_own_paths(kind: str, path: bytes) -> None:
     answer = (

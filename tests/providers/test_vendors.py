@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from demitasse.providers.vendors import GENERIC, VENDORS, is_home, vendor_of
+from demitasse.providers.vendors import GENERIC, VENDORS, belongs_elsewhere, is_home, vendor_of
 
 
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=lambda v: v.name)
@@ -62,3 +62,19 @@ def test_a_name_that_anybody_could_use_belongs_to_nobody(model: str) -> None:
 )
 def test_a_clients_key_is_at_home_at_its_vendors_own_host_alone(name: str, url: str, home: bool) -> None:
     assert is_home(VENDORS[name], url) is home
+
+
+@pytest.mark.parametrize(
+    ("vendor", "key", "elsewhere"),
+    [
+        ("openai", "sk-proj-abc", False),
+        ("deepseek", "sk-proj-abc", True),
+        ("openai", "sk-ant-abc", True),
+        ("anthropic", "sk-ant-abc", False),
+        ("openai", "gsk_abc", True),
+        ("deepseek", "sk-0123456789abcdef", False),
+        ("openai", "anything", False),
+    ],
+)
+def test_a_key_that_is_plainly_another_vendors_is_known(vendor: str, key: str, elsewhere: bool) -> None:
+    assert belongs_elsewhere(VENDORS[vendor], key) is elsewhere

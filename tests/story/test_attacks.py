@@ -533,3 +533,23 @@ async def test_no_storm_of_calls_gets_past_a_limit(seed: int, tmp_path: Path) ->
     assert {c.id for m in (world.small, world.large) for c in m.calls} <= {e.id for e in rows}
     assert not any("over_hold" in e.flags for e in rows)
     books.close()
+
+
+async def test_an_outage_is_not_remembered_by_the_cache(world: World) -> None:
+    """What a fallback said while the reference was down is no answer for the rest of the day."""
+    world.large.lines = (UpstreamError("busy", status=503, retryable=False), "a large cup")
+    assert (await ask(world.app, chat(model="auto"))).headers["x-demitasse-model"] == "small"
+    again = await ask(world.app, chat(model="auto"))
+    assert again.headers["x-demitasse-model"] == "large" and again.headers["x-demitasse-cache"] == "miss"
+
+
+async def test_an_impatient_client_does_not_close_a_model_for_others(make_world) -> None:
+    world = make_world(breaker=BreakerSettings(failures=2, open_s=60.0))
+    late = UpstreamError("late", status=504, code="upstream_timeout", billable=True, retryable=False)
+    world.small.lines = (late, late, late, "a small cup", late, late, "never")
+    for n in range(3):
+        await ask(world.app, chat(f"question {n}"), headers={"x-stainless-read-timeout": "0.1"})
+    assert (await ask(world.app, chat())).status == 200
+    for n in range(2):
+        await ask(world.app, chat(f"question {n}"), headers={"x-stainless-read-timeout": "600"})
+    assert (await ask(world.app, chat("last"))).json()["error"]["code"] == "circuit_open"

@@ -137,7 +137,8 @@ async def _ask(
         held = await _hold(call, route, facts, steps)
         reply, entry = await _climb(held, route, flight, facts, client, steps)
         kept = Kept(reply, entry.model or "", entry.provider or "", call.id, call.at_us, call.caller.tenant)
-        if key is not None and steps.settings.cache.exact:
+        # What stood in while the reference was down is nobody's answer for the rest of the day.
+        if key is not None and steps.settings.cache.exact and entry.model == route.reference.alias:
             steps.cache.keep(key, kept)
     except UpstreamError as error:
         failure = error

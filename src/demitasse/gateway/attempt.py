@@ -28,6 +28,8 @@ _FALLBACK_STATUSES = frozenset({401, 403, 404, 408, 409, 429, 500, 502, 503, 504
 
 _CALLERS_FAULT = frozenset({400, 401, 403, 404, 413, 422})
 """After these a model does not rest: it answers, and another caller, or one with another key, may be served."""
+_PATIENCE_S = 10.0
+"""A client that waits less than this says nothing about the model."""
 _MOST_BREAKERS = 10_000
 
 
@@ -123,7 +125,7 @@ class Climb:
                 try:
                     reply = await self._ask(rung)
                 except UpstreamError as error:
-                    breaker.record(ok=error.status in _CALLERS_FAULT, now_s=perf_counter())
+                    breaker.record(ok=self._is_callers_fault(error), now_s=perf_counter())
                     failure = error
                     if self.content or error.after_content:
                         raise
@@ -148,6 +150,11 @@ class Climb:
                 break
         assert failure is not None
         raise failure
+
+    def _is_callers_fault(self, error: UpstreamError) -> bool:
+        deadline_s = self._call.wish.deadline_s
+        impatient = error.status == 504 and deadline_s is not None and deadline_s < _PATIENCE_S
+        return impatient or error.status in _CALLERS_FAULT
 
     async def _ask(self, rung: Rung) -> Reply:
         self._rung, self._seen = rung, _Seen()

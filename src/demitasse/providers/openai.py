@@ -36,7 +36,7 @@ from .http import (
     Timeouts,
     encode_headers,
 )
-from .vendors import Vendor, is_home
+from .vendors import Vendor, belongs_elsewhere, is_home
 
 PATHS: dict[Kind, bytes] = {"chat": b"/chat/completions", "completion": b"/completions", "embedding": b"/embeddings"}
 ERROR_BYTES = 1 << 20
@@ -97,7 +97,7 @@ class OpenAICompatible:
 
     async def __call__(self, call: Call, send: Send) -> Reply:
         """Ask, and pass on what comes. Raises UpstreamError. The connection is given back or closed in any case."""
-        if self._keyless and not (self._client_keys and call.caller.provider_key):
+        if self._keyless and self._clients_key(call) is None:
             raise self._error(
                 f"it needs a key; {self._remedy()}", status=401, code="upstream_key_refused", retryable=False
             )
@@ -159,8 +159,8 @@ class OpenAICompatible:
 
     async def _post(self, call: Call, timeouts: Timeouts, *, streams: bool) -> Response:
         headers, body = self._headers[streams], self.body(call)
-        if self._client_keys and call.caller.provider_key:
-            headers = _header_blocks(call.caller.provider_key)[streams]
+        if (key := self._clients_key(call)) is not None:
+            headers = _header_blocks(key)[streams]
         for _ in range(STALE_TRIES):
             try:
                 return await self._client.post(self.origin, PATHS[call.kind], headers, body, timeouts)
@@ -168,6 +168,11 @@ class OpenAICompatible:
                 if not (self.vendor.local and why.reused and why.received == 0):
                     raise
         return await self._client.post(self.origin, PATHS[call.kind], headers, body, timeouts)
+
+    def _clients_key(self, call: Call) -> str | None:
+        """A client's own key, where it may be sent: to its own vendor's host, for a model of which we have no key."""
+        key = call.caller.provider_key if self._client_keys else None
+        return key if key and not belongs_elsewhere(self.vendor, key) else None
 
     async def _whole(self, answer: Response, call: Call) -> Answer:
         try:
@@ -297,7 +302,7 @@ class OpenAICompatible:
     def _whose_key(self, call: Call | None) -> str:
         if self._key is not None:
             return f"the key in {self._key_env}; set a valid one" if self._key_env else "its key; set a valid one"
-        if call is not None and self._client_keys and call.caller.provider_key:
+        if call is not None and self._clients_key(call) is not None:
             return f"the provider key that came with the request; send a valid one, or {self._remedy()}"
         return f"calls without a key; {self._remedy()}"
 

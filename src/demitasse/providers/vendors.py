@@ -17,6 +17,8 @@ class Vendor(Struct, frozen=True, kw_only=True):
     """Where it lives, up to and including ``/v1`` or its like; empty where every installation has its own."""
     key_envs: tuple[str, ...] = ()
     """The standard variables that hold its key; the first is the one to name to people."""
+    key_prefixes: tuple[str, ...] = ()
+    """Keys that begin so are its own, and nobody else's (as secret scanners know them)."""
     prefixes: tuple[str, ...] = ()
     """Model names that begin so are its own, without ``vendor/`` before them."""
     prices: str | None = None
@@ -44,6 +46,7 @@ VENDORS: dict[str, Vendor] = {
             name="openai",
             base_url="https://api.openai.com/v1",
             key_envs=("OPENAI_API_KEY",),
+            key_prefixes=("sk-proj-", "sk-svcacct-", "sk-admin-"),
             prefixes=("gpt-", "chatgpt-", "o1", "o3", "o4", "text-embedding-", "codex-"),
             prices="openai",
             source="platform.openai.com/docs/api-reference/chat/create",
@@ -53,6 +56,7 @@ VENDORS: dict[str, Vendor] = {
             name="anthropic",
             base_url="https://api.anthropic.com/v1",
             key_envs=("ANTHROPIC_API_KEY",),
+            key_prefixes=("sk-ant-",),
             prefixes=("claude-",),
             prices="anthropic",
             source="platform.claude.com/docs/en/api/openai-sdk",
@@ -62,6 +66,7 @@ VENDORS: dict[str, Vendor] = {
             name="google",
             base_url="https://generativelanguage.googleapis.com/v1beta/openai",
             key_envs=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+            key_prefixes=("AIza",),
             prefixes=("gemini-", "gemma-"),
             prices="google",
             dialect="gemini_compat",
@@ -72,6 +77,7 @@ VENDORS: dict[str, Vendor] = {
             name="groq",
             base_url="https://api.groq.com/openai/v1",
             key_envs=("GROQ_API_KEY",),
+            key_prefixes=("gsk_",),
             prices="groq",
             reasoning="reasoning",
             source="console.groq.com/docs/api-reference; limits: groq/groq-python#175",
@@ -112,6 +118,7 @@ VENDORS: dict[str, Vendor] = {
             name="openrouter",
             base_url="https://openrouter.ai/api/v1",
             key_envs=("OPENROUTER_API_KEY",),
+            key_prefixes=("sk-or-",),
             prices="openrouter",
             limits=("max_tokens", "max_completion_tokens"),
             reasoning="reasoning",
@@ -123,6 +130,7 @@ VENDORS: dict[str, Vendor] = {
             name="xai",
             base_url="https://api.x.ai/v1",
             key_envs=("XAI_API_KEY",),
+            key_prefixes=("xai-",),
             prefixes=("grok-",),
             prices="x-ai",
             dialect="xai",
@@ -135,6 +143,7 @@ VENDORS: dict[str, Vendor] = {
             name="fireworks",
             base_url="https://api.fireworks.ai/inference/v1",
             key_envs=("FIREWORKS_API_KEY",),
+            key_prefixes=("fw_",),
             prefixes=("accounts/fireworks/",),
             prices="fireworks",
             limits=("max_tokens", "max_completion_tokens"),
@@ -195,6 +204,12 @@ GENERIC = VENDORS["generic"]
 def vendor_of(model: str) -> Vendor | None:
     """The vendor whose own models begin like this one, or None."""
     return next((v for v in VENDORS.values() if model.startswith(v.prefixes)), None) if model else None
+
+
+def belongs_elsewhere(vendor: Vendor, key: str) -> bool:
+    """Whether a client's key is plainly another vendor's, which this one shall not see."""
+    owner = next((v for v in VENDORS.values() if key.startswith(v.key_prefixes)), None)
+    return owner is not None and owner is not vendor
 
 
 def is_home(vendor: Vendor, base_url: str) -> bool:
