@@ -553,3 +553,12 @@ async def test_an_impatient_client_does_not_close_a_model_for_others(make_world)
     for n in range(2):
         await ask(world.app, chat(f"question {n}"), headers={"x-stainless-read-timeout": "600"})
     assert (await ask(world.app, chat("last"))).json()["error"]["code"] == "circuit_open"
+
+
+async def test_tokens_are_counted_for_the_model_that_was_paid_for_them(make_world) -> None:
+    world = make_world(retry=Retry(attempts=1))
+    told = Usage(uncached_in=30, text_out=3)
+    world.large.lines = (UpstreamError("broke off", billable=True, usage=told),)
+    world.small.usage = Usage(uncached_in=20, text_out=2)
+    await ask(world.app, chat(model="auto"))
+    assert world.steps.metrics.tokens_in == {"large": 30, "small": 20}

@@ -39,8 +39,9 @@ class Metrics:
             mark = (attempt.model, attempt.status)
             self.attempts[mark] = self.attempts.get(mark, 0) + 1
             if attempt.usage is not None:
-                self.tokens_in[model] = self.tokens_in.get(model, 0) + attempt.usage.total_in
-                self.tokens_out[model] = self.tokens_out.get(model, 0) + attempt.usage.total_out
+                asked, usage = attempt.model, attempt.usage
+                self.tokens_in[asked] = self.tokens_in.get(asked, 0) + usage.total_in
+                self.tokens_out[asked] = self.tokens_out.get(asked, 0) + usage.total_out
         if entry.outcome == "answered":
             self.duration.observe(entry.duration_ms / 1e3)
             if entry.overhead_us is not None:
