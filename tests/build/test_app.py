@@ -201,7 +201,9 @@ async def test_an_alert_reaches_the_webhook_and_the_books(site: Site) -> None:
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+        length = next(
+            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+        )
         told.append(await reader.readexactly(length))
         writer.write(b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n")
         await writer.drain()

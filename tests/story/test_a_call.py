@@ -217,9 +217,7 @@ async def test_with_drain_a_model_finishes_for_the_retry_that_follows(make_world
 
 async def test_a_retry_that_comes_while_the_first_call_runs_joins_it(world: World) -> None:
     world.small.delay_s = 0.05
-    first = asyncio.create_task(
-        ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "0"})
-    )
+    first = asyncio.create_task(ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "0"}))
     await asyncio.sleep(0.01)
     second = await ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "1"})
     assert second.body == (await first).body
@@ -455,3 +453,30 @@ def test_a_loop_of_any_length_takes_the_same_memory() -> None:
     assert len(repeat.slices) <= 22
     assert 57_000 <= repeat.times <= 60_001
     assert repeat.total_nanos == 5 * repeat.times
+
+
+async def test_a_body_that_trickles_is_not_waited_for_for_ever(world: World, monkeypatch) -> None:
+    monkeypatch.setattr("demitasse.gateway.http.BODY_S", 0.02)
+    sent: list[dict] = []
+
+    async def receive() -> dict:
+        if not sent and not receive.begun:
+            receive.begun = True
+            return {"type": "http.request", "body": b"{", "more_body": True}
+        await asyncio.sleep(10)
+        raise AssertionError
+
+    receive.begun = False
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
+    }
+    await world.app(scope, receive, send)
+    assert sent[0]["status"] == 408
+    assert world.entry.error == "body_timeout"

@@ -52,6 +52,9 @@ _TAG = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _FINAL = (b"x-should-retry", b"false")
 
+BODY_S = 60.0
+"""How long a request's body may take after its first piece; a sender that trickles holds a connection and memory."""
+
 
 LINE = "demitasse.line"
 """Where a server that shows its connections puts a Line into the scope."""
@@ -149,8 +152,10 @@ class Gateway:
             else:
                 # A body that can't be read is a refused call too: someone will ask why their bill has no row for it.
                 refused(call or _unread(id, request_id, at_us, kind, client.caller), facts, error, steps)
+                await _booked(steps)
             await client.fail(error.status, _refusal_body(error), _refusal_headers(error))
         except UpstreamError as error:
+            await _booked(steps)
             more = [(b"retry-after", b"%d" % max(1, round(error.retry_after_s)))] if error.retry_after_s else []
             await client.fail(error.status, error.body or error_body(error.message, error.type, code=error.code), more)
         except StoreError as error:
@@ -525,15 +530,29 @@ async def _body(receive: Receive, headers: Headers, most: int) -> bytes:
             raise HungUp
         return body
     parts, size = [body], len(body)
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise HungUp
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > most:
-            raise _too_large(most)
+    try:
+        async with asyncio.timeout(BODY_S):
+            while message.get("more_body"):
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise HungUp
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > most:
+                    raise _too_large(most)
+    except TimeoutError:
+        raise Refused(
+            f"the body was not whole after {BODY_S:g} s; send it again", status=408, code="body_timeout", final=False
+        ) from None
     return b"".join(parts)
+
+
+async def _booked(steps: Steps) -> None:
+    """Errors, too, are in the books when the client learns of them. A ledger that cannot commit keeps them queued."""
+    try:
+        await steps.ledger.flush()
+    except StoreError as error:
+        log.warning("an entry waits for its commit: %s", error)
 
 
 def _too_large(most: int) -> Refused:
