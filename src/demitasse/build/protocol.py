@@ -78,6 +78,15 @@ class ConnectionLine:
         if self._call is not None:
             self._call()
 
+    def piece(self, data: bytes) -> bool:
+        cycle = self._cycle
+        if cycle.disconnected:
+            return True  # as ASGI has it: nobody is there to read it
+        if not cycle.chunked_encoding or cycle.response_complete or cycle.flow.write_paused:
+            return False
+        cycle.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        return True
+
     def respond(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
         cycle = self._cycle
         if cycle.disconnected or cycle.response_started:

@@ -67,6 +67,10 @@ class Line(Protocol):
         """Have ``call`` called when the client hangs up, at once if it has; None: no more."""
         ...
 
+    def piece(self, data: bytes) -> bool:
+        """Send a piece of a body that is open and goes on; False: it must go by ASGI (the client reads too slowly)."""
+        ...
+
     def respond(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
         """Send a whole answer with status 200. Names and values hold no line breaks; ``content-length`` is among them."""
         ...
@@ -317,7 +321,9 @@ class _Connection(Client):
     async def send(self, event: Event) -> None:
         if not self._opened:
             await self._open()
-        await self._send({"type": "http.response.body", "body": frame(event.data), "more_body": True})
+        data = frame(event.data)
+        if self._line is None or not self._line.piece(data):
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def _open(self) -> None:
         self._opened = True
