@@ -24,6 +24,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from demitasse.build.control import StoreControl
 from demitasse.core.call import Usage
 from demitasse.core.entry import Attempt, Charge, Decision, Entry, Hold
 from demitasse.core.ids import call_id
@@ -34,7 +35,10 @@ from demitasse.store.changes import fold_days
 from demitasse.store.ledger import SqliteLedger
 from demitasse.store.migrations import connect
 from demitasse.store.rollup import ADD_HOURS, HOUR_US, dimensions, measures
+from demitasse.store.settings import Settings
 from demitasse.store.writer import ADD_EVENT, Writer
+from demitasse.web.app import dashboard
+from demitasse.web.report import build_report
 
 DAY_US = 24 * HOUR_US
 T0 = 1_763_683_200_000_000  # 2025-11-21
@@ -166,10 +170,62 @@ def books(rows: int, keep: str | None) -> dict[str, Any]:
             "entries_without_match": took("entries of a key that has none", lambda: reader.entries(key="nobody")),
             "entry_by_id": took("one entry by id", lambda: reader.entry(some)),
             "stats": took("stats", reader.stats),
+            "report": took("the month's report", lambda: build_report(reader, end - 30 * DAY_US, end, end).as_json()),
+            "overview_first": first_page(reader, end),
+            "overview": page(reader, end),
         }
         size = reader.path.stat().st_size
         reader.close()
         return {"rows": rows, "bytes_per_row": size // rows, "ms": times}
+
+
+def page(reader: SqliteBooks, now_us: int) -> float:
+    """The overview as HTML, with templates loaded; each time from books that remember nothing of the last."""
+
+    async def ask() -> float:
+        await overview(reader, now_us)
+        runs = []
+        for _ in range(5):
+            begun = time.perf_counter()
+            await overview(reader, now_us)
+            runs.append((time.perf_counter() - begun) * 1e3)
+        return round(statistics.median(runs), 2)
+
+    ms = asyncio.run(ask())
+    print(f"the overview page: {ms} ms")
+    return ms
+
+
+def first_page(reader: SqliteBooks, now_us: int) -> float:
+    """The first one of a process: templates are read and compiled."""
+    begun = time.perf_counter()
+    asyncio.run(overview(reader, now_us))
+    ms = round((time.perf_counter() - begun) * 1e3, 2)
+    print(f"the first overview page of a process: {ms} ms")
+    return ms
+
+
+async def overview(reader: SqliteBooks, now_us: int) -> None:
+    """``GET /`` of a dashboard made anew, so that nothing of an earlier page is remembered."""
+    with tempfile.TemporaryDirectory() as tmp:
+        settings = Settings(Path(tmp))
+        control = StoreControl(settings, b"s" * 32, steps=lambda: None)
+        app = dashboard(reader, control, clock=lambda: now_us)
+        status = 0
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: dict[str, Any]) -> None:
+            nonlocal status
+            status = message.get("status", status)
+
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "root_path": "", "scheme": "http",
+                 "headers": [(b"host", b"127.0.0.1:4141")], "server": ("127.0.0.1", 4141), "client": ("127.0.0.1", 1),
+                 "http_version": "1.1"}  # fmt: skip
+        await app(scope, receive, send)
+        assert status == 200, status
+        settings.close()
 
 
 def main() -> None:
