@@ -60,7 +60,7 @@ def _frame() -> dict[str, Any]:
     return {
         "animation": False,
         "aria": {"enabled": True},
-        "grid": {"left": 4, "right": 18, "top": 16, "bottom": 4, "containLabel": True},
+        "grid": {"left": 14, "right": 18, "top": 16, "bottom": 4, "containLabel": True},
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
     }
 
