@@ -52,7 +52,9 @@ async def test_what_came_while_nobody_read_is_one_piece(small):
 
     async with Scripted(script) as up:
         answer = await small.post(Origin.parse(up.url), b"/", JSON, b"x")
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            while not answer.done:
+                await asyncio.sleep(0.01)
         assert [piece async for piece in answer] == [b"abc012"]
 
 

@@ -102,3 +102,10 @@ async def ask(
 
 def chat(text: str = "Say hello.", model: str = "small", **more: Any) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": text}]} | more
+
+
+async def until(true: Any, within_s: float = 10.0) -> None:
+    """Wait for a condition, however busy the machine is."""
+    async with asyncio.timeout(within_s):
+        while not true():
+            await asyncio.sleep(0.001)

@@ -10,7 +10,7 @@ from demitasse.core.keys import mac
 from demitasse.core.limits import Budget, Key
 from demitasse.core.money import nanos
 
-from .asgi import ask, chat
+from .asgi import ask, chat, until
 from .conftest import SECRET, World
 
 
@@ -165,8 +165,12 @@ async def test_no_store_and_refresh_do_what_they_say(world: World) -> None:
 
 
 async def test_identical_calls_under_way_share_one_upstream_call(world: World) -> None:
-    world.small.delay_s = 0.05
-    answers = await asyncio.gather(*(ask(world.app, chat(stream=n % 2 == 0)) for n in range(10)))
+    world.small.gate = asyncio.Event()
+    asked = [asyncio.create_task(ask(world.app, chat(stream=n % 2 == 0))) for n in range(10)]
+    await until(lambda: world.small.running)
+    await asyncio.sleep(0.02)
+    world.small.gate.set()
+    answers = await asyncio.gather(*asked)
     assert len(world.small.calls) == 1
     assert {a.text().strip() for a in answers} == {"a small cup, full strength"}
     tiers = sorted(e.cache for e in world.ledger.closed)
@@ -175,13 +179,15 @@ async def test_identical_calls_under_way_share_one_upstream_call(world: World) -
 
 
 async def test_followers_of_a_leader_who_hangs_up_still_get_the_answer(world: World) -> None:
-    world.small.delay_s = 0.1
+    world.small.gate = asyncio.Event()
     leaving = asyncio.Event()
     leader = asyncio.create_task(ask(world.app, chat(), hang_up=leaving))
-    await asyncio.sleep(0.02)
+    await until(lambda: world.small.running)
     follower = asyncio.create_task(ask(world.app, chat()))
     await asyncio.sleep(0.02)
     leaving.set()
+    await asyncio.sleep(0.02)
+    world.small.gate.set()
     assert (await follower).text() == "a small cup, full strength"
     await leader
     assert len(world.small.calls) == 1
@@ -203,10 +209,15 @@ async def test_a_client_that_hangs_up_stops_the_model_and_is_booked(world: World
 
 async def test_with_drain_a_model_finishes_for_the_retry_that_follows(make_world) -> None:
     world = make_world(on_hangup="drain")
-    world.small.delay_s = 0.05
+    world.small.gate = asyncio.Event()
     leaving = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.02, leaving.set)
-    await ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "0"}, hang_up=leaving)
+    mark = {"x-stainless-retry-count": "0"}
+    first = asyncio.create_task(ask(world.app, chat(temperature=1.0), headers=mark, hang_up=leaving))
+    await until(lambda: world.small.running)
+    leaving.set()
+    await asyncio.sleep(0.02)
+    world.small.gate.set()
+    await first
     assert world.small.cancelled == 0
     assert world.entry.outcome == "cancelled" and "drained" in world.entry.flags
     again = await ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "1"})
@@ -216,11 +227,14 @@ async def test_with_drain_a_model_finishes_for_the_retry_that_follows(make_world
 
 
 async def test_a_retry_that_comes_while_the_first_call_runs_joins_it(world: World) -> None:
-    world.small.delay_s = 0.05
+    world.small.gate = asyncio.Event()
     first = asyncio.create_task(ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "0"}))
-    await asyncio.sleep(0.01)
-    second = await ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "1"})
-    assert second.body == (await first).body
+    await until(lambda: world.small.running)
+    retry = ask(world.app, chat(temperature=1.0), headers={"x-stainless-retry-count": "1"})
+    second = asyncio.create_task(retry)
+    await asyncio.sleep(0.02)
+    world.small.gate.set()
+    assert (await second).body == (await first).body
     assert len(world.small.calls) == 1
     assert len(world.ledger.closed) == 1 and world.entry.joined == 1
 

@@ -196,7 +196,7 @@ async def test_a_retry_that_was_paid_for_by_a_further_hold_is_no_overshoot(make_
 
 async def test_hanging_up_on_a_whole_answer_does_not_make_it_cheap(world: World) -> None:
     """A provider goes on writing what nobody waits for; what it may have written is booked."""
-    world.small.delay_s = 0.05
+    world.small.delay_s = 30
     leaving = asyncio.Event()
     asyncio.get_running_loop().call_later(0.01, leaving.set)
     await ask(world.app, chat(max_tokens=1000), hang_up=leaving)
@@ -253,7 +253,7 @@ async def test_the_memory_for_retries_is_bounded_while_a_slow_call_runs(make_wor
 
 async def test_a_retry_joins_a_call_that_has_run_for_minutes(make_world) -> None:
     world = make_world(on_hangup="drain")
-    world.small.delay_s = 0.05
+    world.small.delay_s = 0.5
     body = chat(temperature=1.0)
     first = asyncio.create_task(ask(world.app, body, headers={"x-stainless-retry-count": "0"}))
     await asyncio.sleep(0.01)
@@ -322,7 +322,7 @@ async def test_a_clock_that_jumps_back_locks_nobody_out(make_world) -> None:
 
 async def test_a_stream_that_shares_a_slow_answer_is_kept_alive(make_world) -> None:
     world = make_world(first_event_s=0.01, ping_s=0.01)
-    world.small.delay_s = 0.1
+    world.small.delay_s = 0.4
     leader = asyncio.create_task(ask(world.app, chat()))
     await asyncio.sleep(0.005)
     follower = await ask(world.app, chat(stream=True))
@@ -331,7 +331,7 @@ async def test_a_stream_that_shares_a_slow_answer_is_kept_alive(make_world) -> N
 
 
 async def test_when_everybody_has_left_the_model_is_stopped(world: World) -> None:
-    world.small.delay_s = 0.5
+    world.small.delay_s = 30
     one, two = asyncio.Event(), asyncio.Event()
     leader = asyncio.create_task(ask(world.app, chat(), hang_up=one))
     await asyncio.sleep(0.01)

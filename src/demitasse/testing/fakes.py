@@ -54,6 +54,8 @@ class FakeModel:
         self.fail_after = fail_after
         self.failure = failure
         self.model = model
+        self.gate: asyncio.Event | None = None
+        """When set: every answer waits for it."""
         self.calls: list[Call] = []
         self.cancelled = 0
         self.running = 0
@@ -64,6 +66,8 @@ class FakeModel:
         self.running += 1
         try:
             await asyncio.sleep(self.delay_s)
+            if self.gate is not None:
+                await self.gate.wait()
             if isinstance(line, BaseException):
                 raise line
             reply = line if isinstance(line, Reply) else self._reply(call, line)
