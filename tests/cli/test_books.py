@@ -115,6 +115,10 @@ def test_a_report_of_two_kinds_is_a_usage_error(filled, run):
     assert "choose one of" in run("report", "--json", "--md", status=2).stderr
 
 
+def test_filters_that_leave_nothing_are_not_taken_for_empty_books(filled, run):
+    assert "no such call" in run("ledger", "--key", "nobody").stdout
+
+
 def test_an_empty_store_is_no_error(run):
     assert "no calls yet" in run("ledger").stdout
     assert json.loads(run("report", "--json").stdout)["requests"] == 0

@@ -150,6 +150,14 @@ def test_what_is_not_there_cannot_be_copied_or_restored(tmp_path):
         restore(tmp_path, tmp_path / "copy")
 
 
+async def test_a_file_of_another_kind_is_not_restored(tmp_path):
+    await fill(tmp_path)
+    (tmp_path / "letter.txt").write_text("Dear ledger,")
+    with pytest.raises(StoreError, match=r"letter.txt is no copy of a ledger"):
+        restore(tmp_path, tmp_path / "letter.txt")
+    assert verify(tmp_path) == (True, None)
+
+
 async def test_the_log_is_moved_into_the_file_and_used_again(tmp_path):
     ledger, log, sizes = SqliteLedger.open(tmp_path), tmp_path / (FILE + "-wal"), []
     ledger._keeper.stop()

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - a command pays only for what it uses
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -95,13 +96,18 @@ def ledger(place: Place, as_json: bool, last: int, since: str | None, follow: bo
     with place.books() as books:
         found = books.entries(last=last, since_us=since_us, **filters)[::-1]
         seen = found[-1][0] if found else 0
+        if not (found or as_json or follow):
+            some = books.entries(last=1)
+            say("no such call; leave out a filter" if some else "no calls yet; start the gateway with: demitasse up")
+            return
         _show([entry for _, entry in found], as_json=as_json, follow=follow)
-        while follow:
-            time.sleep(FOLLOW_S)
-            newer = [row for row in books.entries(last=1_000, since_us=since_us, **filters) if row[0] > seen][::-1]
-            if newer:
-                seen = newer[-1][0]
-                _show([entry for _, entry in newer], as_json=as_json, follow=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            while follow:
+                time.sleep(FOLLOW_S)
+                newer = [row for row in books.entries(last=1_000, since_us=since_us, **filters) if row[0] > seen][::-1]
+                if newer:
+                    seen = newer[-1][0]
+                    _show([entry for _, entry in newer], as_json=as_json, follow=True)
 
 
 def _show(entries: list[Entry], *, as_json: bool, follow: bool) -> None:
@@ -117,8 +123,6 @@ def _show(entries: list[Entry], *, as_json: bool, follow: bool) -> None:
 
         for entry in entries:
             say("  ".join(cell for cell, _ in zip(row(entry), ROW_COLUMNS, strict=True)))
-    elif not entries:
-        say("no calls yet; start the gateway with: demitasse up")
     else:
         from .rows import ROW_COLUMNS, ROW_FIGURES, row
 

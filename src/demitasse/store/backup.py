@@ -15,6 +15,8 @@ from .migrations import FILE, connect
 from .procs import alive
 from .trouble import trouble
 
+_MAGIC = b"SQLite format 3\0"
+
 
 def backup(data: Path, target: Path) -> Path:
     """Copy the ledger in ``data``, which may be in use, to the file ``target``, and check the copy.
@@ -44,6 +46,9 @@ def restore(data: Path, source: Path) -> Path | None:
     data, source = Path(data), Path(source)
     if not source.exists():
         raise StoreError(f"there is no copy {source}; make one with: demitasse backup FILE")
+    with source.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise StoreError(f"{source} is no copy of a ledger; make one with: demitasse backup FILE")
     if alive(data):
         raise StoreError(f"the ledger in {data} is in use; stop Demitasse first, then restore again")
     path = data / FILE
