@@ -84,7 +84,7 @@ def create(
         return
     say(token)
     note("shown once: keep it now; only its fingerprint is stored")
-    note(f"use it as: OPENAI_API_KEY={token[:12]}…  revoke it with: demitasse keys revoke {name}")
+    note(f"within a second, use it as: OPENAI_API_KEY={token[:12]}…  revoke it with: demitasse keys revoke {name}")
 
 
 @keys.command("list")
