@@ -16,6 +16,7 @@ import pytest
 
 from demitasse.cli.background import started
 from demitasse.cli.ground import Failure, Place, World
+from demitasse.cli.running import NOTE, find, leave_note, noted, take_note_away
 from demitasse.store.books import SqliteBooks
 
 DEMITASSE = [sys.executable, "-m", "demitasse"]
@@ -312,3 +313,23 @@ def test_every_command_runs_as_a_module_with_nothing_on_its_way(tmp_path):
     """`demitasse --help` imports neither the server, nor the client, nor what draws tables."""
     code = "import sys; from demitasse.cli import main; print([m for m in ('rich', 'aiohttp', 'uvicorn', 'jinja2', 'genai_prices', 'msgspec', 'starlette') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_of_two_gateways_on_one_directory_the_other_is_found_when_one_stops(tmp_path):
+    parent = {"url": "http://127.0.0.1:1", "pid": os.getppid()}
+    (tmp_path / NOTE).write_text(json.dumps(parent))
+    other = leave_note(tmp_path, "http://0.0.0.0:2")
+    assert noted(tmp_path) == "http://127.0.0.1:2"
+    take_note_away(tmp_path, other)
+    assert noted(tmp_path) == "http://127.0.0.1:1"
+
+
+def test_a_named_data_directory_is_not_taken_for_the_one_at_the_usual_port(gateway, place):
+    """Whatever answers there may write other books: the call would be missing in those that were named."""
+    port = urlsplit(gateway.url).port
+    config = place.cwd / "port.toml"
+    config.write_text(f"[server]\nport = {port}\n")
+    named = World(env=place.env, cwd=place.cwd, config=str(config), data=str(place.cwd / "elsewhere"))
+    usual = World(env={**place.env, "HOME": str(place.cwd)}, cwd=place.cwd, config=str(config))
+    assert find(Place(named)) is None
+    assert find(Place(usual)) is not None

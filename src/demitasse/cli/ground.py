@@ -67,6 +67,11 @@ class Place:
 
         return data_dir(self.world.data, self.env, self.cwd)
 
+    @property
+    def names_data(self) -> bool:
+        """Whether the data directory was named, by option or environment."""
+        return bool(self.world.data or self.env.get("DEMITASSE_HOME"))
+
     def config(self, overrides: Mapping[str, Any] | None = None) -> Config:
         """The configuration in force. Raises ConfigError naming all that is wrong."""
         from ..config import load

@@ -88,7 +88,10 @@ class Gateway:
 
 
 def find(place: Place, url: str | None = None, key: str | None = None) -> Gateway | None:
-    """The gateway that was named, that left its note in the data directory, or that answers at the configured port."""
+    """The gateway that was named, that left its note in the data directory, or that answers at the configured port.
+
+    The last is not asked where a data directory was named: it may well write other books.
+    """
     key = key or place.env.get("DEMITASSE_KEY")
     if named := url or place.env.get("DEMITASSE_URL"):
         gateway = Gateway(named.removesuffix("/").removesuffix("/v1"), key)
@@ -98,7 +101,7 @@ def find(place: Place, url: str | None = None, key: str | None = None) -> Gatewa
     here = noted(place.data)
     if here is not None and (gateway := Gateway(here, key)).alive():
         return gateway
-    address = configured(place)
+    address = None if place.names_data else configured(place)
     if address is not None and (gateway := Gateway(address, key)).alive():
         return gateway
     return None
@@ -122,33 +125,49 @@ def configured(place: Place) -> str | None:
 
 def noted(data: Path) -> str | None:
     """The address that a gateway on this data directory wrote down, if its process still lives."""
+    note = _note(data)
+    return None if note is None else str(note["url"])
+
+
+def leave_note(data: Path, url: str) -> dict[str, Any] | None:
+    """Write down where this process serves; every address of this machine is reached by loopback.
+
+    Returns the note of another gateway that serves from the same directory, for ``take_note_away``.
+    """
+    other = _note(data)
+    url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    _write_note(data, {"url": url, "pid": os.getpid()})
+    return other
+
+
+def take_note_away(data: Path, other: Mapping[str, Any] | None = None) -> None:
+    """Remove this process's note, or put another's back that still serves; what somebody else wrote since stays."""
+    path = data / NOTE
+    try:
+        if json.loads(path.read_text(encoding="utf-8")).get("pid") != os.getpid():
+            return
+        path.unlink()
+        if other is not None:
+            os.kill(int(other["pid"]), 0)
+            _write_note(data, other)
+    except (OSError, ValueError):
+        return
+
+
+def _note(data: Path) -> dict[str, Any] | None:
     try:
         note = json.loads((data / NOTE).read_text(encoding="utf-8"))
         os.kill(int(note["pid"]), 0)
-        return str(note["url"])
-    except PermissionError:
-        return None
+        return {"url": str(note["url"]), "pid": int(note["pid"])}
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def leave_note(data: Path, url: str) -> None:
-    """Write down where this process serves; every address of this machine is reached by loopback."""
-    url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+def _write_note(data: Path, note: Mapping[str, Any]) -> None:
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = data / f".{NOTE}-{os.getpid()}"
-    fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n", encoding="utf-8")
+    fresh.write_text(json.dumps(note) + "\n", encoding="utf-8")
     fresh.replace(data / NOTE)
-
-
-def take_note_away(data: Path) -> None:
-    """Remove this process's note; another's stays."""
-    path = data / NOTE
-    try:
-        if json.loads(path.read_text(encoding="utf-8")).get("pid") == os.getpid():
-            path.unlink()
-    except (OSError, ValueError):
-        return
 
 
 def error_text(data: bytes, status: int) -> str:

@@ -42,8 +42,11 @@ def up(place: Place, port: int | None, host: str | None, behind_proxy: bool) -> 
     _log()
     from ..build import serve
 
+    other: dict[str, Any] | None = None
+
     def announce(banner: Banner) -> None:
-        leave_note(place.data, banner.base_url)
+        nonlocal other
+        other = leave_note(place.data, banner.base_url)
         for line in banner_lines(banner, place):
             say(line)
         sys.stdout.flush()
@@ -55,7 +58,7 @@ def up(place: Place, port: int | None, host: str | None, behind_proxy: bool) -> 
     except KeyboardInterrupt:
         return
     finally:
-        take_note_away(place.data)
+        take_note_away(place.data, other)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
