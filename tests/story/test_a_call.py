@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from demitasse.core.call import Usage
 from demitasse.core.errors import StoreError, UpstreamError
 from demitasse.core.keys import mac
@@ -494,3 +496,60 @@ async def test_a_body_that_trickles_is_not_waited_for_for_ever(world: World, mon
     await world.app(scope, receive, send)
     assert sent[0]["status"] == 408
     assert world.entry.error == "body_timeout"
+
+
+async def test_whoever_comes_while_a_call_is_being_stopped_asks_anew(world: World) -> None:
+    """Between a hang-up and the end of its call nobody may board: the beginning of an answer can't be taken back."""
+    from demitasse.gateway.cache import Flight
+
+    body = chat(stream=True)
+    world.small.gate = asyncio.Event()
+    leaving = asyncio.Event()
+    first = asyncio.create_task(ask(world.app, body, hang_up=leaving))
+    await until(lambda: world.small.running)
+    (flight,) = world.steps.cache._flights.values()
+    late: list[asyncio.Task] = []
+    stop = Flight.when_alone
+
+    def when_alone(self: Flight, cancel) -> None:
+        stop(self, cancel)
+        late.append(asyncio.create_task(ask(world.app, body)))
+
+    Flight.when_alone = when_alone  # type: ignore[method-assign]
+    try:
+        leaving.set()
+        await first
+    finally:
+        Flight.when_alone = stop  # type: ignore[method-assign]
+    assert flight.stopping and flight.followers == 0
+    world.small.gate.set()
+    assert (await late[0]).text().strip() == "a small cup, full strength"
+    assert len(world.small.calls) == 2
+
+
+async def test_a_follower_whose_leader_gives_up_in_the_middle_gets_an_error_and_no_second_beginning(
+    world: World,
+) -> None:
+    import json
+
+    from demitasse.core.call import Call, Event
+    from demitasse.gateway.cache import Flight
+    from demitasse.wire.ask import read
+
+    asked = read("chat", json.dumps(chat(stream=True)).encode())
+    call = Call(
+        id="c", request_id="c", at_us=0, kind="chat", body=asked.body, fields=asked.fields, model="small", stream=True
+    )
+    flight, got = Flight(call), []
+
+    async def send(event: Event) -> None:
+        got.append(event)
+
+    following = asyncio.create_task(flight.follow(call, send))
+    await asyncio.sleep(0)
+    flight.publish(Event(b"{}", content=True))
+    await until(lambda: got)
+    flight.land(None)
+    with pytest.raises(UpstreamError) as failed:
+        await following
+    assert failed.value.after_content

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from ..core.call import Call, Event, Reply, Send
-from ..core.errors import DemitasseError
+from ..core.errors import DemitasseError, UpstreamError
 from ..core.fingerprint import fingerprint
 from .route import Route
 from .settings import CacheSettings
@@ -38,7 +38,19 @@ class Kept(Struct, frozen=True):
 class Flight:
     """One call under way, which identical calls may join. The leader publishes; followers read from the beginning."""
 
-    __slots__ = ("_alone", "_wake", "booked", "events", "failure", "followers", "joined", "kept", "landed", "shape")
+    __slots__ = (
+        "_alone",
+        "_wake",
+        "booked",
+        "events",
+        "failure",
+        "followers",
+        "joined",
+        "kept",
+        "landed",
+        "shape",
+        "stopping",
+    )
 
     def __init__(self, call: Call) -> None:
         self.shape = (call.stream, call.include_usage)
@@ -51,6 +63,8 @@ class Flight:
         self.kept: Kept | None = None
         self.failure: BaseException | None = None
         self.landed = False
+        self.stopping = False
+        """Told to stop, because nobody waited any more: whoever comes now asks anew."""
         self._wake: asyncio.Future[None] | None = None
         self._alone: Callable[[], object] | None = None
 
@@ -59,6 +73,7 @@ class Flight:
         if self.followers:
             self._alone = stop
         else:
+            self.stopping = True
             stop()
 
     def publish(self, event: Event) -> None:
@@ -102,7 +117,13 @@ class Flight:
         finally:
             self.followers -= 1
             if self._alone is not None and not (self.followers or self.landed):
+                self.stopping = True
                 self._alone()
+        if self.kept is None and live and at:
+            # Its beginning is with the client and can't be taken back, so nothing else may be tried.
+            raise UpstreamError(
+                "the call whose answer this one shared was given up", code="upstream_broken_off", after_content=True
+            ) from self.failure
         if isinstance(self.failure, DemitasseError):
             raise self.failure
         return self.kept, live
@@ -175,7 +196,8 @@ class Cache:
 
     def flight(self, key: bytes) -> Flight | None:
         """The identical call under way, if one may be joined."""
-        return self._flights.get(key) if self.settings.coalesce else None
+        flight = self._flights.get(key) if self.settings.coalesce else None
+        return None if flight is not None and flight.stopping else flight
 
     def take_off(self, key: bytes | None, retry_key: bytes | None, flight: Flight) -> None:
         """A call is about to be put to a model."""
@@ -226,7 +248,7 @@ class Cache:
         if not (call.wish.retry_count or call.wish.idempotency_key):
             return None
         under_way = self._retriable.get(retry_key)
-        if under_way is not None:
+        if under_way is not None and not under_way.stopping:
             return under_way
         recent = self._recent.get(retry_key)
         if recent is None or recent[0] < call.at_us - self._retry_us:
