@@ -233,3 +233,27 @@ async def _until(true: Callable[[], bool], within_s: float = 5.0) -> None:
     async with asyncio.timeout(within_s):
         while not true():
             await asyncio.sleep(0.01)
+
+
+async def test_a_key_that_a_command_made_a_moment_ago_is_known_at_once(site: Site) -> None:
+    from demitasse.core.keys import mac
+    from demitasse.core.limits import Key
+    from demitasse.store.secret import server_secret
+    from demitasse.store.settings import Settings
+
+    async with site.app() as app:
+        other = Settings(site.home / "data")
+        secret = server_secret(site.home / "data")
+        other.add_key(Key(id="new", name="new", mac=mac(secret, b"dmt_new_1"), created_us=now_us()))
+        other.close()
+        assert (await say(app, headers={"authorization": "Bearer dmt_new_1"})).status == 200
+
+
+async def test_a_row_says_which_limit_refused_it_and_keeps_no_words_of_a_prompt(site: Site) -> None:
+    site.write(more="[budgets.default]\nusd_per_day = 0.0000001\n")
+    async with site.app() as app:
+        assert (await say(app)).status == 429
+        assert (await say(app, model="a secret that was asked for")).status == 404
+        (_, unknown), (_, refused), *_ = app.books.entries(last=2)
+        assert "budget 'default'" in refused.why and "demitasse budgets set default" in refused.why
+        assert unknown.why is None

@@ -64,6 +64,8 @@ def explain_lines(
     if entry.tags:
         yield "  tags      " + ", ".join(f"{name}={value}" for name, value in entry.tags)
     yield f"  outcome   {entry.outcome}: {OUTCOME_TEXTS[entry.outcome]}" + (f" ({entry.error})" if entry.error else "")
+    if entry.why:
+        yield f"            {entry.why}"
     if entry.model and entry.outcome in {"answered", "cancelled", "failed"}:
         yield f"  answer    {_answered_by(entry)}"
     yield from _why(entry)

@@ -129,6 +129,8 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     """Client retries that joined this call instead of making their own entry."""
     error: str | None = None
     """Machine-readable reason when the outcome is refused or failed."""
+    why: str | None = None
+    """The sentence that the client was given when a limit refused it: which one, and what was left. Never words of a prompt."""
     duration_ms: float = 0.0
     overhead_us: int | None = None
     first_byte_ms: float | None = None

@@ -101,6 +101,10 @@ class Ledger(Protocol):
         """All keys, revoked ones included, from memory; follows what other processes set within a second."""
         ...
 
+    def look(self) -> None:
+        """Take up at once what other processes have set; for a caller whose key nobody knows yet."""
+        ...
+
     @property
     def revision(self) -> int:
         """Rises whenever keys, budgets or settings changed; whoever derives something from them compares it."""

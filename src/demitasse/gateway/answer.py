@@ -458,6 +458,10 @@ def _decision(route: Route, chosen: str) -> Decision:
     return Decision(policy="reference", chosen=chosen, candidates=tuple(rung.alias for rung in route.rungs))
 
 
+_LIMITS = frozenset({"insufficient_quota", "unpriced_model", "loop_detected", "rate_limit_exceeded"})
+"""Refusals whose sentence names limits and sums alone; others may quote what was asked, which is not kept."""
+
+
 def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:
     """A refusal is a row too: who, what, why; it cost nothing."""
     entry = Entry(
@@ -475,6 +479,7 @@ def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:
         stream=call.stream,
         cache=facts.cache,
         error=error.code or error.type,
+        why=error.message if error.code in _LIMITS else None,
         duration_ms=round((perf_counter() - facts.started) * 1e3, 3),
     )
     _closed(entry, facts, steps)

@@ -57,7 +57,13 @@ class KeyRing:
             self._reload()
         found = self._seen.get(ours)
         if found is None:
-            found = self._known.get(mac(self._secret, ours))
+            digest = mac(self._secret, ours)
+            found = self._known.get(digest)
+            if found is None:  # made a moment ago, perhaps, by a command
+                self._ledger.look()
+                if self._revision != self._ledger.revision:
+                    self._reload()
+                    found = self._known.get(digest)
             if found is not None:
                 self._seen[ours] = found
         if found is None:

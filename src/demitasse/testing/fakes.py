@@ -207,6 +207,9 @@ class FakeLedger:
     def budgets(self) -> Sequence[Budget]:
         return list(self._budgets.values())
 
+    def look(self) -> None:
+        """There is nobody else."""
+
     def keys(self) -> Sequence[Key]:
         return list(self._keys)
 

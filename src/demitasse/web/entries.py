@@ -30,6 +30,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "provider": entry.provider,
         "outcome": entry.outcome,
         "error": entry.error,
+        "why": entry.why,
         "cost_usd": _usd(entry.cost_nanos),
         "baseline_usd": _usd(entry.baseline_nanos),
         "saved_usd": usd(sum(nanos for _, nanos in entry.saved)),
