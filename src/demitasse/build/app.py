@@ -100,6 +100,7 @@ class App:
     async def start(self) -> None:
         """Find the models; after this calls can be answered. Raises ConfigError."""
         self.found = await self._models.find(self.config)
+        _say_what_has_no_effect(self.config)
         self.gateway.replace(self._steps(self.config))
         self._tasks.append(asyncio.create_task(self._watch_soft_limits()))
         if self._keeper is not None:
@@ -149,6 +150,7 @@ class App:
             ),
         )
         found = await self._models.find(config)
+        _say_what_has_no_effect(config)
         old = self._telemetry
         new = observer(config, self._env) if config.otel != self.config.otel else old
         await asyncio.to_thread(self.ledger.sync_file_budgets, budgets(config))
@@ -268,6 +270,26 @@ def _keep_nothing(_call: Call, _reply: Reply) -> None:
 def is_private(config: Config) -> bool:
     """Only this machine can knock: the socket is on loopback, and no proxy in front of it lets others in."""
     return is_loopback(config.server.host) and not config.server.behind_proxy
+
+
+def without_effect(config: Config) -> list[str]:
+    """Settings that are understood and that nothing acts on yet; whoever sets one must not believe that it works."""
+    found = []
+    if config.cache.semantic:
+        found.append("cache.semantic")
+    if config.shadow.usd_per_day:
+        found.append("shadow.usd_per_day")
+    for name, route in config.routes.items():
+        if route.quality is not None:
+            found.append(f"routes.{name}.quality")
+        if len(route.ladder) > 1:
+            found.append(f"routes.{name}.ladder (the reference '{route.reference}' answers)")
+    return found
+
+
+def _say_what_has_no_effect(config: Config) -> None:
+    for setting in without_effect(config):
+        log.warning("%s has no effect in this version; see docs/roadmap.md", setting)
 
 
 def settings_of(config: Config) -> Settings:
