@@ -172,7 +172,9 @@ async def _turn(url: str, key: str, *, calls: int, tokens: int, salt: str) -> di
                         counted = chunk["usage"]["completion_tokens"]
         return counted
 
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=600)) as session:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True), timeout=aiohttp.ClientTimeout(total=600)
+    ) as session:
         begun = time.perf_counter()
         counts = await asyncio.gather(*(one(session, n) for n in range(calls)))
         took_s = time.perf_counter() - begun
