@@ -472,7 +472,7 @@ def test_a_loop_of_any_length_takes_the_same_memory() -> None:
 
 
 async def test_a_body_that_trickles_is_not_waited_for_for_ever(world: World, monkeypatch) -> None:
-    monkeypatch.setattr("demitasse.gateway.http.BODY_S", 0.02)
+    monkeypatch.setattr("demitasse.gateway.request.BODY_S", 0.02)
     sent: list[dict] = []
 
     async def receive() -> dict:

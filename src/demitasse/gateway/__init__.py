@@ -1,1 +1,1 @@
-"""One call's way, read in this order: http · answer · keys · cache · budget · route · attempt."""
+"""One call's way, read in this order: http · request · answer · keys · cache · budget · route · attempt."""

@@ -6,7 +6,6 @@ Bare ASGI: ``/v1/*`` is answered here, every other path goes to the pages (a Sta
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -15,23 +14,22 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ..core.call import Call, Caller, Event, Kind, Wish
+from ..core.call import Call, Caller, Event, Kind
 from ..core.errors import Refused, StoreError, UpstreamError
 from ..core.ids import call_id
-from ..wire.ask import Ask, read
+from ..wire.ask import read
 from ..wire.errors import error_body
 from ..wire.sse import DONE, PING, frame
 from .answer import Client, Facts, Steps, answer, refused
 from .door import Door
+from .request import Headers, HungUp, Receive, as_call, read_body, token, unread
 from .route import Route
 
 log = logging.getLogger("demitasse")
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = Mapping[bytes, bytes]
 
 _CALLS: dict[str, Kind] = {
     "/v1/chat/completions": "chat",
@@ -48,12 +46,8 @@ _SSE = [
     (b"x-accel-buffering", b"no"),
 ]
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}").fullmatch
-_TAG = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _FINAL = (b"x-should-retry", b"false")
-
-BODY_S = 60.0
-"""How long a request's body may take after its first piece; a sender that trickles holds a connection and memory."""
 
 
 LINE = "demitasse.line"
@@ -144,10 +138,10 @@ class Gateway:
         steps.metrics.in_flight += 1
         try:
             client.cors = self._door.check("POST", headers)
-            caller = steps.keys.identify(_token(headers), headers.get(b"x-demitasse-key"))
+            caller = steps.keys.identify(token(headers), headers.get(b"x-demitasse-key"))
             client.caller, known = caller, True
-            body = await _body(receive, headers, steps.settings.max_body_bytes)
-            call = _as_call(read(kind, body), id, request_id, at_us, caller, headers)
+            body = await read_body(receive, headers, steps.settings.max_body_bytes)
+            call = as_call(read(kind, body), id, request_id, at_us, caller, headers)
             reply = await answer(call, facts, client, steps)
             await client.finish(reply.body, stream=call.stream)
         except Refused as error:
@@ -155,7 +149,7 @@ class Gateway:
                 steps.metrics.denied_at_the_door(error.code or error.type)
             else:
                 # A body that can't be read is a refused call too: someone will ask why their bill has no row for it.
-                refused(call or _unread(id, request_id, at_us, kind, client.caller), facts, error, steps)
+                refused(call or unread(id, request_id, at_us, kind, client.caller), facts, error, steps)
                 await _booked(steps)
             await client.fail(error.status, _refusal_body(error), _refusal_headers(error))
         except UpstreamError as error:
@@ -225,7 +219,7 @@ class Gateway:
             return (
                 (200, b'{"status":"ready"}', json) if why is None else (503, msgspec.json.encode({"status": why}), json)
             )
-        caller = self.steps.keys.identify(_token(headers), headers.get(b"x-demitasse-key"))
+        caller = self.steps.keys.identify(token(headers), headers.get(b"x-demitasse-key"))
         if path == "/metrics":
             _must_read(caller)
             text = self.steps.metrics.text(self._gauges(), self.steps.breakers.states())
@@ -276,10 +270,6 @@ class Gateway:
             "created": self._started_s,
             "owned_by": "demitasse" if route.named else route.reference.provider,
         }
-
-
-class HungUp(Exception):
-    """The client left before its request was whole; there is no call yet and nothing to book."""
 
 
 class _Connection(Client):
@@ -428,145 +418,12 @@ class _Connection(Client):
         self.unwatch()
 
 
-def _as_call(ask: Ask, id: str, request_id: str, at_us: int, caller: Caller, headers: Headers) -> Call:
-    tags = caller.pinned_tags
-    if (given := headers.get(b"x-demitasse-tags")) is not None:
-        tags = _tags(given.decode("latin-1"), caller)
-    session = headers.get(b"x-demitasse-session")
-    if session is not None:
-        name = session.decode("latin-1")[:128]
-    elif ask.prompt_cache_key:
-        name = ask.prompt_cache_key[:128]
-    else:
-        seed = b"\0".join((caller.tenant.encode(), ask.system_text_raw, ask.first_user_raw))
-        name = hashlib.blake2b(seed, digest_size=8).hexdigest()
-    return Call(
-        id=id,
-        request_id=request_id,
-        at_us=at_us,
-        kind=ask.kind,
-        body=ask.body,
-        fields=ask.fields,
-        model=ask.model,
-        stream=ask.stream,
-        include_usage=ask.include_usage,
-        n=ask.n,
-        max_output=ask.max_output,
-        images=ask.images + ask.files,
-        files=ask.files,
-        image_bytes=ask.image_bytes,
-        text_bytes=ask.text_bound_bytes,
-        has_tools=ask.has_tools,
-        service_tier=ask.service_tier,
-        temperature=ask.temperature,
-        caller=caller,
-        tags=tags,
-        session=name,
-        wish=_wish(headers),
-    )
-
-
-def _unread(id: str, request_id: str, at_us: int, kind: Kind, caller: Caller) -> Call:
-    return Call(id=id, request_id=request_id, at_us=at_us, kind=kind, body=b"", fields={}, model="", caller=caller)
-
-
-_NO_WISH = Wish()
-
-
-def _wish(headers: Headers) -> Wish:
-    cache = headers.get(b"x-demitasse-cache", b"").decode("latin-1")
-    route = headers.get(b"x-demitasse-route", b"").decode("latin-1")
-    retry = headers.get(b"x-stainless-retry-count")
-    deadline = headers.get(b"x-stainless-read-timeout") or headers.get(b"x-stainless-timeout")
-    again = headers.get(b"idempotency-key")
-    if not (cache or route or deadline or again or retry):
-        return _NO_WISH
-    if cache not in ("", "use", "no-store", "refresh", "sampled"):
-        raise Refused(f"x-demitasse-cache: '{cache[:40]}' is none of no-store, refresh, sampled", code="invalid_header")
-    if route not in ("", "reference"):
-        raise Refused(f"x-demitasse-route: '{route[:40]}' is not 'reference'", code="invalid_header")
-    return Wish(
-        cache=cache if cache in ("no-store", "refresh") else "use",  # type: ignore[arg-type]  # checked above
-        route=route,  # type: ignore[arg-type]  # checked above
-        sampled=cache == "sampled",
-        deadline_s=_seconds(deadline),
-        retry_count=int(retry) if retry and retry.isdigit() else None,
-        idempotency_key=again.decode("latin-1")[:256] if again else None,
-    )
-
-
-def _seconds(value: bytes | None) -> float | None:
-    try:
-        seconds = float(value) if value else 0.0
-    except ValueError:
-        return None
-    return seconds if 0 < seconds < 86_400 else None
-
-
-def _tags(given: str, caller: Caller) -> tuple[tuple[str, str], ...]:
-    """``team=search,feature=titles``; tags pinned to the key override what a header says."""
-    tags: dict[str, str] = {}
-    for part in given.split(",")[:16]:
-        name, _, value = part.strip().partition("=")
-        if not (_TAG(name) and _TAG(value)):
-            raise Refused(
-                f"x-demitasse-tags: '{part[:60]}' is not name=value (letters, digits, '_', '.', '-')",
-                code="invalid_header",
-            )
-        tags[name] = value
-    return tuple((tags | dict(caller.pinned_tags)).items())
-
-
-def _token(headers: Headers) -> bytes | None:
-    given = headers.get(b"authorization")
-    if given is not None:
-        scheme, _, token = given.partition(b" ")
-        return token.strip() or None if scheme.lower() == b"bearer" else None
-    return headers.get(b"x-api-key") or headers.get(b"api-key") or None
-
-
-async def _body(receive: Receive, headers: Headers, most: int) -> bytes:
-    length = headers.get(b"content-length")
-    if length is not None and length.isdigit() and int(length) > most:
-        raise _too_large(most)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if message["type"] == "http.disconnect":
-            raise HungUp
-        return body
-    parts, size = [body], len(body)
-    try:
-        async with asyncio.timeout(BODY_S):
-            while message.get("more_body"):
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise HungUp
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > most:
-                    raise _too_large(most)
-    except TimeoutError:
-        raise Refused(
-            f"the body was not whole after {BODY_S:g} s; send it again", status=408, code="body_timeout", final=False
-        ) from None
-    return b"".join(parts)
-
-
 async def _booked(steps: Steps) -> None:
     """Errors, too, are in the books when the client learns of them. A ledger that cannot commit keeps them queued."""
     try:
         await steps.ledger.flush()
     except StoreError as error:
         log.warning("an entry waits for its commit: %s", error)
-
-
-def _too_large(most: int) -> Refused:
-    return Refused(
-        f"the body is larger than {most >> 20} MB; send less, or raise [server] max_body_mb",
-        status=413,
-        code="body_too_large",
-    )
 
 
 def _refusal_body(error: Refused) -> bytes:
