@@ -18,10 +18,13 @@ cancelled: the client hung up · lost: the process died; settled at its full hol
 
 CacheTier = Literal["off", "miss", "exact", "coalesced", "semantic"]
 
-EventKind = Literal["held", "settled", "refused", "lost", "joined", "corrected", "changed", "alerted"]
+EventKind = Literal[
+    "held", "settled", "refused", "lost", "joined", "corrected", "changed", "alerted", "labelled", "certificate"
+]
 """held: money set aside · settled/refused/lost: an Entry · joined: a client's retry
 got the answer of a closed call · corrected: reconcile's difference · changed: a key, budget or
-setting · alerted: a person was told."""
+setting · alerted: a person was told · labelled: evidence about an answer's quality · certificate: one was issued, promoted,
+revoked …, with why."""
 
 AttemptStatus = Literal["ok", "error", "broken", "cancelled"]
 """ok: whole answer · error: an error status or no connection, nothing billed · broken: lost after the request was sent ·
@@ -87,6 +90,12 @@ class Decision(Struct, frozen=True, omit_defaults=True):
     propensity: float = 1.0
     candidates: tuple[str, ...] = ()
     reason: str = ""
+    action: str = ""
+    """Where a policy chose: ``cheap``, ``draft`` (accepted), ``escalated`` or ``reference``."""
+    score: float | None = None
+    """The last score that it chose by."""
+    certificate: str = ""
+    """The one in force."""
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
