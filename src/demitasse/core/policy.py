@@ -6,8 +6,8 @@ Knows thresholds and names; what turns a prompt into a score is opaque here (``P
 from __future__ import annotations
 
 import hashlib
-from math import inf
-from typing import Literal
+from math import inf, isfinite
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -69,7 +69,7 @@ class Policy(Struct, frozen=True, omit_defaults=True):
     @property
     def id(self) -> str:
         """Names the content: the same policy has the same id everywhere."""
-        return "pol_" + hashlib.blake2b(_encode(self), digest_size=6).hexdigest()
+        return "pol_" + hashlib.blake2b(_encode(_policy_facts(self)), digest_size=6).hexdigest()
 
 
 def choose(setting: Setting, score: float) -> Action:
@@ -144,4 +144,52 @@ class Certificate(Struct, frozen=True, omit_defaults=True):
     """Base64 HMAC-SHA256 or Ed25519 over the JSON without this field, by the key of the data folder."""
 
 
+def encode_certificate(certificate: Certificate) -> bytes:
+    """A certificate as JSON with sorted names. Infinite thresholds are the texts ``inf`` and ``-inf``: JSON has no number
+    for them, and null would make always-cheap and always-reference the same."""
+    facts = {name: getattr(certificate, name) for name in certificate.__struct_fields__}
+    return _encode(facts | {"policy": _policy_facts(certificate.policy)})
+
+
+def decode_certificate(text: bytes) -> Certificate:
+    """What ``encode_certificate`` wrote. Raises msgspec.DecodeError: it is none."""
+    found = _read(text)
+    spelt = found.policy
+    policy = {name: getattr(spelt, name) for name in Policy.__struct_fields__} | {
+        "setting": _setting(spelt.setting),
+        "slices": tuple((name, _setting(setting)) for name, setting in spelt.slices),
+        "scorer": spelt.scorer.copy(),
+    }
+    facts = {name: getattr(found, name) for name in Certificate.__struct_fields__}
+    return Certificate(**facts | {"policy": Policy(**policy)})
+
+
+_Spelt = dict[str, float | Literal["inf", "-inf"]]
+
+
+class _PolicyText(Policy, frozen=True):
+    setting: _Spelt = {}  # type: ignore[assignment]
+    slices: tuple[tuple[str, _Spelt], ...] = ()  # type: ignore[assignment]
+
+
+class _CertificateText(Certificate, frozen=True):
+    policy: _PolicyText
+
+
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_read = msgspec.json.Decoder(_CertificateText).decode
+
+
+def _policy_facts(policy: Policy) -> dict[str, Any]:
+    facts = {name: getattr(policy, name) for name in policy.__struct_fields__}
+    slices = [(name, _spelt(setting)) for name, setting in policy.slices]
+    return facts | {"setting": _spelt(policy.setting), "slices": slices}
+
+
+def _spelt(setting: Setting) -> _Spelt:
+    values = {name: getattr(setting, name) for name in setting.__struct_fields__}
+    return {name: value if isfinite(value) else "inf" if value > 0 else "-inf" for name, value in values.items()}
+
+
+def _setting(spelt: Any) -> Setting:
+    return Setting(**{name: float(value) for name, value in spelt.items()})
