@@ -32,3 +32,17 @@ def smollm_path() -> Path:
     from demitasse.providers.download import pull
 
     return pull(catalogue()["smollm2-135m"], CACHE)
+
+
+@pytest.fixture(scope="session")
+def embedding_path() -> Path:
+    """The real WordLlama: from ``DEMITASSE_TEST_EMBEDDING``, else from ``.cache/models``, pulled on first use."""
+    if named := os.environ.get("DEMITASSE_TEST_EMBEDDING"):
+        return Path(named)
+    from demitasse.providers.catalogue import embeddings
+    from demitasse.providers.download import PullError, pull
+
+    try:
+        return pull(embeddings()["wordllama-256"], CACHE)
+    except PullError as error:
+        pytest.skip(f"the embedding is not there and could not be fetched: {error}")

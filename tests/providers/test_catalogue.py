@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from demitasse.core.errors import ConfigError
-from demitasse.providers.catalogue import HubSource, IndexSource, LocalFile, better_template, catalogue, find
+from demitasse.providers.catalogue import (
+    HubSource,
+    IndexSource,
+    LocalFile,
+    better_template,
+    catalogue,
+    embeddings,
+    find,
+)
 
 
 def test_every_entry_is_pinned_and_dated_and_says_its_licence_and_has_a_source():
@@ -28,6 +36,15 @@ def test_every_entry_is_pinned_and_dated_and_says_its_licence_and_has_a_source()
 def test_only_files_with_a_licence_are_for_general_use():
     assert [e.name for e in catalogue().values() if e.use == "general"] == ["smollm2-135m"]
     assert catalogue()["smollm2-135m"].licence == "Apache-2.0"
+
+
+def test_an_embedding_is_pinned_and_free_and_answers_no_calls():
+    found = embeddings()["wordllama-256"]
+    assert re.fullmatch(r"[0-9a-f]{64}", found.sha256)
+    assert found.licence == "MIT"
+    assert [package for package, _ in found.sources[0].steps()] == ["wordllama==0.4.0.post1"] * 2
+    with pytest.raises(ConfigError, match="no model 'wordllama-256'"):
+        find("wordllama-256")
 
 
 def test_parts_are_counted_from_one_and_in_order():

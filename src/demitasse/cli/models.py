@@ -51,14 +51,17 @@ def list_(place: Place, as_json: bool) -> None:
 def pull(place: Place, name: str) -> None:
     """Download a local model: a name from the catalogue, of [models], or hf:owner/repo/file.gguf.
 
-    Goes on where it was broken off, and checks what came before it is given its name.
+    `wordllama-256` is the embedding that the semantic cache needs. Goes on where it was broken off, and checks what came
+    before it is given its name.
     """
+    from ..providers.catalogue import embeddings
     from ..providers.catalogue import find as meant
     from ..providers.download import partial_bytes, present
     from ..providers.download import pull as fetch
 
     settings = place.config().models.get(name)
-    source = meant(settings.source if settings is not None and settings.source else name, place="NAME", base=place.cwd)
+    wanted = settings.source if settings is not None and settings.source else name
+    source = embeddings().get(wanted) or meant(wanted, place="NAME", base=place.cwd)
     folder = place.data / FOLDER
     if present(source, folder):
         say(f"{name} is here already: {fetch(source, folder)}")
@@ -70,7 +73,8 @@ def pull(place: Place, name: str) -> None:
     with progress(name) as bar:
         path = fetch(source, folder, progress=steps(bar))
     say(f"{name}: {path}, {path.stat().st_size / 1e6:,.0f} MB, checked")
-    note("a running gateway answers with it from its next call on; else start one: demitasse up")
+    if wanted not in embeddings():
+        note("a running gateway answers with it from its next call on; else start one: demitasse up")
 
 
 def local_models(place: Place) -> list[LocalModel]:

