@@ -21,6 +21,17 @@ CertificateState = Literal["certified", "promoted", "suspended", "revoked", "und
 revoked: the watch saw quality below the floor · undone: a person took it back · expired: its time is over ·
 superseded: another of the same route was promoted."""
 
+FOLLOWING: dict[CertificateState, tuple[CertificateState, ...]] = {
+    "certified": ("promoted", "undone", "expired"),
+    "promoted": ("suspended", "revoked", "undone", "expired", "superseded"),
+    "suspended": ("promoted", "revoked", "undone", "expired"),
+    "undone": ("promoted", "expired"),
+    "superseded": ("promoted", "expired"),
+    "revoked": (),
+    "expired": (),
+}
+"""What each state may become. A revoked or expired certificate never serves again: prove a new one."""
+
 
 class Setting(Struct, frozen=True):
     """One step of a policy's path, all of it derived from one threshold: what each score leads to.

@@ -6,15 +6,28 @@ Reads only; knows the tables and the chain, nothing of who asks.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+from msgspec import Raw, Struct
 
 from .chain import GENESIS, decode_entry, decode_hold, facts, link
-from .changes import Correction, corrected
+from .changes import Correction, corrected, label_name
+from .evidence import read_label
 from .migrations import FILE, connect, prepare
 from .rollup import DIMENSIONS, HOUR_US, MEASURES, Sums, dimensions, measures
 from .trouble import trouble
+
+
+class _State(Struct):
+    state: str
+    certificate: Raw
+
+
+_read_certificate = msgspec.json.Decoder(_State).decode
+K = TypeVar("K")
 
 _COLUMNS = "seq, leaf, chain, id, kind, at_us, key, route, model, outcome, cost_nanos, request_id"
 _LATE = (
@@ -42,7 +55,7 @@ def verify(data: Path) -> tuple[bool, int | None]:
 
 
 def recount(data: Path) -> list[str]:
-    """Sum the entries, corrections and open holds anew and compare with the roll-ups and the budgets.
+    """Sum the entries, corrections and open holds anew and compare with the roll-ups and the budgets; evidence likewise.
 
     Returns a sentence for each difference; none when the books agree with themselves. Raises StoreError.
     """
@@ -52,7 +65,7 @@ def recount(data: Path) -> list[str]:
     try:
         db.execute("BEGIN")
         sums, used = _anew(db)
-        return [*_compare_sums(db, sums), *_compare_used(db, used)]
+        return [*_compare_sums(db, sums), *_compare_used(db, used), *_compare_evidence(db)]
     except sqlite3.Error as error:
         raise trouble(path, error) from error
     finally:
@@ -126,3 +139,25 @@ def _compare_used(db: sqlite3.Connection, used: dict[tuple[str, str], list[int]]
             if a != b:
                 said.append(f"budget {at[0]!r} in {at[1]}: {name} is {a} nanos and {b} by the events")
     return said
+
+
+def _compare_evidence(db: sqlite3.Connection) -> list[str]:
+    """Labels and certificates must be what the chain's events come to."""
+    labels: dict[tuple[str, ...], tuple[int, str, int]] = {}
+    certificates: dict[str, tuple[str, int, int, bytes]] = {}
+    events = "SELECT seq, id, kind, at_us, leaf FROM events WHERE kind IN ('labelled', 'certificate') ORDER BY seq"
+    for seq, id, kind, at_us, leaf in db.execute(events):
+        if kind == "labelled":
+            label = read_label(leaf)
+            labels[id, label.source, label_name(label)] = (seq, label.route, at_us)
+        else:
+            event = _read_certificate(leaf)
+            certificates[id] = (event.state, at_us, seq, bytes(event.certificate))
+    kept = {row[:3]: row[3:] for row in db.execute("SELECT id, source, name, seq, route, at_us FROM labels")}
+    held = {row[0]: row[1:] for row in db.execute("SELECT id, state, at_us, seq, json FROM certificates")}
+    said = [f"the label of {'/'.join(at)} is not the last one in the chain" for at in _differing(kept, labels)]
+    return said + [f"certificate {id} is not what the chain says" for id in _differing(held, certificates)]
+
+
+def _differing(kept: Mapping[K, object], told: Mapping[K, object]) -> list[K]:
+    return sorted(at for at in kept.keys() | told.keys() if kept.get(at) != told.get(at))  # type: ignore[type-var]

@@ -34,17 +34,46 @@ _SPENT = "SELECT settled_nanos, held_nanos, closed FROM used WHERE budget = ? AN
 _CORRECTION = "SELECT json FROM corrections WHERE id = ?"
 
 
-class SqliteBooks:
-    """Reads the ledger in the directory ``data``; see ``core.ledger.Books`` for the contract.
-
-    Each thread that asks gets its own connection. Every method may raise StoreError.
-    """
+class Reading:
+    """Connections to the ledger in the directory ``data`` that only read, one for each thread that asks."""
 
     def __init__(self, data: Path) -> None:
         self.path = Path(data) / FILE
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         prepare(self.path)
+
+    def close(self) -> None:
+        """Close the connections of all threads; none of them may be reading."""
+        for db in self._opened:
+            db.close()
+        self._opened.clear()
+        self._local = threading.local()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """One consistent view of the file for all that is asked inside. Raises StoreError."""
+        try:
+            db = getattr(self._local, "db", None)
+            if db is None:
+                db = connect(self.path, wait_ms=2_000)
+                db.execute("PRAGMA query_only=ON")
+                self._local.db = db
+                self._opened.append(db)
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise trouble(self.path, error) from error
+
+
+class SqliteBooks(Reading):
+    """Reads the ledger in the directory ``data``; see ``core.ledger.Books`` for the contract.
+
+    Each thread that asks gets its own connection. Every method may raise StoreError.
+    """
 
     def entries(
         self,
@@ -150,31 +179,6 @@ class SqliteBooks:
                 "open_holds": db.execute("SELECT count(*) FROM holds").fetchone()[0],
                 "recovered": found and msgspec.json.decode(found[0]),
             }
-
-    def close(self) -> None:
-        """Close the connections of all threads; none of them may be reading."""
-        for db in self._opened:
-            db.close()
-        self._opened.clear()
-        self._local = threading.local()
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """One consistent view of the file for all that is asked inside."""
-        try:
-            db = getattr(self._local, "db", None)
-            if db is None:
-                db = connect(self.path, wait_ms=2_000)
-                db.execute("PRAGMA query_only=ON")
-                self._local.db = db
-                self._opened.append(db)
-            db.execute("BEGIN")
-            try:
-                yield db
-            finally:
-                db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise trouble(self.path, error) from error
 
 
 def _spans(first: int, end: int, folded: int) -> list[tuple[str, str, str, int, int]]:

@@ -1,4 +1,4 @@
-"""What may be changed in the store: budgets, keys, settings, cards, alerts, corrections; each an event of the chain.
+"""What may be changed in the store: budgets, keys, settings, cards, alerts, corrections, evidence; each an event of the chain.
 
 Each function returns a Change that a Writer runs inside a transaction. Knows rows; knows neither threads nor files.
 """
@@ -6,15 +6,18 @@ Each function returns a Change that a Writer runs inside a transaction. Knows ro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from ..core.call import Usage
 from ..core.entry import Charge, Entry
 from ..core.errors import StoreError
+from ..core.evidence import Label
 from ..core.limits import Alert, Budget, Key
+from ..core.policy import FOLLOWING, Certificate, CertificateState, encode_certificate
 from .chain import decode_entry, encode
 from .rollup import MEASURES, Sums, dimensions, measures
 from .writer import Batch, Change
@@ -218,6 +221,71 @@ def corrected(entry: Entry, correction: Correction | None) -> Entry:
     if usage is not None and attempts:
         attempts = (*attempts[:-1], msgspec.structs.replace(attempts[-1], usage=usage, cost_nanos=None))
     return msgspec.structs.replace(entry, cost_nanos=correction.cost_nanos, charges=charges, attempts=attempts)
+
+
+def post_label(label: Label) -> Change:
+    """Keep evidence; it takes the place of the same source's earlier word on the same call (``label_name``), which the
+    chain keeps. Raises StoreError: a number in it is none."""
+
+    def change(batch: Batch) -> None:
+        _sane(label)
+        seq = batch.note("labelled", label.id, label.at_us, label=label)
+        row = (seq, label.id, label.source, label_name(label), label.route, label.at_us)
+        batch.execute("INSERT OR REPLACE INTO labels VALUES (?,?,?,?,?,?)", row)
+
+    return change
+
+
+def label_name(label: Label) -> str:
+    """What may stand beside another label of the same source and call: an application's scores have names."""
+    return label.method if label.source == "feedback" else ""
+
+
+def put_certificate(certificate: Certificate, state: CertificateState, at_us: int, why: str) -> Change:
+    """Keep a certificate in this state; one that is promoted supersedes its route's. The same state again is no event.
+
+    Raises StoreError: its state cannot become that one (``core.policy.FOLLOWING``), or its time is over.
+    """
+
+    def change(batch: Batch) -> None:
+        id, route = certificate.id, certificate.policy.route
+        row = batch.execute("SELECT state, json FROM certificates WHERE id = ?", (id,)).fetchone()
+        text = encode_certificate(certificate) if row is None else row[1]
+        if row is not None and row[0] == state:
+            return
+        if row is not None and state not in FOLLOWING[row[0]]:
+            raise StoreError(
+                f"certificate {id} is {row[0]} and cannot become {state}; prove a new one with: demitasse certify {route}"
+            )
+        if state == "promoted":
+            if certificate.expires_us <= at_us:
+                raise StoreError(f"certificate {id} has expired; prove a new one with: demitasse certify {route}")
+            sql = "SELECT id, json FROM certificates WHERE route = ? AND state = 'promoted'"
+            for other, kept in batch.execute(sql, (route,)).fetchall():
+                _put_certificate(batch, other, route, "superseded", at_us, f"{id} was promoted", kept)
+        _put_certificate(batch, id, route, state, at_us, why, text)
+        batch.revise()
+
+    return change
+
+
+def _put_certificate(
+    batch: Batch, id: str, route: str, state: CertificateState, at_us: int, why: str, text: bytes
+) -> None:
+    seq = batch.note("certificate", id, at_us, state=state, why=why, certificate=Raw(text))
+    row = (id, route, state, at_us, why, seq, text)
+    batch.execute("INSERT OR REPLACE INTO certificates VALUES (?,?,?,?,?,?,?)", row)
+
+
+def _sane(label: Label) -> None:
+    """JSON has no infinity, and a weight needs a probability."""
+    answers = [a for a in (label.reference, *label.others) if a is not None]
+    numbers = [*label.features, *(mark for a in answers for mark in a.marks)]
+    scores = [a.score for a in answers if a.score is not None]
+    if not all(map(isfinite, numbers)):
+        raise StoreError(f"the label of call {label.id} has a feature that is no number; please report this")
+    if not (0 < label.propensity <= 1 and all(0 <= score <= 1 for score in scores)):
+        raise StoreError(f"the label of call {label.id} has a score or a propensity outside 0..1; please report this")
 
 
 def _entry(batch: Batch, id: str) -> Entry:

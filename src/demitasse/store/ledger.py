@@ -18,8 +18,10 @@ from typing import Any, Literal, Self
 
 from ..core.entry import Entry, Hold
 from ..core.errors import DemitasseError, StoreError
+from ..core.evidence import Label
 from ..core.ledger import Denied
 from ..core.limits import Alert, Budget, Key
+from ..core.policy import Certificate, CertificateState
 from . import changes
 from .keeper import Keeper
 from .migrations import connect
@@ -133,7 +135,7 @@ class SqliteLedger(Settings):
 
     @property
     def revision(self) -> int:
-        """Rises whenever keys, budgets or settings changed."""
+        """Rises whenever keys, budgets, settings or certificates changed."""
         return self._facts.revision
 
     async def pause_key(self, key: str, why: str | None, at_us: int) -> None:
@@ -143,6 +145,18 @@ class SqliteLedger(Settings):
     async def alert(self, alert: Alert) -> None:
         """Record that a person was told."""
         await self._submit(changes.raise_alert(alert))
+
+    async def label(self, label: Label) -> None:
+        """Keep evidence about an answer; see ``core.evidence.EvidenceStore``."""
+        await self._submit(changes.post_label(label))
+
+    async def certificate(self, certificate: Certificate, state: CertificateState, at_us: int, why: str = "") -> None:
+        """Keep a certificate in this state; see ``core.evidence.EvidenceStore`` and ``core.policy.FOLLOWING``."""
+        await self._submit(changes.put_certificate(certificate, state, at_us, why))
+
+    def promoted(self) -> Sequence[Certificate]:
+        """The certificates whose policies serve, from memory."""
+        return self._facts.promoted
 
     def close(self) -> None:
         """Commit what is queued, strike this process off, close the file. Raises StoreError if that cannot be done."""

@@ -73,6 +73,19 @@ CREATE INDEX joined_by_id ON events (id) WHERE kind = 'joined'
 """
 
 
+_EVIDENCE = """
+CREATE TABLE labels (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL, source TEXT NOT NULL, name TEXT NOT NULL, route TEXT NOT NULL,
+  at_us INTEGER NOT NULL, UNIQUE (id, source, name));
+CREATE INDEX labels_by_route ON labels (route, at_us);
+CREATE TABLE certificates (
+  id TEXT PRIMARY KEY, route TEXT NOT NULL, state TEXT NOT NULL, at_us INTEGER NOT NULL, why TEXT NOT NULL,
+  seq INTEGER NOT NULL, json BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX certificates_by_route ON certificates (route, state);
+CREATE INDEX certificate_by_id ON events (id) WHERE kind = 'certificate'
+"""
+
+
 class Migration(Struct, frozen=True):
     """One step of the schema: the version it leads to, why it was taken, its SQL, and what must be computed."""
 
@@ -101,6 +114,7 @@ def _count_joined(db: sqlite3.Connection) -> None:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _FIRST),
     Migration(2, "late retries are found by their call and counted in the sums", _JOINED, _count_joined),
+    Migration(3, "evidence: labels and certificates, as views of the chain", _EVIDENCE),
 )
 LATEST = MIGRATIONS[-1].version
 

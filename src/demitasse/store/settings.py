@@ -16,7 +16,9 @@ from typing import Any
 import msgspec
 
 from ..core.errors import StoreError
+from ..core.evidence import Label
 from ..core.limits import Alert, Budget, Key
+from ..core.policy import Certificate, CertificateState
 from . import changes
 from .audit import verify
 from .backup import backup
@@ -122,6 +124,18 @@ class Settings:
     def correct(self, corrections: Iterable[Correction]) -> int:
         """Book what an invoice says of entries: the differences, never a rewritten row. Returns their sum in nanos."""
         return int(self._change(changes.correct(list(corrections), self.clock())))
+
+    def post_label(self, label: Label) -> None:
+        """Keep evidence, from outside the event loop."""
+        self._change(changes.post_label(label))
+
+    def put_certificate(self, certificate: Certificate, state: CertificateState, why: str = "") -> None:
+        """Keep a certificate in this state, from outside the event loop; see ``changes.put_certificate``."""
+        self._change(changes.put_certificate(certificate, state, self.clock(), why))
+
+    def promoted(self) -> Sequence[Certificate]:
+        """The certificates whose policies serve, by route."""
+        return self._look().promoted
 
     def verify(self) -> tuple[bool, int | None]:
         """Recompute the chain: whether all is as it was written, else the first row that is not."""

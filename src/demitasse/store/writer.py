@@ -21,6 +21,7 @@ from ..core.entry import Charge, Entry, EventKind, Hold
 from ..core.errors import DemitasseError
 from ..core.ledger import Denied
 from ..core.limits import Budget, Key, Spent
+from ..core.policy import Certificate, decode_certificate
 from .chain import GENESIS, decode_hold, encode, kind_of, link
 from .rollup import ADD_DAYS, ADD_HOURS, HOUR_US, Sums, dimensions, measures
 
@@ -36,12 +37,14 @@ _GET_DIM = "SELECT id FROM dims WHERE key = ? AND team = ? AND route = ? AND mod
 
 
 class Facts(Struct, frozen=True):
-    """What the file says of limits and keys, as of one revision."""
+    """What the file says of limits, keys and policies in force, as of one revision."""
 
     revision: int
     budgets: dict[str, Budget]
     keys: tuple[Key, ...]
     paused: dict[str, str] = {}
+    promoted: tuple[Certificate, ...] = ()
+    """Those whose policies serve, by route."""
 
 
 class Slot:
@@ -345,7 +348,7 @@ def revision(db: sqlite3.Connection) -> int:
 
 
 def read_facts(db: sqlite3.Connection) -> Facts:
-    """Budgets and keys as the file has them; a paused ``local`` appears as a key without a secret."""
+    """Budgets, keys and promoted certificates as the file has them; a paused ``local`` appears as a key without a secret."""
     at = revision(db)
     budgets = [msgspec.json.decode(row[0], type=Budget) for row in db.execute("SELECT json FROM budgets ORDER BY name")]
     keys = {key.id: key for key in _keys(db)}
@@ -353,7 +356,9 @@ def read_facts(db: sqlite3.Connection) -> Facts:
         key = keys.get(id) or Key(id=id, name=id, mac=b"", created_us=at_us)
         keys[id] = msgspec.structs.replace(key, paused=why)
     paused = {key.name: key.paused for key in keys.values() if key.paused is not None}
-    return Facts(at, {budget.name: budget for budget in budgets}, tuple(keys.values()), paused)
+    serving = db.execute("SELECT json FROM certificates WHERE state = 'promoted' ORDER BY route").fetchall()
+    promoted = tuple(decode_certificate(row[0]) for row in serving)
+    return Facts(at, {budget.name: budget for budget in budgets}, tuple(keys.values()), paused, promoted)
 
 
 def _keys(db: sqlite3.Connection) -> list[Key]:

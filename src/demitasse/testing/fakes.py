@@ -11,9 +11,12 @@ from msgspec import structs
 
 from ..core.call import BUCKETS, Call, Event, Reply, Send, Usage
 from ..core.entry import Entry, Hold
+from ..core.errors import StoreError
+from ..core.evidence import Label
 from ..core.ledger import Bucket, Denied
 from ..core.limits import Alert, Budget, Key, Spent
 from ..core.money import window
+from ..core.policy import FOLLOWING, Certificate, CertificateState
 
 Line = str | Reply | BaseException
 """One turn of a script: words to answer with, a whole Reply, or an error to raise."""
@@ -148,7 +151,7 @@ def _chunks(call: Call, whole: dict[str, Any]) -> Iterator[tuple[dict[str, Any],
 
 
 class FakeLedger:
-    """Ledger and Books in memory: admits, charges and denies as a real one, keeps nothing.
+    """Ledger, Books and evidence in memory: admits, charges and denies as a real one, keeps nothing.
 
     Args:
         budgets, keys: what there is from the beginning.
@@ -165,6 +168,8 @@ class FakeLedger:
         self._settled: dict[tuple[str, str], int] = {}
         self._shut: set[tuple[str, str]] = set()
         self._alerts: list[Alert] = []
+        self._labels: dict[tuple[str, ...], Label] = {}
+        self._certificates: dict[str, tuple[Certificate, CertificateState, int, str]] = {}
         self.open: dict[str, list[Hold]] = {}
         self.closed: list[Entry] = []
         self.log: list[tuple[str, str]] = []
@@ -249,7 +254,52 @@ class FakeLedger:
         self._alerts.append(alert)
         self.log.append(("alerted", alert.id))
 
+    async def label(self, label: Label) -> None:
+        self._may_commit()
+        at = (label.id, label.source, label.method if label.source == "feedback" else "")
+        self._labels.pop(at, None)
+        self._labels[at] = label
+        self.log.append(("labelled", label.id))
+
+    async def certificate(self, certificate: Certificate, state: CertificateState, at_us: int, why: str = "") -> None:
+        self._may_commit()
+        id, known = certificate.id, self._certificates.get(certificate.id)
+        if known is not None and known[1] == state:
+            return
+        if (known is not None and state not in FOLLOWING[known[1]]) or (
+            state == "promoted" and certificate.expires_us <= at_us
+        ):
+            raise StoreError(f"certificate {id} cannot become {state}")
+        for other in self.promoted() if state == "promoted" else ():
+            if other.policy.route == certificate.policy.route:
+                self._certificates[other.id] = (other, "superseded", at_us, f"{id} was promoted")
+                self.log.append(("certificate", other.id))
+        self._certificates[id] = (known[0] if known else certificate, state, at_us, why)
+        self._revision += 1
+        self.log.append(("certificate", id))
+
+    def promoted(self) -> Sequence[Certificate]:
+        found = [c for c, state, *_ in self._certificates.values() if state == "promoted"]
+        return sorted(found, key=lambda c: c.policy.route)
+
     # The reading side.
+
+    def labels(
+        self, *, route: str | None = None, since_us: int = 0, until_us: int | None = None, source: str | None = None
+    ) -> list[Label]:
+        found = [
+            label
+            for label in self._labels.values()
+            if route in (None, label.route)
+            and source in (None, label.source)
+            and label.at_us >= since_us
+            and (until_us is None or label.at_us < until_us)
+        ]
+        return sorted(found, key=lambda label: label.at_us)
+
+    def certificates(self, *, route: str | None = None) -> list[tuple[Certificate, CertificateState, int, str]]:
+        found = [row for row in self._certificates.values() if route in (None, row[0].policy.route)]
+        return sorted(found, key=lambda row: (row[0].issued_us, row[0].id), reverse=True)
 
     def entries(
         self,
