@@ -165,14 +165,13 @@ def encode_certificate(certificate: Certificate) -> bytes:
 def decode_certificate(text: bytes) -> Certificate:
     """What ``encode_certificate`` wrote. Raises msgspec.DecodeError: it is none."""
     found = _read(text)
-    spelt = found.policy
-    policy = {name: getattr(spelt, name) for name in Policy.__struct_fields__} | {
-        "setting": _setting(spelt.setting),
-        "slices": tuple((name, _setting(setting)) for name, setting in spelt.slices),
-        "scorer": spelt.scorer.copy(),
-    }
     facts = {name: getattr(found, name) for name in Certificate.__struct_fields__}
-    return Certificate(**facts | {"policy": Policy(**policy)})
+    return Certificate(**facts | {"policy": _policy(found.policy)})
+
+
+def decode_policy(text: bytes) -> Policy:
+    """A policy as it stands in a certificate's JSON. Raises msgspec.DecodeError: it is none."""
+    return _policy(_read_policy(text))
 
 
 _Spelt = dict[str, float | Literal["inf", "-inf"]]
@@ -189,6 +188,13 @@ class _CertificateText(Certificate, frozen=True):
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _read = msgspec.json.Decoder(_CertificateText).decode
+_read_policy = msgspec.json.Decoder(_PolicyText).decode
+
+
+def _policy(spelt: _PolicyText) -> Policy:
+    facts = {name: getattr(spelt, name) for name in Policy.__struct_fields__}
+    slices = tuple((name, _setting(setting)) for name, setting in spelt.slices)
+    return Policy(**facts | {"setting": _setting(spelt.setting), "slices": slices, "scorer": spelt.scorer.copy()})
 
 
 def _policy_facts(policy: Policy) -> dict[str, Any]:
