@@ -117,10 +117,11 @@ class Models:
                 alias: self._rung(alias, config.models[alias], config, client_keys=False)
                 if alias in config.models
                 else await self._routed(alias, config)
-                for alias in (settings.reference, *settings.fallback)
+                for alias in dict.fromkeys((settings.reference, *settings.fallback, *settings.ladder))
             }
             routes.append(_route(name, settings, own))
-        await asyncio.to_thread(self._keep_own, [rung.card for route in routes for rung in route.rungs])
+        rungs_of_all = [rung for route in routes for rung in (*route.rungs, *route.lower)]
+        await asyncio.to_thread(self._keep_own, [rung.card for rung in rungs_of_all])
         return Found(tuple(routes), tuple(engine for engine, _ in self._local.values()), tuple(notes))
 
     async def _routed(self, name: str, config: Config) -> Rung:
@@ -368,11 +369,19 @@ def _known(path: Path) -> catalogue.Entry | None:
 
 
 def _route(name: str, settings: RouteSettings, rungs: Mapping[str, Rung]) -> Route:
-    """A route answers with its reference until a certificate lets a cheaper model do so."""
+    """A route answers with its reference until a certificate lets a cheaper model of its ladder do so."""
     reference = rungs[settings.reference]
     fallbacks = tuple(rungs[alias] for alias in settings.fallback)
-    stamp = "|".join(_stamp(rung) for rung in (reference, *fallbacks))
-    return Route(name, reference, fallbacks, stamp=stamp, named=True)
+    return Route(
+        name,
+        reference,
+        fallbacks,
+        stamp="|".join(_stamp(rung) for rung in (reference, *fallbacks)),
+        named=True,
+        lower=tuple(rungs[alias] for alias in settings.ladder if alias != settings.reference),
+        quality=settings.quality,
+        sticky=settings.sticky,
+    )
 
 
 def _stamp(rung: Rung) -> str:

@@ -1,6 +1,6 @@
 """One call from question to books, in the order in which things happen. This is the gateway's policy; the steps are next door.
 
-    key → known answer? → budget → model → ledger
+    key → known answer? → policy → budget → ladder of models → ledger
 
 Whoever reads one file of the gateway should read this one.
 """
@@ -8,29 +8,34 @@ Whoever reads one file of the gateway should read this one.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from time import perf_counter
 from typing import Protocol
 
 from msgspec import Struct
 
 from ..core.call import Call, Event, Reply, Send, drop
-from ..core.entry import Attempt, CacheTier, Cause, Decision, Entry, Outcome
+from ..core.entry import CacheTier, Cause, Entry, Outcome
 from ..core.errors import Refused, UpstreamError
+from ..core.evidence import OWN_KEY
 from ..core.ledger import Ledger
 from ..core.limits import Alert
-from ..core.price import cost
 from ..wire.chunks import Assembler, explode
 from ..wire.ending import finish_chunk
 from .attempt import Breakers, Climb, CutAtHold
 from .budget import Budgets, Held
 from .cache import Cache, Flight, Kept, retry_key
+from .closing import Facts, Way, entry_of
 from .keys import KeyRing
+from .ladder import Ascent
 from .loop_guard import Repeats
 from .metrics import Metrics
+from .pilot import Pilot, Plan, plain
 from .route import Route, Routes, Rung
 from .settings import Settings
+
+log = logging.getLogger("demitasse")
 
 
 class Client(Protocol):
@@ -49,23 +54,6 @@ class Client(Protocol):
     def expect_stream(self) -> None:
         """A stream may be slow to begin: keep the client waiting politely from now on."""
         ...
-
-
-class Facts:
-    """What is known of a call while it is answered, for the response's headers."""
-
-    __slots__ = ("cache", "clamped", "entry", "held_nanos", "model", "route", "started", "trace")
-
-    def __init__(self) -> None:
-        self.started = perf_counter()
-        self.route = ""
-        self.model: str | None = None
-        self.cache: CacheTier = "off"
-        self.held_nanos: int | None = None
-        self.clamped: int | None = None
-        self.entry: Entry | None = None
-        self.trace: bytes | None = None
-        """The request's ``traceparent``, where somebody observes."""
 
 
 class Steps(Struct, frozen=True):
@@ -90,17 +78,26 @@ class Steps(Struct, frozen=True):
     """Tell a person; returns at once."""
     observe: Callable[[Entry, bytes | None], None] | None = None
     """Told of every closed call, with the request's ``traceparent``; returns at once and never raises."""
+    pilot: Pilot | None = None
+    """Which model a call begins with, where a certificate is in force; None: always the reference."""
+    shadow: Callable[[Call, Reply, Entry, Route], None] | None = None
+    """Told of every call that a model answered, when it is in the books, but for our own; returns at once."""
 
 
 async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Reply:
-    """The reply to a call, which is in the books when this returns. Raises Refused, UpstreamError or StoreError."""
+    """The reply to a call, which is in the books when this returns. Raises Refused, UpstreamError or StoreError.
+
+    Our own calls (``OWN_KEY``: shadows, judges, checks) are put to just the model that they name: they share no answer,
+    and nobody shares theirs.
+    """
+    own = call.caller.key == OWN_KEY
     route = steps.routes.find(call.model)
     if route is None or call.caller.models:
         route = await steps.routes.resolve(call.model, call.caller)
-    if call.wish.route == "reference":
+    if call.wish.route == "reference" or own:
         route = steps.routes.strict(route)
     facts.route = route.name
-    again = retry_key(call)
+    again = None if own else retry_key(call)
     if again is not None and (joined := steps.cache.retried(call, again)) is not None:
         reply = await _join(call, joined, facts, client, steps)
         if reply is not None:
@@ -110,14 +107,15 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
     settings = steps.settings.cache
     key = (
         steps.cache.key(call, route)
-        if (settings.exact or settings.coalesce) and call.wish.cache != "no-store"
+        if (settings.exact or settings.coalesce) and call.wish.cache != "no-store" and not own
         else None
     )
     while key is not None:
         facts.cache = "miss"
-        if settings.exact and call.wish.cache == "use" and (kept := steps.cache.find(key)) is not None:
+        mark = steps.pilot.mark(route) if steps.pilot is not None else ""
+        if settings.exact and call.wish.cache == "use" and (kept := steps.cache.find(key, mark)) is not None:
             return await _serve_kept(call, kept, "exact", facts, client, steps, route)
-        if (flight := steps.cache.flight(key)) is None:
+        if (flight := steps.cache.flight(key, mark)) is None:
             break
         found = await _follow(call, flight, facts, client, steps, route)
         if found is not None:
@@ -128,17 +126,30 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
 async def _ask(
     call: Call, route: Route, key: bytes | None, again: bytes | None, facts: Facts, client: Client, steps: Steps
 ) -> Reply:
-    """Hold the money, ask the models, close the books, and let whoever asked the same share the answer."""
-    flight = Flight(call)
+    """Choose a way, hold the money, ask the models, close the books, and let whoever asked the same share the answer."""
+    plan = steps.pilot.plan(call, route) if steps.pilot is not None else plain(route)
+    facts.certificate = plan.certificate
+    flight = Flight(call, plan.mark if plan.courses[0].action != "reference" else "")
     steps.cache.take_off(key, again, flight)
     kept: Kept | None = None
     failure: BaseException | None = None
     try:
-        held = await _hold(call, route, facts, steps)
-        reply, entry = await _climb(held, route, flight, facts, client, steps)
-        kept = Kept(reply, entry.model or "", entry.provider or "", call.id, call.at_us, call.caller.tenant)
-        # What stood in while the reference was down is nobody's answer for the rest of the day.
-        if key is not None and steps.settings.cache.exact and entry.model == route.reference.alias:
+        held = await _hold(call, route, plan, facts, steps)
+        reply, entry = await _climb(held, route, plan, flight, facts, client, steps)
+        # What stood in while another was down is nobody's answer for the rest of the day.
+        own_answer = entry.model == route.reference.alias
+        under_promise = entry.decision is not None and entry.decision.action in ("cheap", "draft")
+        kept = Kept(
+            reply,
+            entry.model or "",
+            entry.provider or "",
+            call.id,
+            call.at_us,
+            call.caller.tenant,
+            mark="" if own_answer else plan.mark,
+            decision=entry.decision,
+        )
+        if key is not None and steps.settings.cache.exact and (own_answer or under_promise):
             steps.cache.keep(key, kept)
     except UpstreamError as error:
         failure = error
@@ -149,9 +160,9 @@ async def _ask(
         steps.cache.land(key, again, flight, kept, failure)
 
 
-async def _hold(call: Call, route: Route, facts: Facts, steps: Steps) -> Held:
+async def _hold(call: Call, route: Route, plan: Plan, facts: Facts, steps: Steps) -> Held:
     try:
-        held = await steps.budgets.hold(call, route)
+        held = await steps.budgets.hold(call, route, plan.asks)
     except asyncio.CancelledError:
         # The hold may be in the file or not: closing the call releases it in either case.
         steps.ledger.post(_close(call, route, facts, steps, "cancelled"))
@@ -163,10 +174,11 @@ async def _hold(call: Call, route: Route, facts: Facts, steps: Steps) -> Held:
 
 
 async def _climb(
-    held: Held, route: Route, flight: Flight, facts: Facts, client: Client, steps: Steps
+    held: Held, route: Route, plan: Plan, flight: Flight, facts: Facts, client: Client, steps: Steps
 ) -> tuple[Reply, Entry]:
-    call = held.call
-    mark = steps.repeats.admitted(call)
+    call, course = held.call, plan.courses[held.course]
+    own = call.caller.key == OWN_KEY
+    mark = None if own else steps.repeats.admitted(call)
     task = asyncio.current_task()
     assert task is not None
     gone = False
@@ -178,11 +190,13 @@ async def _climb(
             flight.when_alone(task.cancel)
 
     async def publish(event: Event) -> None:
+        if not flight.events:  # the head of the stream names who speaks
+            _name(ascent, plan, facts)
         flight.publish(event)
         if not gone:
             await client.send(event)
 
-    facts.model = route.reference.alias
+    facts.model = course.asks[0].alias
 
     async def extend(rung: Rung) -> bool:
         nonlocal held
@@ -190,7 +204,15 @@ async def _climb(
         held = more or held
         return more is not None
 
-    climb = Climb(call, publish if call.stream else drop, limit=held.output_bound, extend=extend)
+    climb = Climb(
+        call,
+        limit=held.output_bound,
+        extend=extend,
+        breakers=steps.breakers,
+        retry=steps.settings.retry,
+        draw=steps.draw,
+    )
+    ascent = Ascent(course.ladder, climb, plan.judge)
     client.watch(on_hangup)
     if call.stream:
         client.expect_stream()
@@ -200,8 +222,7 @@ async def _climb(
     flags: tuple[str, ...] = ()
     done: Awaitable[None] | None = None
     try:
-        reply, rung = await climb.run(route, steps.breakers, steps.settings.retry, steps.draw)
-        facts.model = rung.alias
+        reply = await ascent.run(publish if call.stream else drop)
         outcome = "cancelled" if gone else "answered"
         flags = ("drained",) if gone else ()
     except CutAtHold:
@@ -216,14 +237,14 @@ async def _climb(
         raise
     finally:
         client.unwatch()
+        _name(ascent, plan, facts)
         entry = _close(
             call,
             route,
             facts,
             steps,
             outcome,
-            held=held,
-            climb=climb,
+            way=Way(plan, course, held, ascent),
             error=error,
             flags=flags + (("clamped",) if call.clamped else ()),
             joined=flight.joined,
@@ -236,9 +257,30 @@ async def _climb(
         else:
             steps.ledger.post(entry)
         _after(call, entry, held, mark, steps)
+        if plan.certificate and steps.pilot is not None:
+            steps.pilot.learn(call, route, plan, escalated=ascent.escalated, attempts=climb.attempts)
     if done is not None:
         await done
+        if steps.shadow is not None and not own:
+            _shadow(call, reply, entry, route, steps)
     return reply, entry
+
+
+def _name(ascent: Ascent, plan: Plan, facts: Facts) -> None:
+    """Who answers, as far as it is known, and whether a certificate speaks of it: of what only stands in, none does."""
+    rung = ascent.speaker
+    if rung is not None:
+        facts.model = rung
+    facts.certificate = "" if ascent.stands_in else plan.certificate
+
+
+def _shadow(call: Call, reply: Reply, entry: Entry, route: Route, steps: Steps) -> None:
+    assert steps.shadow is not None
+    try:
+        steps.shadow(call, reply, entry, route)
+    except Exception:
+        # What is only there to learn may not cost an answer that is given and booked.
+        log.exception("the shadow of call %s was not made", call.id)
 
 
 def _so_far(call: Call, flight: Flight, climb: Climb) -> Reply:
@@ -295,6 +337,7 @@ async def _serve_kept(
 ) -> Reply:
     """An answer that cost nothing: the same bytes of content, in the shape that this client wants."""
     facts.cache, facts.model = tier, kept.model
+    facts.certificate = kept.decision.certificate if kept.mark and kept.decision is not None else ""
     cause: Cause = "exact_cache" if tier == "exact" else "coalesced"
     booked = steps.ledger.settle(_close(call, route, facts, steps, "answered", kept=kept, cause=cause))
     if call.stream and not sent:
@@ -361,8 +404,7 @@ def _close(
     steps: Steps,
     outcome: Outcome,
     *,
-    held: Held | None = None,
-    climb: Climb | None = None,
+    way: Way | None = None,
     kept: Kept | None = None,
     cause: Cause | None = None,
     error: str | None = None,
@@ -370,75 +412,19 @@ def _close(
     joined: int = 0,
     body_ref: str | None = None,
 ) -> Entry:
-    """The entry that closes a call: what it cost, what it would have cost, and why."""
-    took_s = perf_counter() - facts.started
-    attempts: tuple[Attempt, ...] = tuple(climb.attempts) if climb is not None else ()
-    last = attempts[-1] if attempts else None
-    nanos: int | None = 0
-    baseline: int | None = None
-    saved: tuple[tuple[Cause, int], ...] = ()
-    usage = last.usage if last is not None else None
-    model = facts.model
-    provider = last.provider if last is not None else None
-    if kept is not None and cause is not None:
-        usage, provider = kept.reply.usage, kept.provider
-        reference = route.reference.card
-        if reference is not None and usage is not None:
-            tier = kept.reply.service_tier or call.service_tier
-            baseline = cost(reference, usage, at_us=call.at_us, service_tier=tier)
-        if baseline:
-            saved = ((cause, baseline),)
-    elif attempts:
-        parts = [a.cost_nanos for a in attempts]
-        nanos = None if None in parts else sum(p for p in parts if p is not None)
-        baseline = nanos
-        if outcome == "answered" and last is not None and last.model != route.reference.alias:
-            reference = route.reference.card
-            if reference is not None and usage is not None:
-                baseline = cost(reference, usage, at_us=call.at_us, service_tier=call.service_tier)
-            else:
-                baseline = None
-            if baseline is not None and nanos is not None and baseline != nanos:
-                saved = (("routed", baseline - nanos),)
-    if held is not None and held.firm and nanos is not None and nanos > held.nanos:
-        flags = (*flags, "over_hold")
-    if nanos is None:
-        flags = (*flags, "unpriced")
-    if climb is not None and climb.doubt:
-        flags = (*flags, "doubtful_usage")
-    entry = Entry(
-        id=call.id,
-        at_us=call.at_us,
-        key=call.caller.key,
-        kind=call.kind,
-        asked_model=call.model,
-        outcome=outcome,
-        request_id=call.request_id if call.request_id != call.id else None,
-        route=route.name,
-        model=model,
-        provider=provider,
-        team=call.caller.team,
-        tags=call.tags,
-        session=call.session,
-        stream=call.stream,
-        cache=facts.cache,
-        usage=usage,
-        cost_nanos=nanos,
-        baseline_nanos=baseline,
-        saved=saved,
-        # Another model's answer has other tokens than the reference's would have had.
-        grade="C" if saved and saved[0][0] == "routed" else "A",
-        hold_nanos=held.nanos if held is not None else 0,
-        charges=steps.budgets.charges(held, climb.costs) if held is not None and climb is not None else (),
-        attempts=attempts,
-        decision=_decision(route, model or ""),
-        estimated=any(a.estimated for a in attempts),
+    """The entry that closes a call, told to all who count."""
+    entry = entry_of(
+        call,
+        route,
+        facts,
+        steps.budgets,
+        outcome,
+        way=way,
+        kept=kept,
+        cause=cause,
+        error=error,
         flags=flags,
         joined=joined,
-        error=error,
-        duration_ms=round(took_s * 1e3, 3),
-        overhead_us=int((took_s - climb.open_s) * 1e6) if climb is not None else int(took_s * 1e6),
-        first_byte_ms=last.first_byte_ms if last is not None else None,
         body_ref=body_ref,
     )
     _closed(entry, facts, steps)
@@ -450,12 +436,6 @@ def _closed(entry: Entry, facts: Facts, steps: Steps) -> None:
     steps.metrics.closed(entry)
     if steps.observe is not None:
         steps.observe(entry, facts.trace)
-
-
-@lru_cache(maxsize=1024)
-def _decision(route: Route, chosen: str) -> Decision:
-    """Why this model. Without a certificate a route has one policy: its reference, and what stands in when it fails."""
-    return Decision(policy="reference", chosen=chosen, candidates=tuple(rung.alias for rung in route.rungs))
 
 
 _LIMITS = frozenset({"insufficient_quota", "unpriced_model", "loop_detected", "rate_limit_exceeded"})

@@ -1,23 +1,23 @@
-"""Asking models until one answers: retries, fallbacks, circuit breakers. Knows rungs and errors, not budgets.
+"""Asking models until one answers: retries, fallbacks, circuit breakers. Knows rungs and errors, not budgets or policies.
 
 Only what nothing later can refuse is passed on: events are held back until the first content, so that another model can
-still be asked; after it a failure is final.
+still be asked; after it a failure is final. A draft passes nothing on at all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 
-from msgspec import structs
+from msgspec import Struct, structs
 
-from ..core.call import Call, Event, Reply, Send, Usage
+from ..core.call import Call, Event, Reply, Send, Usage, drop
 from ..core.entry import Attempt, AttemptStatus
 from ..core.errors import UpstreamError
 from ..core.price import cost
-from .route import Route, Rung
+from .route import Rung
 from .settings import BreakerSettings, Retry
 
 log = logging.getLogger("demitasse")
@@ -67,6 +67,15 @@ class Breaker:
                 self.open_until = now_s + self._settings.open_s
 
 
+class Draft(Struct, frozen=True):
+    """A whole answer that nobody has seen, with the events that it came in, to be replayed should it stand."""
+
+    reply: Reply
+    events: tuple[Event, ...]
+    nth: int
+    """Which of the call's attempts it was."""
+
+
 class Climb:
     """One call's way through its rungs, and the record of it: what each attempt used and cost.
 
@@ -75,10 +84,12 @@ class Climb:
     """
 
     __slots__ = (
+        "_breakers",
         "_call",
+        "_draw",
         "_extend",
         "_limit",
-        "_rung",
+        "_retry",
         "_seen",
         "_send",
         "_started",
@@ -87,14 +98,28 @@ class Climb:
         "costs",
         "doubt",
         "open_s",
+        "rung",
     )
 
-    def __init__(self, call: Call, send: Send, *, limit: int, extend: Callable[[Rung], Awaitable[bool]]) -> None:
+    def __init__(
+        self,
+        call: Call,
+        *,
+        limit: int,
+        extend: Callable[[Rung], Awaitable[bool]],
+        breakers: Breakers,
+        retry: Retry,
+        draw: Callable[[], float],
+    ) -> None:
         self._call = call
-        self._send = send
+        self._send: Send = drop
         self._limit = limit
         self._extend = extend
-        self._rung: Rung | None = None
+        self._breakers = breakers
+        self._retry = retry
+        self._draw = draw
+        self.rung: Rung | None = None
+        """The one that is being asked, or was last."""
         self._started = 0.0
         self._seen = _Seen()
         self.attempts: list[Attempt] = []
@@ -105,22 +130,20 @@ class Climb:
         self.open_s = 0.0
         """Seconds spent waiting for models; the rest of the call's time is our own overhead."""
 
-    async def run(
-        self, route: Route, breakers: Breakers, retry: Retry, draw: Callable[[], float]
-    ) -> tuple[Reply, Rung]:
-        """The first whole answer, or UpstreamError from the last model asked."""
+    async def run(self, rungs: Sequence[Rung], send: Send, *, forgive: Rung | None = None) -> tuple[Reply, Rung]:
+        """The first whole answer, or UpstreamError from the last model asked.
+
+        Args:
+            send: where its events go as they come.
+            forgive: a rung that only a policy put first: whatever it fails by, the next one is asked.
+        """
+        self._send = send
         failure: UpstreamError | None = None
-        for rung in route.rungs:
-            breaker = breakers.of(rung)
+        for rung in rungs:
+            breaker, retry = self._breakers.of(rung), self._retry
             for turn in range(retry.attempts):
                 if not breaker.closed(self._started or perf_counter()):
-                    failure = failure or UpstreamError(
-                        f"'{rung.alias}' failed {breaker.failures} times in a row and rests for a few seconds; "
-                        "see: demitasse models list",
-                        status=503,
-                        code="circuit_open",
-                        retry_after_s=max(1.0, breaker.open_until - perf_counter()),
-                    )
+                    failure = failure or _rests(rung, breaker)
                     break
                 try:
                     reply = await self._ask(rung)
@@ -131,7 +154,7 @@ class Climb:
                         raise
                     if not error.retryable or turn + 1 == retry.attempts:
                         break
-                    wait_s = retry.backoff_s * 2**turn * (0.5 + draw() / 2)
+                    wait_s = retry.backoff_s * 2**turn * (0.5 + self._draw() / 2)
                     if error.retry_after_s is not None:
                         wait_s = max(wait_s, error.retry_after_s)
                     if wait_s > retry.max_wait_s or (error.billable and not await self._extend(rung)):
@@ -146,10 +169,40 @@ class Climb:
                 else:
                     breaker.record(ok=True, now_s=0.0)
                     return reply, rung
-            if failure is not None and failure.status not in _FALLBACK_STATUSES:
+            if failure is not None and failure.status not in _FALLBACK_STATUSES and rung is not forgive:
                 break
         assert failure is not None
         raise failure
+
+    async def draft(self, rung: Rung) -> Draft:
+        """A whole answer, of which nothing is passed on. One attempt: who asks for a draft has another model ready.
+
+        Raises UpstreamError, also where the model had to be cut off at what was held for it.
+        """
+        breaker = self._breakers.of(rung)
+        if not breaker.closed(self._started or perf_counter()):
+            raise _rests(rung, breaker)
+        events: list[Event] = []
+
+        async def keep(event: Event) -> None:
+            events.append(event)
+
+        self._send = keep
+        try:
+            reply = await self._ask(rung)
+        except UpstreamError as error:
+            breaker.record(ok=self._is_callers_fault(error), now_s=perf_counter())
+            raise
+        except asyncio.CancelledError:
+            breaker.probing = False
+            raise
+        except CutAtHold as cut:
+            breaker.record(ok=True, now_s=0.0)
+            raise UpstreamError(f"'{rung.alias}' went on beyond what was held for it") from cut
+        finally:
+            self.content = False  # it was seen by nobody
+        breaker.record(ok=True, now_s=0.0)
+        return Draft(reply, tuple(events), len(self.attempts) - 1)
 
     def _is_callers_fault(self, error: UpstreamError) -> bool:
         deadline_s = self._call.wish.deadline_s
@@ -157,7 +210,7 @@ class Climb:
         return impatient or error.status in _CALLERS_FAULT
 
     async def _ask(self, rung: Rung) -> Reply:
-        self._rung, self._seen = rung, _Seen()
+        self.rung, self._seen = rung, _Seen()
         self._started = perf_counter()
         try:
             reply = await rung.model(self._call, self._pass_on)
@@ -209,7 +262,7 @@ class Climb:
             await self._send(event)
 
     def _close(self, status: AttemptStatus, *, reply: Reply | None = None, error: UpstreamError | None = None) -> None:
-        rung, call, seen = self._rung, self._call, self._seen
+        rung, call, seen = self.rung, self._call, self._seen
         assert rung is not None
         took_s = perf_counter() - self._started
         self.open_s += took_s
@@ -254,6 +307,16 @@ class Climb:
             )
         )
         self.costs.append((rung.alias, nanos or 0))
+
+
+def _rests(rung: Rung, breaker: Breaker) -> UpstreamError:
+    return UpstreamError(
+        f"'{rung.alias}' failed {breaker.failures} times in a row and rests for a few seconds; "
+        "see: demitasse models list",
+        status=503,
+        code="circuit_open",
+        retry_after_s=max(1.0, breaker.open_until - perf_counter()),
+    )
 
 
 class _Seen:

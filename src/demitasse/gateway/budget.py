@@ -26,6 +26,10 @@ LEAST_USEFUL_OUTPUT = 16
 """A clamp below this many tokens helps nobody; the call is refused instead."""
 
 
+Rungs = tuple[Rung, ...]
+"""All the models that one course of a call may ask."""
+
+
 class Held(Struct, frozen=True):
     """A granted hold, and the call as it goes upstream (its output limit may be ours)."""
 
@@ -38,6 +42,8 @@ class Held(Struct, frozen=True):
     """Output tokens over all choices that the hold pays for."""
     firm: bool = True
     """The ledger holds it and every price was known: whoever bills more broke the bound."""
+    course: int = 0
+    """Which of the courses that were offered it pays for."""
 
 
 class Match(Struct, frozen=True):
@@ -63,41 +69,65 @@ class Budgets:
         self._clamp = clamp
         self._assume = assume_max_output
         self._revision = -1
-        self._matches: dict[tuple[str, str | None, tuple[tuple[str, str], ...], Route], Match] = {}
+        self._matches: dict[tuple[str, str | None, tuple[tuple[str, str], ...], Rungs], Match] = {}
         self._windows: dict[str, str] = {}
         self._hour = -1
         self._distrusted: set[str] = set()
 
-    async def hold(self, call: Call, route: Route) -> Held:
-        """Set the dearest course of the call aside. Refused 429 (``insufficient_quota``) when it does not fit."""
-        match = self.matching(call.caller, route)
+    async def hold(self, call: Call, route: Route, courses: Sequence[Rungs] = ()) -> Held:
+        """Set the dearest way of a call aside. Refused 429 (``insufficient_quota``) when it does not fit.
+
+        Args:
+            courses: the models that the call may ask, the preferred course first; by default the route's own. The first
+                that fits is held. None fits: the cheapest is clamped, or goes on uncounted where it is all local.
+        """
         output = call.max_output
         if output is None and call.kind != "embedding":
             output = (
                 self._assume if route.reference.max_output is None else min(self._assume, route.reference.max_output)
             )
             call = structs.replace(call, max_output=output, clamped=True)
-        held = self._bound(call, route, match)
-        if not held.nanos and held.firm:
-            return held  # no money can be spent
-        denied = await self._ledger.hold(_hold_row(call, route, held))
-        if denied is None:
-            return held
-        if self._clamp and (smaller := self._fitting(call, route, held, denied)) is not None:
-            held = self._bound(smaller, route, match)
-            denied = await self._ledger.hold(_hold_row(smaller, route, held))
+        tried: list[tuple[Held, Rungs, Denied]] = []
+        unbounded: Refused | None = None
+        for course, rungs in enumerate(courses or (route.rungs,)):
+            try:
+                held = self._bound(call, rungs, self.matching(call.caller, rungs), course)
+            except Refused as why:  # a price that nobody knows, or a sum that nobody means
+                unbounded = why
+                continue
+            if not held.nanos and held.firm:
+                return held  # no money can be spent
+            denied = await self._ledger.hold(_hold_row(call, route, held))
             if denied is None:
                 return held
-        if self._spare_local and all(rung.local for rung in route.rungs):
-            # The caller named a model of this machine: it goes on, counted and not limited.
-            free = tuple(structs.replace(c, nanos=0) for c in held.charges)
-            return structs.replace(held, nanos=0, charges=free, firm=False)
+            tried.append((held, rungs, denied))
+        if not tried:
+            assert unbounded is not None
+            raise unbounded
+        return await self._squeeze(call, route, tried)
+
+    async def _squeeze(self, call: Call, route: Route, tried: list[tuple[Held, Rungs, Denied]]) -> Held:
+        """What is still possible when no course fits; else Refused."""
+        denied = tried[-1][2]
+        for held, rungs, why in sorted(tried, key=lambda one: one[0].nanos) if self._clamp else ():
+            smaller = self._fitting(call, rungs, held, why)
+            if smaller is not None:
+                squeezed = self._bound(smaller, rungs, self.matching(call.caller, rungs), held.course)
+                again = await self._ledger.hold(_hold_row(smaller, route, squeezed))
+                if again is None:
+                    return squeezed
+                denied = again
+        for held, rungs, _ in tried if self._spare_local else ():
+            if all(rung.local for rung in rungs):
+                # The caller named a model of this machine, or a certificate lets one answer: it goes on, counted and not
+                # limited.
+                free = tuple(structs.replace(c, nanos=0) for c in held.charges)
+                return structs.replace(held, nanos=0, charges=free, firm=False)
         raise refusal(denied, call.at_us)
 
     async def extend(self, held: Held, rung: Rung, route: Route) -> Held | None:
         """A further hold before a retry whose predecessor may have been billed: both together, or None: it does not fit."""
-        alone = structs.replace(route, reference=rung, fallbacks=())
-        more = self._bound(held.call, alone, Match(held.applies, _limited(held.applies)))
+        more = self._bound(held.call, (rung,), Match(held.applies, _limited(held.applies)), held.course)
         row = structs.replace(_hold_row(held.call, route, more), extends=True)
         if await self._ledger.hold(row) is not None:
             return None
@@ -120,26 +150,26 @@ class Budgets:
             for budget, alias in held.applies
         )
 
-    def matching(self, caller: Caller, route: Route) -> Match:
-        """The budgets that a caller's call on a route counts against. Only tags pinned to the key bear limits."""
+    def matching(self, caller: Caller, rungs: Rungs) -> Match:
+        """The budgets that a caller's call to these models counts against. Only tags pinned to the key bear limits."""
         if self._revision != self._ledger.revision:
             self._revision = self._ledger.revision
             self._matches.clear()
-        who = (caller.key, caller.team, caller.pinned_tags, route)
+        who = (caller.key, caller.team, caller.pinned_tags, rungs)
         match = self._matches.get(who)
         if match is None:
             if len(self._matches) > 10_000:
                 self._matches.clear()
-            applies = tuple(_applying(self._ledger.budgets(), caller, route))
+            applies = tuple(_applying(self._ledger.budgets(), caller, rungs))
             match = self._matches[who] = Match(applies, _limited(applies))
         return match
 
-    def _bound(self, call: Call, route: Route, match: Match) -> Held:
+    def _bound(self, call: Call, rungs: Rungs, match: Match, course: int) -> Held:
         output = (call.max_output or 0) * call.n if call.kind != "embedding" else 0
         prompt = call.text_bytes + PROMPT_MARGIN_TOKENS
         by_model: dict[str, int] = {}
         total, firm = 0, True
-        for rung in route.rungs:
+        for rung in rungs:
             nanos = None
             if rung.card is not None and rung.alias not in self._distrusted:
                 nanos = bound(
@@ -163,9 +193,9 @@ class Budgets:
             Charge(budget.name, self._window(budget, call.at_us), total if alias is None else by_model.get(alias, 0))
             for budget, alias in match.applies
         )
-        return Held(call, total, charges, match.applies, output, firm)
+        return Held(call, total, charges, match.applies, output, firm, course)
 
-    def _fitting(self, call: Call, route: Route, held: Held, denied: Denied) -> Call | None:
+    def _fitting(self, call: Call, rungs: Rungs, held: Held, denied: Denied) -> Call | None:
         """The call with the largest output limit that fits into what the denying budget has left, if useful."""
         left = denied.spent.left_nanos
         if left is None or denied.spent.closed or not held.output_bound:
@@ -178,7 +208,7 @@ class Budgets:
                 service_tier=call.service_tier,
                 audio=_sound(call),
             )
-            for rung in route.rungs
+            for rung in rungs
             if rung.card is not None
         ]
         rate_pico = sum(rate or 0 for rate in rates)
@@ -196,9 +226,9 @@ class Budgets:
         return self._windows[budget.period]
 
 
-def _applying(budgets: Sequence[Budget], caller: Caller, route: Route) -> list[tuple[Budget, str | None]]:
+def _applying(budgets: Sequence[Budget], caller: Caller, rungs: Rungs) -> list[tuple[Budget, str | None]]:
     pinned = {f"{k}={v}" for k, v in caller.pinned_tags}
-    aliases = {rung.alias for rung in route.rungs}
+    aliases = {rung.alias for rung in rungs}
     found: list[tuple[Budget, str | None]] = []
     for budget in budgets:
         subject = budget.subject

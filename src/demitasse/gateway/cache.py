@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from ..core.call import Call, Event, Reply, Send
+from ..core.entry import Decision
 from ..core.errors import DemitasseError, UpstreamError
 from ..core.fingerprint import fingerprint
 from .route import Route
@@ -33,6 +34,10 @@ class Kept(Struct, frozen=True):
     entry_id: str
     kept_us: int
     tenant: str
+    mark: str = ""
+    """The certificate that let a cheaper model give it (``Plan.mark``); it is served only while that is in force."""
+    decision: Decision | None = None
+    """Why that model answered."""
 
 
 class Flight:
@@ -48,11 +53,14 @@ class Flight:
         "joined",
         "kept",
         "landed",
+        "mark",
         "shape",
         "stopping",
     )
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, mark: str = "") -> None:
+        self.mark = mark
+        """As ``Kept.mark``: who may share it."""
         self.shape = (call.stream, call.include_usage)
         """How the leader's answer is delivered; only a follower that wants the same may read its events."""
         self.events: list[Event] = []
@@ -164,10 +172,11 @@ class Cache:
         except msgspec.DecodeError:
             return None  # it holds a number that only its model may be able to read
 
-    def find(self, key: bytes) -> Kept | None:
-        """The answer kept under ``key``, unless it has outlived its time."""
+    def find(self, key: bytes, mark: str = "") -> Kept | None:
+        """The answer kept under ``key``, unless it has outlived its time, or the certificate that allowed it (``mark``: the
+        one in force) is another or none."""
         kept = self._kept.get(key)
-        if kept is None:
+        if kept is None or kept.mark not in ("", mark):
             self.misses += 1
             return None
         if self._clock() - kept.kept_us > self.settings.ttl_s * 1e6:
@@ -194,10 +203,10 @@ class Cache:
     def _drop(self, key: bytes) -> None:
         self._bytes -= _weight(self._kept.pop(key))
 
-    def flight(self, key: bytes) -> Flight | None:
-        """The identical call under way, if one may be joined."""
+    def flight(self, key: bytes, mark: str = "") -> Flight | None:
+        """The identical call under way, if one may be joined by who is under the certificate of ``mark``."""
         flight = self._flights.get(key) if self.settings.coalesce else None
-        return None if flight is not None and flight.stopping else flight
+        return None if flight is None or flight.stopping or flight.mark not in ("", mark) else flight
 
     def take_off(self, key: bytes | None, retry_key: bytes | None, flight: Flight) -> None:
         """A call is about to be put to a model."""

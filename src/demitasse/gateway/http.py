@@ -390,6 +390,8 @@ class _Connection(Client):
             found += [(b"x-demitasse-route", _header(facts.route)), (b"x-demitasse-cache", facts.cache.encode())]
         if facts.model:
             found.append((b"x-demitasse-model", _header(facts.model)))
+        if facts.certificate:
+            found.append((b"x-demitasse-certificate", _header(facts.certificate)))
         if entry is not None:
             if entry.cost_nanos is not None:
                 found.append((b"x-demitasse-cost-usd", _usd(entry.cost_nanos)))

@@ -28,7 +28,7 @@ class Rung(Struct, frozen=True, eq=False):
 
 
 class Route(Struct, frozen=True, eq=False):
-    """A named way to an answer: the reference model, and what to ask should it fail.
+    """A named way to an answer: the reference model, what to ask should it fail, and what a certificate may let answer instead.
 
     ``stamp`` changes whenever another model would answer, so that the cache never serves an answer of the old one.
     """
@@ -39,9 +39,16 @@ class Route(Struct, frozen=True, eq=False):
     stamp: str = ""
     named: bool = False
     """A route of ``[routes]``; otherwise a model that was named directly."""
+    lower: tuple[Rung, ...] = ()
+    """Rungs of the ladder below the reference, the cheapest first. None of them is asked but by a policy in force."""
+    quality: float | None = None
+    """The share of the reference's score that a policy must keep to serve here; None: whatever its certificate promises."""
+    sticky: bool = True
+    """A session stays with the model that it came to."""
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
+        """What may answer without a policy, in this order."""
         return (self.reference, *self.fallbacks)
 
 
@@ -84,11 +91,11 @@ class Routes:
 
     def strict(self, route: Route) -> Route:
         """The same route with its reference alone, for a call that wants no other (``x-demitasse-route: reference``)."""
-        if not route.fallbacks:
+        if not (route.fallbacks or route.lower):
             return route
         found = self._strict.get(route.name)
         if found is None:
-            found = structs.replace(route, fallbacks=(), stamp=route.stamp.partition("|")[0])
+            found = structs.replace(route, fallbacks=(), lower=(), stamp=route.stamp.partition("|")[0])
             self._strict[route.name] = found
         return found
 
@@ -119,9 +126,10 @@ class Routes:
 
 def may_use(caller: Caller, route: Route) -> bool:
     """Whether a key's list of models admits the route: by its name, or each model that may answer by alias or ``provider/*``."""
+    return all(may_ask(caller, route, rung) for rung in route.rungs)
+
+
+def may_ask(caller: Caller, route: Route, rung: Rung) -> bool:
+    """Whether a key's list of models admits one of the route's models."""
     wanted = caller.models
-    return (
-        not wanted
-        or route.name in wanted
-        or all(rung.alias in wanted or f"{rung.provider}/*" in wanted for rung in route.rungs)
-    )
+    return not wanted or route.name in wanted or rung.alias in wanted or f"{rung.provider}/*" in wanted
