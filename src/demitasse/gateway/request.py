@@ -152,8 +152,9 @@ def _tags(given: str, caller: Caller) -> tuple[tuple[str, str], ...]:
 
 
 def _too_large(most: int) -> Refused:
+    size = f"{most >> 20} MB; send less, or raise [server] max_body_mb" if most >> 20 else f"{most >> 10} KB; send less"
     return Refused(
-        f"the body is larger than {most >> 20} MB; send less, or raise [server] max_body_mb",
+        f"the body is larger than {size}",
         status=413,
         code="body_too_large",
     )
