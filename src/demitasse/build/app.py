@@ -21,6 +21,7 @@ from ..gateway.answer import Steps
 from ..gateway.attempt import Breakers
 from ..gateway.budget import Budgets
 from ..gateway.cache import Cache
+from ..gateway.feedback import Feedback
 from ..gateway.http import Gateway
 from ..gateway.keys import KeyRing
 from ..gateway.loop_guard import Repeats
@@ -243,6 +244,7 @@ class App:
             clock=self.clock,
             random_bits=lambda: random.getrandbits(RANDOM_BITS),
             started_us=self.clock(),
+            feedback=Feedback(self.ledger, self.books.entry, lambda: self.gateway.steps.routes),
         )
 
     def _gauges(self) -> dict[str, float]:

@@ -22,6 +22,7 @@ from ..wire.errors import error_body
 from ..wire.sse import DONE, PING, frame
 from .answer import Client, Facts, Steps, answer, refused
 from .door import Door
+from .feedback import MOST_BYTES, Feedback
 from .request import Headers, HungUp, Receive, as_call, read_body, token, unread
 from .route import Route
 
@@ -81,6 +82,7 @@ class Gateway:
         ready: whether calls can be answered now; else why not.
         gauges: further values for ``/metrics``.
         clock: UTC microseconds. random_bits: ``core.ids.RANDOM_BITS`` random bits for an id.
+        feedback: what applications say of their answers; None: nobody listens.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Gateway:
         clock: Callable[[], int],
         random_bits: Callable[[], int],
         started_us: int,
+        feedback: Feedback | None = None,
     ) -> None:
         self.steps = steps
         self._pages = pages
@@ -105,6 +108,7 @@ class Gateway:
         self._clock = clock
         self._random_bits = random_bits
         self._started_s = started_us // 1_000_000
+        self._feedback = feedback
         self._door = Door(loopback=steps.settings.loopback, cors=steps.settings.cors)
 
     def replace(self, steps: Steps) -> None:
@@ -195,7 +199,9 @@ class Gateway:
             if not ours:
                 await self._pages(scope, receive, send)
                 return
-            status, body, kind = await self._small(method, path, headers)
+            status, body, kind = await self._small(method, path, headers, receive)
+        except HungUp:
+            return
         except StoreError as error:
             body = error_body(str(error), "server_error", code="ledger_unavailable")
             await _reply(send, 503, body, [_JSON, (b"retry-after", b"5"), *_cors(cors)])
@@ -210,7 +216,7 @@ class Gateway:
         )
         await _reply(send, status, body, [(b"content-type", kind), (b"x-request-id", request_id), *_cors(cors)])
 
-    async def _small(self, method: str, path: str, headers: Headers) -> tuple[int, bytes, bytes]:
+    async def _small(self, method: str, path: str, headers: Headers, receive: Receive) -> tuple[int, bytes, bytes]:
         json = b"application/json"
         if path == "/healthz":
             return 200, b'{"status":"ok"}', json
@@ -231,7 +237,7 @@ class Gateway:
             route = await self.steps.routes.resolve(path.removeprefix("/v1/models/"), caller)
             return 200, msgspec.json.encode(self._model(route)), json
         if path.startswith("/demitasse/"):
-            return await self._own(method, path, caller)
+            return await self._own(method, path, headers, caller, receive)
         if path in _CALLS or path.removesuffix("/") in _CALLS:
             raise Refused(f"{path} takes POST", status=405, code="method_not_allowed")
         raise Refused(
@@ -240,8 +246,14 @@ class Gateway:
             code="unknown_path",
         )
 
-    async def _own(self, method: str, path: str, caller: Caller) -> tuple[int, bytes, bytes]:
+    async def _own(
+        self, method: str, path: str, headers: Headers, caller: Caller, receive: Receive
+    ) -> tuple[int, bytes, bytes]:
         json = b"application/json"
+        if path == "/demitasse/feedback" and method == "POST" and self._feedback is not None:
+            body = await read_body(receive, headers, MOST_BYTES)
+            await self.steps.ledger.flush()
+            return 200, msgspec.json.encode(await self._feedback.take(caller, body)), json
         if path.startswith("/demitasse/calls/") and method == "GET":
             await self.steps.ledger.flush()
             row = await asyncio.to_thread(self._facts_of, path.removeprefix("/demitasse/calls/"))
