@@ -24,7 +24,9 @@ from tests.web.fakes import HOUR_US, NOW_US, FakeBooks
 
 PAGE = tables(page("reference/json.md"))
 DECIDED = replace(
-    ENTRY, decision=entry.Decision("reference", "m", candidates=("m",)), charges=(entry.Charge("default", "ever", 1),)
+    ENTRY,
+    decision=entry.Decision("pol_1", "m", candidates=("m",), action="draft", score=0.9, certificate="c"),
+    charges=(entry.Charge("default", "ever", 1),),
 )
 CARD = price.Card(id="c", provider="p", model="m", base=price.rates(input=1, output=1))
 
