@@ -262,9 +262,9 @@ async def test_a_row_says_which_limit_refused_it_and_keeps_no_words_of_a_prompt(
 async def test_a_setting_that_nothing_acts_on_yet_says_so(site: Site, caplog) -> None:
     site.write(
         more='[cache]\nsemantic = true\n[models.twin]\nprovider = "openai"\nbase_url = "http://127.0.0.1:9"\n'
-        f'{PRICE}\n[routes.auto]\nladder = ["mock", "twin"]\nquality = 0.95\n'
+        f'{PRICE}\n[routes.auto]\nreference = "mock"\nquality = 0.95\n'
     )
     async with site.app():
         said = [record.getMessage() for record in caplog.records]
-    assert sum("has no effect in this version" in line for line in said) == 3
-    assert any("routes.auto.ladder (the reference 'twin' answers)" in line for line in said)
+    assert sum("has no effect in this version" in line for line in said) == 2
+    assert any("routes.auto.quality (the route has no ladder)" in line for line in said)

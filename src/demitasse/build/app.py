@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 
-from msgspec import Struct, structs
+from msgspec import Raw, Struct, structs
 
 from .. import __version__
 from ..config import Config, budgets, is_loopback, machine
 from ..core.call import Call, Reply
 from ..core.errors import DemitasseError
 from ..core.ids import RANDOM_BITS
-from ..core.limits import Budget
+from ..core.limits import Alert, Budget
+from ..core.policy import Certificate
 from ..gateway.alarm import Alarm, soft_limits
 from ..gateway.answer import Steps
 from ..gateway.attempt import Breakers
@@ -26,6 +27,7 @@ from ..gateway.http import Gateway
 from ..gateway.keys import KeyRing
 from ..gateway.loop_guard import Repeats
 from ..gateway.metrics import Metrics
+from ..gateway.pilot import Pilot, Scorer
 from ..gateway.route import Route, Routes
 from ..gateway.settings import BreakerSettings, CacheSettings, LoopGuard, Retry, Settings
 from ..providers import http as http_seam
@@ -94,7 +96,9 @@ class App:
         self._alarm = Alarm(self.ledger, webhook(config, env, self._http))
         self._metrics = Metrics()
         self._telemetry = observer(config, env)
+        self._pilot = Pilot(self.ledger, _scorer, clock=clock, suspend=self._suspend)
         self._tasks: list[asyncio.Task[None]] = []
+        self._spawned: set[asyncio.Task[None]] = set()
         self._ready = "starting"
         self.gateway = self._gateway(self._steps(config))
 
@@ -103,6 +107,7 @@ class App:
         self.found = await self._models.find(self.config)
         _say_what_has_no_effect(self.config)
         self.gateway.replace(self._steps(self.config))
+        await self._pilot.warm()
         self._tasks.append(asyncio.create_task(self._watch_soft_limits()))
         if self._keeper is not None:
             self._tasks.append(asyncio.create_task(self._keeper.expire()))
@@ -114,6 +119,8 @@ class App:
         await self._calls_end()
         for task in self._tasks:
             task.cancel()
+        if self._spawned:
+            await asyncio.wait(self._spawned, timeout=LAST_CALLS_TRIES / 100)
         await self._models.stop()
         if self._telemetry is not None:
             await asyncio.to_thread(self._telemetry.close)
@@ -168,14 +175,48 @@ class App:
             data=self.data,
             base_url=self.base_url,
             models=self.found.notes,
-            mode="observe: calls pass through unchanged"
-            + ("; exact cache on" if self.config.cache.exact else "; exact cache off"),
+            mode=self._mode(),
             budgets=tuple(self.ledger.budgets()),
             recovered=recovered.count,
             recovered_nanos=recovered.nanos,
             needs_key=not is_private(self.config),
             telemetry=self.config.otel.endpoint,
         )
+
+    def _mode(self) -> str:
+        """In words, what is done to calls."""
+        served = sum(self._pilot.certificate(route) is not None for route in self.found.routes)
+        routes = f"{served} route{'s' if served > 1 else ''}"
+        mode = f"optimise: {routes} under a certificate" if served else "observe: calls pass through unchanged"
+        return mode + ("; exact cache on" if self.config.cache.exact else "; exact cache off")
+
+    def _suspend(self, certificate: Certificate, why: str) -> None:
+        """What a certificate was proven on has changed: it serves no more in any process, and a person is told."""
+        self._spawn(self.ledger.certificate(certificate, "suspended", self.clock(), why))
+        route = certificate.policy.route
+        self._alarm(
+            Alert(
+                id=f"suspended-{certificate.id}",
+                at_us=self.clock(),
+                kind="certificate_suspended",
+                subject=route,
+                message=f"route '{route}' is back on its reference, because its certificate {certificate.id} was proven "
+                f"on something else: {why}",
+                remedy=f"demitasse certify {route}",
+            )
+        )
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run what the way of a call may not wait for; what goes wrong is in the log."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._spawned.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.warning("%s", error)
+
+        task = asyncio.get_running_loop().create_task(work)
+        self._spawned.add(task)
+        task.add_done_callback(ended)
 
     def _steps(self, config: Config, cache: Cache | None = None) -> Steps:
         settings = settings_of(config)
@@ -208,6 +249,7 @@ class App:
             keep=self._keeper.keep if self._keeper is not None else _keep_nothing,
             alarm=self._alarm,
             observe=self._telemetry.observe if self._telemetry is not None else None,
+            pilot=self._pilot,
         )
 
     async def _discover(self, name: str) -> Route | None:
@@ -269,23 +311,28 @@ def _keep_nothing(_call: Call, _reply: Reply) -> None:
     return None
 
 
+def _scorer(raw: Raw) -> Scorer:
+    """Numpy comes with it, so that it is imported by the first policy that scores, and not by a start."""
+    from ..score.scorer import load  # noqa: PLC0415
+
+    return load(raw)
+
+
 def is_private(config: Config) -> bool:
     """Only this machine can knock: the socket is on loopback, and no proxy in front of it lets others in."""
     return is_loopback(config.server.host) and not config.server.behind_proxy
 
 
 def without_effect(config: Config) -> list[str]:
-    """Settings that are understood and that nothing acts on yet; whoever sets one must not believe that it works."""
+    """Settings that are understood and that nothing acts on; whoever sets one must not believe that it works."""
     found = []
     if config.cache.semantic:
         found.append("cache.semantic")
     if config.shadow.usd_per_day:
         found.append("shadow.usd_per_day")
     for name, route in config.routes.items():
-        if route.quality is not None:
-            found.append(f"routes.{name}.quality")
-        if len(route.ladder) > 1:
-            found.append(f"routes.{name}.ladder (the reference '{route.reference}' answers)")
+        if route.quality is not None and not set(route.ladder) - {route.reference}:
+            found.append(f"routes.{name}.quality (the route has no ladder)")
     return found
 
 
