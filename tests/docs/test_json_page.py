@@ -10,9 +10,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from demitasse.build.replaying import as_json as replay_json
 from demitasse.core import call, entry, price
 from demitasse.core.ledger import Bucket
 from demitasse.core.limits import Alert
+from demitasse.core.policy import ALWAYS_CHEAP, Policy
+from demitasse.lab.replay import Worse, replay
 from demitasse.testing import MockUpstream
 from demitasse.web.energy import Meter
 from demitasse.web.entries import bill_json, entry_json
@@ -55,6 +58,18 @@ def test_a_bill_has_the_documented_fields() -> None:
     told = bill_json(ATTEMPT, {"c": CARD}.get, Meter())
     assert set(told) == fields("bill")
     assert set(told["lines"][0]) == listed("bill", "lines")
+
+
+def test_a_replay_has_the_documented_fields() -> None:
+    policy = Policy("m", "small", "large", ALWAYS_CHEAP)
+    worse = Worse("c", "", 0.5, known=True)
+    done = replay([replace(ENTRY, route="m", cache="miss")], [], policy, scorer=None, price=lambda _entry, _model: 1)
+    told = replay_json(replace(done, worst=(worse,)), 0, 1)
+    assert set(told) == fields("replay")
+    assert set(told["would_usd"]) == {"estimate", "interval", "grade"} <= listed("replay", "would_usd")
+    assert set(told["worst"][0]) == listed("replay", "worst")
+    about = {"route", "policy", "since_us", "until_us", "slices", "worst"}
+    assert set(told["slices"][0]) == {"name"} | fields("replay") - about
 
 
 def test_a_report_has_the_documented_fields() -> None:

@@ -18,6 +18,7 @@ from .ground import Commands, World
 from .keep import backup, reconcile, restore
 from .keys import keys
 from .models import models
+from .replay import replay
 from .serve import run, up
 
 __all__ = ["main"]
@@ -40,6 +41,7 @@ for command in (
     *(up, demo, chat, run),
     *(report, ledger, explain),
     *(keys, budgets, models, cache),
+    replay,
     *(doctor, backup, restore, reconcile),
 ):
     main.add_command(command)
