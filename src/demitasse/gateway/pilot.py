@@ -109,8 +109,8 @@ class Pilot:
         self._scorers: dict[str, Scorer | None] = {}
         """By certificate; None: it could not be read."""
         self._loading: dict[str, asyncio.Task[None]] = {}
-        self._forces: dict[str, _Force | str] = {}
-        """By route; a text says why its certificate does not serve."""
+        self._forces: dict[str, tuple[Route, _Force | str]] = {}
+        """By name, for the route as it is configured now; a text says why its certificate does not serve."""
         self._complained: set[str] = set()
         self._sessions = _Sessions(most_sessions, int(session_s * 1e6))
 
@@ -166,8 +166,8 @@ class Pilot:
         the ones that it was proven on."""
         if escalated and plan.session:
             self._sessions.goes_up(plan.session, call.at_us)
-        force = self._forces.get(route.name)
-        if not isinstance(force, _Force) or force.certificate.id != plan.certificate:
+        _, force = self._forces.get(route.name, (route, ""))
+        if isinstance(force, str) or force.certificate.id != plan.certificate:
             return
         for attempt in attempts:
             proven = force.versions.get(attempt.model)
@@ -201,17 +201,15 @@ class Pilot:
             return None
         if certificate.expires_us <= self._clock():
             return "it has expired"
-        force = self._forces.get(route.name)
-        if force is None or (isinstance(force, _Force) and force.route is not route):
-            force = self._suspended.get(certificate.id) or _enforce(certificate, route)
-            self._forces[route.name] = force
-            if isinstance(force, str):
-                log.warning(
-                    "certificate %s does not serve route '%s', the reference answers: %s",
-                    certificate.id,
-                    route.name,
-                    force,
-                )
+        known = self._forces.get(route.name)
+        if known is not None and known[0] is route:
+            return known[1]
+        force = self._suspended.get(certificate.id) or _enforce(certificate, route)
+        self._forces[route.name] = (route, force)
+        if isinstance(force, str):
+            log.warning(
+                "certificate %s does not serve route '%s', the reference answers: %s", certificate.id, route.name, force
+            )
         return force
 
     def _follow(self) -> None:
@@ -264,7 +262,6 @@ class _Force(Struct, frozen=True, eq=False):
     """A certificate in force on a route as it is configured now, with all that need not be worked out anew for each call."""
 
     certificate: Certificate
-    route: Route
     lower: Rungs
     second: Rung | None
     mark: str
@@ -345,7 +342,6 @@ def _enforce(certificate: Certificate, route: Route) -> _Force | str:
             versions.setdefault(alias, set()).add(version)
     return _Force(
         certificate=certificate,
-        route=route,
         lower=lower,
         second=second,
         mark=f"{certificate.id} {cheap.provider}/{cheap.upstream_model}",
