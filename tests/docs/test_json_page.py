@@ -11,14 +11,18 @@ import pytest
 from msgspec.structs import replace
 
 from demitasse.build.replaying import as_json as replay_json
-from demitasse.core import call, entry, price
+from demitasse.core import call, entry, policy, price
 from demitasse.core.ledger import Bucket
 from demitasse.core.limits import Alert
 from demitasse.core.policy import ALWAYS_CHEAP, Policy
+from demitasse.gateway import prefix_watch
+from demitasse.gateway.prompt_cache import PromptCache
 from demitasse.lab.replay import Worse, replay
-from demitasse.testing import MockUpstream
+from demitasse.providers.prompt_caching import rules
+from demitasse.testing import FakeModel, MockUpstream
 from demitasse.web.energy import Meter
 from demitasse.web.entries import bill_json, entry_json
+from demitasse.web.promises import Promise, promise_json
 from demitasse.web.report import build_report, month_start_us
 from tests.build.test_app import Site
 from tests.docs.pages import page, sources, tables, texts, words
@@ -61,9 +65,9 @@ def test_a_bill_has_the_documented_fields() -> None:
 
 
 def test_a_replay_has_the_documented_fields() -> None:
-    policy = Policy("m", "small", "large", ALWAYS_CHEAP)
+    other = Policy("m", "small", "large", ALWAYS_CHEAP)
     worse = Worse("c", "", 0.5, known=True)
-    done = replay([replace(ENTRY, route="m", cache="miss")], [], policy, scorer=None, price=lambda _entry, _model: 1)
+    done = replay([replace(ENTRY, route="m", cache="miss")], [], other, scorer=None, price=lambda _entry, _model: 1)
     told = replay_json(replace(done, worst=(worse,)), 0, 1)
     assert set(told) == fields("replay")
     assert set(told["would_usd"]) == {"estimate", "interval", "grade"} <= listed("replay", "would_usd")
@@ -77,11 +81,13 @@ def test_a_report_has_the_documented_fields() -> None:
     saved = replace(bucket, cost_nanos=1, saved_routed_nanos=1, text_out=1)
     early = [replace(saved, hour=NOW_US // HOUR_US - 24 * days) for days in range(6)]
     books = FakeBooks(buckets=early)
-    told = build_report(books, month_start_us(NOW_US), NOW_US, NOW_US).as_json()
+    promise = Promise("crt_1", "m", "promoted", 0.95, 0.96, 0.05, 0.4, 0.3, 0.5, 300, 0, NOW_US)
+    told = build_report(books, month_start_us(NOW_US), NOW_US, NOW_US, promises=(promise,)).as_json()
     assert set(told) == fields("report")
     assert set(told["savings"][0]) == listed("report", "savings")
     assert set(told["forecast_usd"]) == listed("report", "forecast_usd")
     assert set(told["quality"]) == listed("report", "quality")
+    assert set(told["quality"]["bounds"][0]) == set(promise_json(promise)) == fields("promise")
     assert all(set(told[name][0]) == fields("slice") for name in ("by_key", "by_model", "by_route", "by_day"))
     assert set(told["tokens"]) == fields("usage")
     assert set(told["saved_by_cause"]) == fields("cause")
@@ -103,6 +109,14 @@ async def test_the_status_has_the_documented_fields(tmp_path) -> None:
     assert set(EngineStatus.__struct_fields__) == listed("status", "engines")
 
 
+def test_the_prompt_cache_and_its_findings_have_the_documented_fields() -> None:
+    finding = prefix_watch.Finding("k", "m", "date", "messages[0]", 0, 9, 9, 1, 1, 1, 0, 1)
+    memory = PromptCache(b"salt")
+    memory.over(FakeModel(), "m", rules()[0], None)
+    assert set(memory.facts()[0]) == fields("prompt cache")
+    assert set(prefix_watch.as_json(finding)) == fields("finding")
+
+
 def test_an_alert_has_the_documented_fields() -> None:
     assert set(Alert.__struct_fields__) == fields("alert")
 
@@ -116,6 +130,8 @@ def test_an_alert_has_the_documented_fields() -> None:
         ("cause", entry.Cause),
         ("grade", entry.Grade),
         ("event", entry.EventKind),
+        ("certificate state", policy.CertificateState),
+        ("finding kind", prefix_watch.BreakKind),
         ("energy method", call.Energy.__annotations__["method"]),
     ],
 )

@@ -14,7 +14,7 @@ from .. import __version__
 from ..config import Config, budgets, is_loopback, machine
 from ..core.call import Call, Reply
 from ..core.errors import DemitasseError
-from ..core.ids import RANDOM_BITS
+from ..core.ids import RANDOM_BITS, call_id
 from ..core.limits import Alert, Budget
 from ..core.policy import Certificate
 from ..gateway.alarm import Alarm, soft_limits
@@ -28,6 +28,7 @@ from ..gateway.keys import KeyRing
 from ..gateway.loop_guard import Repeats
 from ..gateway.metrics import Metrics
 from ..gateway.pilot import Pilot, Scorer
+from ..gateway.prompt_cache import PromptCache
 from ..gateway.route import Route, Routes
 from ..gateway.settings import BreakerSettings, CacheSettings, LoopGuard, Retry, Settings
 from ..providers import http as http_seam
@@ -35,16 +36,20 @@ from ..store.books import SqliteBooks
 from ..store.ledger import SqliteLedger
 from ..store.secret import server_secret
 from ..web.app import dashboard
+from .assessing import Assessor
 from .control import KeyLogin, StoreControl
 from .facts import cache_facts, call_facts, chain_fact, engine_rows, meter, model_rows, setting_rows, status
 from .keeping import keeper
 from .models import Found, Models
 from .observing import observer
+from .shadowing import Counted, Shadowing
 from .webhook import webhook
 
 log = logging.getLogger("demitasse")
 
 SOFT_LIMITS_EVERY_S = 5.0
+LEARNED = "prompt_cache"
+"""The setting under which it is kept over a restart what answers taught about providers' prompt caches."""
 LAST_CALLS_TRIES = 100
 """How often, every 10 ms, a stop looks whether calls are still being closed."""
 
@@ -92,11 +97,21 @@ class App:
         self.found = Found((), (), ())
         self._keeper = keeper(config, data, clock)
         look = self._keeper.look if self._keeper is not None else None
-        self._models = Models(self.ledger, self._http, data, env, machine(config), look)
         self._alarm = Alarm(self.ledger, webhook(config, env, self._http))
+        self.prompt_cache = PromptCache(self._secret, on=config.cache.prompt, alarm=self._alarm)
+        self._models = Models(self.ledger, self._http, data, env, machine(config), look, self.prompt_cache)
         self._metrics = Metrics()
         self._telemetry = observer(config, env)
         self._pilot = Pilot(self.ledger, _scorer, clock=clock, suspend=self._suspend)
+        self._evidence = Counted(self.ledger, self._metrics.labelled)
+        self.assessor = Assessor(
+            self._evidence,
+            lambda: self.gateway.steps,
+            keep=self._keeper.keep_beside if self._keeper is not None else _keep_nothing,
+            id=lambda at_us: call_id(at_us, random.getrandbits(RANDOM_BITS)),
+            secret=self._secret,
+        )
+        self._shadowing = Shadowing(self.assessor, self.ledger, self._metrics, self._secret)
         self._tasks: list[asyncio.Task[None]] = []
         self._spawned: set[asyncio.Task[None]] = set()
         self._ready = "starting"
@@ -106,7 +121,10 @@ class App:
         """Find the models; after this calls can be answered. Raises ConfigError."""
         self.found = await self._models.find(self.config)
         _say_what_has_no_effect(self.config)
+        self.prompt_cache.take_up(self.ledger.get_setting(LEARNED))
+        self._shadowing.set(self.config)
         self.gateway.replace(self._steps(self.config))
+        self._shadowing.start()
         await self._pilot.warm()
         self._tasks.append(asyncio.create_task(self._watch_soft_limits()))
         if self._keeper is not None:
@@ -117,6 +135,7 @@ class App:
         """Stop engines and helpers, commit what is queued, close the file."""
         self._ready = "stopping"
         await self._calls_end()
+        await self._shadowing.stop()
         for task in self._tasks:
             task.cancel()
         if self._spawned:
@@ -128,8 +147,18 @@ class App:
         await self._http.close()
         if self._keeper is not None:
             self._keeper.close()
+        self._keep_learned()
         self.books.close()
         self.ledger.close()
+
+    def _keep_learned(self) -> None:
+        learned = self.prompt_cache.kept()
+        if not learned or learned == self.ledger.get_setting(LEARNED):
+            return
+        try:
+            self.ledger.set_setting(LEARNED, learned)
+        except DemitasseError as error:
+            log.warning("what was learned of prompt caches could not be kept: %s", error)
 
     async def _calls_end(self) -> None:
         """Calls that were cancelled a moment ago have yet to book what they used."""
@@ -163,6 +192,8 @@ class App:
         new = observer(config, self._env) if config.otel != self.config.otel else old
         await asyncio.to_thread(self.ledger.sync_file_budgets, budgets(config))
         self.config, self.found, self._telemetry = config, found, new
+        self.prompt_cache.on = config.cache.prompt
+        self._shadowing.set(config)
         self.gateway.replace(self._steps(config, cache=self.gateway.steps.cache))
         if old is not None and old is not new:
             await asyncio.to_thread(old.close)
@@ -250,6 +281,7 @@ class App:
             alarm=self._alarm,
             observe=self._telemetry.observe if self._telemetry is not None else None,
             pilot=self._pilot,
+            shadow=self._shadowing.offer,
         )
 
     async def _discover(self, name: str) -> Route | None:
@@ -286,7 +318,7 @@ class App:
             clock=self.clock,
             random_bits=lambda: random.getrandbits(RANDOM_BITS),
             started_us=self.clock(),
-            feedback=Feedback(self.ledger, self.books.entry, lambda: self.gateway.steps.routes),
+            feedback=Feedback(self._evidence, self.books.entry, lambda: self.gateway.steps.routes),
         )
 
     def _gauges(self) -> dict[str, float]:
@@ -295,6 +327,7 @@ class App:
             "demitasse_held_usd": self.books.held_nanos() / 1e9,
             "demitasse_cache_entries": float(cache["entries"]),
             "demitasse_cache_bytes": float(cache["bytes"]),
+            "demitasse_shadow_waiting": float(self._shadowing.waiting),
         }
 
     async def _watch_soft_limits(self) -> None:
@@ -328,8 +361,8 @@ def without_effect(config: Config) -> list[str]:
     found = []
     if config.cache.semantic:
         found.append("cache.semantic")
-    if config.shadow.usd_per_day:
-        found.append("shadow.usd_per_day")
+    if config.shadow.usd_per_day and not any(set(r.ladder) - {r.reference} for r in config.routes.values()):
+        found.append("shadow.usd_per_day (no route has a ladder)")
     for name, route in config.routes.items():
         if route.quality is not None and not set(route.ladder) - {route.reference}:
             found.append(f"routes.{name}.quality (the route has no ladder)")

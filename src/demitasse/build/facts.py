@@ -12,6 +12,7 @@ from ..config.describe import describe, documented
 from ..config.tree import OPEN_TABLES
 from ..gateway.answer import Steps
 from ..gateway.cache import Cache
+from ..gateway.prefix_watch import as_json
 from ..providers.local import LocalEngine
 from ..providers.vendor_energy import Estimates
 from ..store.books import SqliteBooks
@@ -134,6 +135,8 @@ def status(app: App) -> dict[str, Any]:
         ],
         "engines": [msgspec.to_builtins(engine.status()) for engine in app.found.engines],
         "cache": app.gateway.steps.cache.stats(),
+        "prompt_cache": app.prompt_cache.facts(),
+        "findings": [as_json(finding) for finding in app.prompt_cache.findings()],
     }
 
 

@@ -21,12 +21,14 @@ from ..core.errors import ConfigError, DemitasseError, UpstreamError
 from ..core.hardware import Hardware, Throughput, token_prices
 from ..core.hardware import card as hardware_card
 from ..core.price import Card, rates
+from ..gateway.prompt_cache import PromptCache
 from ..gateway.route import Route, Rung
 from ..providers import catalogue, price_cards
 from ..providers.download import note, place
 from ..providers.http import HttpClient, Timeouts
 from ..providers.local import LocalEngine, LocalModel
 from ..providers.openai import OpenAICompatible
+from ..providers.prompt_caching import NO_RULE, rule_for
 from ..providers.recorded import Look, Recorded
 from ..providers.supervisor import DEFAULT_SLOTS
 from ..providers.vendors import VENDORS, Vendor, is_home, vendor_of
@@ -61,6 +63,7 @@ class Models:
     Args:
         env: where keys are read from, by the names that settings give.
         recordings: finds a recorded answer; None where no bodies are kept.
+        prompt_cache: looks after the prompt caches of hosted providers.
     """
 
     def __init__(
@@ -71,8 +74,10 @@ class Models:
         env: Mapping[str, str],
         hardware: Hardware,
         recordings: Look | None = None,
+        prompt_cache: PromptCache | None = None,
     ) -> None:
         self._recordings = recordings
+        self._prompt_cache = prompt_cache
         self._ledger = ledger
         self._http = http
         self._data = data
@@ -187,16 +192,19 @@ class Models:
             alias=alias,
             provider=settings.provider,
             upstream_model=model,
-            model=OpenAICompatible(
-                alias,
-                vendor,
-                self._http,
-                model=model,
-                base_url=base_url,
-                api_key=self._env.get(key_env) if key_env else None,
-                key_env=key_env,
-                client_keys=client_keys and settings.base_url is None,
-                timeouts=_timeouts(config, settings.timeout_s),
+            model=self._cached(
+                OpenAICompatible(
+                    alias,
+                    vendor,
+                    self._http,
+                    model=model,
+                    base_url=base_url,
+                    api_key=self._env.get(key_env) if key_env else None,
+                    key_env=key_env,
+                    client_keys=client_keys and settings.base_url is None,
+                    timeouts=_timeouts(config, settings.timeout_s),
+                ),
+                card,
             ),
             card=card,
             local=vendor.local,
@@ -208,23 +216,34 @@ class Models:
         """A model of a provider that no ``[models]`` table names."""
         key_env = next((name for name in vendor.key_envs if self._env.get(name)), None)
         name = f"{vendor.name}/{model}"
+        card = self._card_of(vendor, model)
         return Rung(
             alias=name,
             provider=vendor.name,
             upstream_model=model,
-            model=OpenAICompatible(
-                name,
-                vendor,
-                self._http,
-                model=model,
-                api_key=self._env.get(key_env) if key_env else None,
-                key_env=key_env or next(iter(vendor.key_envs), None),
-                client_keys=client_keys,
-                timeouts=_timeouts(config),
+            model=self._cached(
+                OpenAICompatible(
+                    name,
+                    vendor,
+                    self._http,
+                    model=model,
+                    api_key=self._env.get(key_env) if key_env else None,
+                    key_env=key_env or next(iter(vendor.key_envs), None),
+                    client_keys=client_keys,
+                    timeouts=_timeouts(config),
+                ),
+                card,
             ),
-            card=self._card_of(vendor, model),
+            card=card,
             local=vendor.local,
         )
+
+    def _cached(self, model: OpenAICompatible, card: Card | None) -> Model:
+        """The model with its provider's prompt cache looked after, where one is known; on this machine it spares no money."""
+        rule = rule_for(model.vendor.name, model.base_url, model.model)
+        if self._prompt_cache is None or rule is NO_RULE or model.vendor.local:
+            return model
+        return self._prompt_cache.over(model, model.alias, rule, card)
 
     def _local_rung(self, alias: str, settings: ModelSettings, base: Path | None) -> Rung:
         source = catalogue.find(settings.source or DEFAULT_LOCAL, place=f"models.{alias}.source", base=base)

@@ -108,6 +108,7 @@ class Cache(Struct, frozen=True):
 
     exact: Annotated[bool, says("The same whole request gets the same answer.")] = True
     coalesce: Annotated[bool, says("Identical calls under way share one upstream call.")] = True
+    prompt: Annotated[bool, says("Providers are asked to keep what prompts begin with, where that pays.")] = True
     semantic: Annotated[bool | Semantic, says("Similar requests may share an answer.")] = False
     sampled: Annotated[bool, says("Also cache calls whose temperature is above 0.")] = False
     max_mb: Annotated[int, Meta(ge=1, le=65536), says("Memory for answers.")] = 64
@@ -238,9 +239,16 @@ class Gateway(Struct, frozen=True):
 
 
 class Shadow(Struct, frozen=True):
-    """Calls made only to learn."""
+    """Calls made only to learn: on routes with a ladder, a share of calls is also put to the models that did not answer."""
 
-    usd_per_day: Annotated[Decimal, says("Budget for shadow calls; 0: none are made.")] = Decimal(0)
+    usd_per_day: Annotated[
+        Decimal, says("Budget for shadow calls and their judges, apart from all others; 0: none are made.")
+    ] = Decimal(0)
+    rate: Annotated[Share, says("Share of calls that are drawn, by whole sessions.")] = 0.02
+    judge: Annotated[
+        str | None,
+        says("Model that compares two answers where nothing else can; unset: those are left to people, on `/review`."),
+    ] = None
 
 
 class Ledger(Struct, frozen=True):

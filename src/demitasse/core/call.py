@@ -92,6 +92,12 @@ class Call(Struct, frozen=True):
     tags: tuple[tuple[str, str], ...] = ()
     session: str = ""
     wish: Wish = Wish()
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent upstream beside our own; set by our steps, never by a client."""
+    shaped_bytes: int = 0
+    """Bytes of text that shapers took out of ``fields``; ``body`` is always as the client sent it."""
+    shaped_again_bytes: int = 0
+    """Of these, what was taken out at an earlier turn already: a provider's cache would have held it by now."""
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
@@ -160,6 +166,8 @@ class Reply(Struct, frozen=True):
     """What a local engine used for it, as an interval with its method."""
     timings: dict[str, float] | None = None
     """A local engine's own clock: ``prompt_ms``, ``predicted_ms``, when it tells."""
+    saved: tuple[tuple[str, int, str], ...] = ()
+    """What the asking itself spared, as ``(cause, nanos, grade)``: see ``Entry.saved``. Below zero: it cost that much more."""
     doubt: str = ""
     """Why the meter reading is not to be trusted as it stands: its numbers contradict each other, or are impossible."""
 

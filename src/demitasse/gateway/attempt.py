@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import perf_counter
+from typing import NamedTuple
 
 from msgspec import Struct, structs
 
 from ..core.call import Call, Event, Reply, Send, Usage, drop
-from ..core.entry import Attempt, AttemptStatus
+from ..core.entry import Attempt, AttemptStatus, Cause, Grade
 from ..core.errors import UpstreamError
-from ..core.price import cost
+from ..core.price import PICO_PER_NANO, cost
 from .route import Rung
 from .settings import BreakerSettings, Retry
 
@@ -76,6 +77,17 @@ class Draft(Struct, frozen=True):
     """Which of the call's attempts it was."""
 
 
+class Spared(NamedTuple):
+    """What one attempt would have cost more, had it been asked as the client asked."""
+
+    attempt: int
+    cause: Cause
+    nanos: int
+    grade: Grade
+    tokens: int = 0
+    """Of the prompt that were not sent."""
+
+
 class Climb:
     """One call's way through its rungs, and the record of it: what each attempt used and cost.
 
@@ -99,6 +111,7 @@ class Climb:
         "doubt",
         "open_s",
         "rung",
+        "spared",
     )
 
     def __init__(
@@ -124,6 +137,7 @@ class Climb:
         self._seen = _Seen()
         self.attempts: list[Attempt] = []
         self.costs: list[tuple[str, int]] = []
+        self.spared: list[Spared] = []
         self.content = False
         self.doubt = False
         """A model's meter reading contradicts itself; see ``Reply.doubt``."""
@@ -307,6 +321,24 @@ class Climb:
             )
         )
         self.costs.append((rung.alias, nanos or 0))
+        if reply is not None and nanos is not None:
+            self.spared += _spared(len(self.attempts) - 1, call, rung, reply)
+
+
+def _spared(nth: int, call: Call, rung: Rung, reply: Reply) -> Iterator[Spared]:
+    for cause, nanos, grade in reply.saved:
+        yield Spared(nth, cause, nanos, grade)  # type: ignore[arg-type]  # the vocabulary is core.entry's
+    if not call.shaped_bytes or reply.usage is None or rung.card is None:
+        return
+    per_byte = reply.usage.total_in / max(1, call.text_bytes - call.shaped_bytes)
+    rates = rung.card.base
+    fresh_pico = rates.uncached_in or 0
+    # What was left out at an earlier turn would by now be read from the provider's cache, where it has one.
+    again_pico = rates.cache_read if reply.usage.cache_read and rates.cache_read is not None else fresh_pico
+    again = int(per_byte * call.shaped_again_bytes)
+    fresh = int(per_byte * call.shaped_bytes) - again
+    if nanos := (fresh * fresh_pico + again * again_pico) // PICO_PER_NANO:
+        yield Spared(nth, "shaped", nanos, "C", fresh + again)
 
 
 def _rests(rung: Rung, breaker: Breaker) -> UpstreamError:

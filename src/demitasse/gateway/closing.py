@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..core.call import Call
 from ..core.entry import Attempt, CacheTier, Cause, Decision, Entry, Grade, Outcome
 from ..core.evidence import OWN_KEY
-from ..core.price import cost
+from ..core.price import PICO_PER_NANO, cost
 from .budget import Budgets, Held
 from .cache import Kept
 from .ladder import Ascent
@@ -92,7 +92,7 @@ def entry_of(
         nanos = _sum(attempts)
         baseline, saved = _own(call, nanos) if call.caller.key == OWN_KEY else _spared(call, route, way, nanos, outcome)
     if way is not None:
-        flags += _flags(way, nanos)
+        flags = _flagged(flags, way, nanos)
     return Entry(
         id=call.id,
         at_us=call.at_us,
@@ -150,9 +150,29 @@ def _spared(call: Call, route: Route, way: Way, nanos: int | None, outcome: Outc
         # The reference was asked after all: it would have cost the same without the drafts before it.
         above = [attempt for attempt in attempts if attempt.model not in way.course.lower]
         baseline = _sum(above) if above else nanos
-    if baseline is None or nanos is None or baseline == nanos:
+    if baseline is None or nanos is None:
         return baseline, ()
-    return baseline, (("routed", baseline - nanos),)
+    baseline += _unspared(route, way, answer, outcome)
+    by_cause: dict[Cause, int] = {}
+    for spared in way.ascent.climb.spared:
+        by_cause[spared.cause] = by_cause.get(spared.cause, 0) + spared.nanos
+    # What the asking itself spared has its own causes; the rest is the other model's price.
+    if rest := baseline - nanos - sum(by_cause.values()):
+        by_cause["routed"] = by_cause.get("routed", 0) + rest
+    return baseline, tuple((cause, told) for cause, told in by_cause.items() if told)
+
+
+def _unspared(route: Route, way: Way, answer: Attempt, outcome: Outcome) -> int:
+    """What the baseline's own attempts would have cost more: the prompt as the client sent it, and no cache asked for."""
+    climb = way.ascent.climb
+    if outcome == "answered" and answer.model != route.reference.alias:
+        card = route.reference.card
+        rate_pico = (card.base.uncached_in or 0) if card is not None else 0
+        of_answer = next((nth for nth, attempt in enumerate(climb.attempts) if attempt is answer), None)
+        return sum(s.tokens for s in climb.spared if s.attempt == of_answer) * rate_pico // PICO_PER_NANO
+    counted = {nth for nth, attempt in enumerate(climb.attempts) if attempt.model not in way.course.lower}
+    counted = counted or set(range(len(climb.attempts)))
+    return sum(s.nanos for s in climb.spared if s.attempt in counted)
 
 
 def _own(call: Call, nanos: int | None) -> tuple[int, Saved]:
@@ -170,17 +190,16 @@ def _sum(attempts: Iterable[Attempt]) -> int | None:
     return total
 
 
-def _flags(way: Way, nanos: int | None) -> tuple[str, ...]:
-    found: tuple[str, ...] = ()
+def _flagged(flags: tuple[str, ...], way: Way, nanos: int | None) -> tuple[str, ...]:
     if way.ascent.kept_draft:
-        found += ("draft_kept",)
+        flags = (*flags, "draft_kept")
     if way.held.firm and nanos is not None and nanos > way.held.nanos:
-        found += ("over_hold",)
+        flags = (*flags, "over_hold")
     if nanos is None:
-        found += ("unpriced",)
+        flags = (*flags, "unpriced")
     if way.ascent.climb.doubt:
-        found += ("doubtful_usage",)
-    return found
+        flags = (*flags, "doubtful_usage")
+    return flags
 
 
 def _grade(call: Call, saved: Saved, way: Way | None, kept: Kept | None) -> Grade:
@@ -188,7 +207,10 @@ def _grade(call: Call, saved: Saved, way: Way | None, kept: Kept | None) -> Grad
     if call.caller.key == OWN_KEY or not saved:
         return "A"
     if way is not None:
-        return "B" if way.plan.certificate and not way.ascent.stands_in else "C"
+        grades: list[Grade] = [s.grade for s in way.ascent.climb.spared if s.nanos]
+        if any(cause == "routed" for cause, _ in saved):
+            grades.append("B" if way.plan.certificate and not way.ascent.stands_in else "C")
+        return max(grades, default="A")
     return "B" if kept is not None and kept.mark else "A"
 
 

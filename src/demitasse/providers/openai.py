@@ -161,6 +161,8 @@ class OpenAICompatible:
         headers, body = self._headers[streams], self.body(call)
         if (key := self._clients_key(call)) is not None:
             headers = _header_blocks(key)[streams]
+        if call.headers:
+            headers = HeaderBlock(headers + encode_headers([(k.encode(), v.encode()) for k, v in call.headers]))
         for _ in range(STALE_TRIES):
             try:
                 return await self._client.post(self.origin, PATHS[call.kind], headers, body, timeouts)
