@@ -1,4 +1,4 @@
-"""The server's secret: 32 random bytes in ``DATA/secret``, readable by its owner alone. Keys are worth nothing without it."""
+"""Files of 32 random bytes in the data folder, readable by their owner alone. Keys are worth nothing without ``DATA/secret``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,21 @@ def server_secret(data: Path) -> bytes:
 
     Raises ConfigError when the file is damaged or others may read it.
     """
-    path = data / FILE
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return random_file(data / FILE, otherwise="remove it and create all keys anew")
+
+
+def random_file(path: Path, *, otherwise: str) -> bytes:
+    """The bytes of ``path``, made on first use; ``otherwise``: what to do where it is damaged and no backup is at hand.
+
+    Two processes that make it at once agree on one. Raises ConfigError as ``server_secret``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
-        fresh = data / f".{FILE}-{os.getpid()}-{secrets.token_hex(4)}"
+        fresh = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
         fresh.touch(mode=0o600)
         fresh.write_bytes(secrets.token_bytes(BYTES))
         try:
-            os.link(fresh, path)  # fails when another process was first; then its secret counts
+            os.link(fresh, path)  # fails when another process was first; then its bytes count
         except FileExistsError:
             pass
         finally:
@@ -32,10 +39,9 @@ def server_secret(data: Path) -> bytes:
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         raise ConfigError(f"{path} may be read by others (mode {mode:o}); repair it with: chmod 600 {path}")
-    secret = path.read_bytes()
-    if len(secret) != BYTES:
+    found = path.read_bytes()
+    if len(found) != BYTES:
         raise ConfigError(
-            f"{path} holds {len(secret)} bytes instead of {BYTES}; restore it from a backup, or remove it and create all "
-            "keys anew"
+            f"{path} holds {len(found)} bytes instead of {BYTES}; restore it from a backup, or {otherwise}"
         )
-    return secret
+    return found
