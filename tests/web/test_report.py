@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from demitasse.core.evidence import OWN_KEY
 from demitasse.core.ledger import Bucket
 from demitasse.core.money import NANOS
-from demitasse.web.report import CAUSES, DAY_US, HOUR_US, build_report, month_end_us, month_start_us
+from demitasse.web.promises import Promise
+from demitasse.web.report import DAY_US, HOUR_US, build_report, month_end_us, month_start_us
+from demitasse.web.savings import CAUSES
 
 from .fakes import NOW_US, FakeBooks, bucket_of, full_books, hit, many_buckets
 
@@ -132,7 +135,7 @@ def test_reads_groups_of_few_dimensions_whatever_the_traffic():
     books = FakeBooks(buckets=many_buckets(20_000))
     report = build_report(books, MONTH, NOW_US, NOW_US)
     assert report.requests == 20_000 - sum(b.requests for b in books.base if b.hour * HOUR_US < MONTH)
-    assert max(len(group) for group in books.asked) == 2
+    assert max(len(group) for group in books.asked) == 3
     assert len(books.asked) <= 6
 
 
@@ -166,3 +169,43 @@ def test_a_hit_saves_what_the_call_would_have_cost():
     report = month_of(bucket_of(entry))
     assert report.paid_nanos == 0
     assert report.saved_nanos == report.baseline_nanos == entry.baseline_nanos > 0
+
+
+def promise(route="r", state="promoted", quality=0.95, saving=0.4, low=0.3, high=0.5):
+    return Promise("crt_1", route, state, quality, quality + 0.01, 0.05, saving, low, high, 300, 0, NOW_US + DAY_US)
+
+
+def with_promises(*buckets, promises=()):
+    return build_report(FakeBooks(buckets=buckets), MONTH, NOW_US + HOUR_US, NOW_US, promises=promises)
+
+
+def test_a_smaller_models_saving_is_modelled_until_a_certificate_bounds_it():
+    rows = [calls(cost_nanos=600, saved_routed_nanos=400)]
+    (without,) = (s for s in with_promises(*rows).savings if s.nanos)
+    assert (without.grade, without.low_nanos, without.high_nanos, without.bound) == ("C", 0, 400, "")
+    report = with_promises(*rows, promises=[promise()])
+    (bounded,) = (s for s in report.savings if s.nanos)
+    assert (bounded.grade, bounded.low_nanos, bounded.high_nanos, bounded.bound) == ("B", 300, 500, "≥ 95.0%")
+    assert report.quality == "at least 95.0% of the reference on route 'r', 95% confidence"
+    assert report.floor == 0.95 and not report.unbounded
+
+
+def test_one_route_without_a_certificate_leaves_the_cause_modelled():
+    rows = [calls(saved_routed_nanos=400), calls(route="other", saved_routed_nanos=10)]
+    report = with_promises(*rows, promises=[promise()])
+    assert report.grade == "C" and report.unbounded == ("smaller model",)
+    assert "not bounded: smaller model" in report.quality
+
+
+def test_what_was_saved_under_a_certificate_stays_bounded_after_its_end_but_promises_nothing_now():
+    report = with_promises(calls(saved_routed_nanos=400), promises=[promise(state="revoked")])
+    assert report.grade == "B" and report.floor is None and report.bounded == ()
+
+
+def test_our_own_calls_are_paid_and_netted_and_no_requests():
+    own = calls(key=OWN_KEY, cost_nanos=30, saved_routed_nanos=-30, requests=3)
+    report = with_promises(calls(cost_nanos=600, saved_routed_nanos=400), own, promises=[promise()])
+    assert (report.requests, report.own_nanos, report.paid_nanos) == (1, 30, 630)
+    assert report.saved_nanos == 370 and report.baseline_nanos == 1_000
+    assert {s.name for s in report.by_key} == {"a", OWN_KEY}
+    assert report.outcomes == {"answered": 1}

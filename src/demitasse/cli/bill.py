@@ -15,7 +15,8 @@ from ..core.money import usd
 from ..core.price import Card, cost
 from ..web.export import energy_text
 from ..web.render import money, percent
-from ..web.report import CAUSES, Report, add_up
+from ..web.report import Report, add_up
+from ..web.savings import CAUSES
 
 COLUMNS = (
     "key",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..core.price import Card
     from ..store.books import SqliteBooks
     from ..web.energy import Meter
+    from ..web.promises import Promise
 
 FOLLOW_S = 0.5
 WELL_KNOWN = (("openai", "gpt-5-mini"), ("openai", "gpt-5.1"), ("anthropic", "claude-haiku-4-5"))
@@ -53,11 +54,20 @@ def report(
         elif as_csv:
             click.echo(export.as_csv(books, since_us, until_us), nl=False)
         else:
-            made = build_report(books, since_us, until_us, now_us, meter_of(place))
+            made = build_report(books, since_us, until_us, now_us, meter_of(place), promises_in(place, now_us))
             if as_json:
                 say_json(made.as_json())
             else:
                 click.echo(export.as_markdown(made) if md else export.as_text(made), nl=False)
+
+
+def promises_in(place: Place, now_us: int) -> tuple[Promise, ...]:
+    """What the store's certificates promise; nothing where there is no store yet."""
+    from ..store.evidence import SqliteEvidence
+    from ..web.promises import promises
+
+    with contextlib.closing(SqliteEvidence(place.data)) as evidence:
+        return promises(evidence.certificates(), now_us)
 
 
 def _write_focus(place: Place, books: SqliteBooks, since_us: int, until_us: int, file: str) -> None:

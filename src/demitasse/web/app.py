@@ -24,6 +24,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ..core.errors import ConfigError, DemitasseError
+from ..core.evidence import EvidenceBooks
 from ..core.ledger import Books
 from ..core.limits import Budget
 from ..core.price import Card
@@ -73,6 +74,7 @@ def dashboard(
     cards: Callable[[str], Card | None] = lambda _id: None,
     chain: Callable[[str], ChainFact | None] | None = None,
     meter: Callable[[], Meter] = Meter,
+    evidence: EvidenceBooks | None = None,
     base_url: str = "http://127.0.0.1:4141",
     mode: str = "observe",
     version: str = "",
@@ -87,6 +89,7 @@ def dashboard(
         cards: a price card by the identity that an attempt bears.
         chain: where an entry stands in the chain; asked in the worker thread.
         meter: by what energy and carbon are told; used in the worker thread.
+        evidence: labels and certificates; read in the worker thread. None: the pages claim nothing of quality.
         base_url: how clients reach this server, without ``/v1``; shown to copy.
         secret: signs forms; pass the same to all processes of one address. Default: the login's, else drawn anew.
     """
@@ -102,6 +105,7 @@ def dashboard(
         cards=cards,
         chain=chain,
         meter=meter,
+        evidence=evidence,
         base_url=base_url.rstrip("/"),
         mode=mode,
         version=version,

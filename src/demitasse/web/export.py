@@ -10,7 +10,8 @@ from ..core.call import BUCKETS
 from ..core.ledger import Books, Bucket
 from .energy import METHOD_TEXTS, EnergySum
 from .render import carbon_to, energy_to, money, percent
-from .report import CAUSES, HOUR_US, Report, Slice, iso
+from .report import HOUR_US, Report, Slice, iso
+from .savings import CAUSES
 
 CSV_COLUMNS: tuple[str, ...] = (
     *("day", "key", "team", "model", "route", "outcome", "cache", "requests"),

@@ -24,7 +24,8 @@ from ..core.entry import Attempt, Entry
 from ..core.ledger import Books
 from ..core.price import PICO_PER_NANO, Card
 from .arithmetic import BUCKET_LABELS, bill
-from .report import CAUSES, HOUR_US, month_end_us, month_start_us
+from .report import HOUR_US, month_end_us, month_start_us
+from .savings import CAUSES
 
 VERSION = "1.2"
 MANDATORY: tuple[str, ...] = (

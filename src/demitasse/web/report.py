@@ -11,56 +11,21 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..core.call import BUCKETS
-from ..core.entry import Cause, Grade
+from ..core.entry import Grade
+from ..core.evidence import OWN_KEY
 from ..core.ledger import Books, Bucket
 from ..core.money import usd
 from .energy import EnergySum, Meter
+from .promises import Promise, promise_json
+from .savings import UNCHANGED, Saving, saved_by_all, savings_of
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 
 NO_CERTIFICATE = "no saving that changes an answer is on: every answer is the named model's own"
-
-
-class CauseFacts(Struct, frozen=True):
-    """How a saving of one cause is shown. ``field``: the roll-up's column that sums it."""
-
-    cause: Cause
-    label: str
-    field: str
-    grade: Grade
-    why: str
-
-
-CAUSES: tuple[CauseFacts, ...] = (
-    CauseFacts("exact_cache", "exact cache", "saved_exact_nanos", "A", "the same request, answered from memory"),
-    CauseFacts("coalesced", "coalesced", "saved_coalesced_nanos", "A", "identical calls under way shared one answer"),
-    CauseFacts(
-        "prompt_cache", "prompt cache", "saved_prompt_nanos", "C", "a prefix that the provider read from its cache"
-    ),
-    CauseFacts("shaped", "shaped", "saved_shaped_nanos", "C", "tokens that were not sent"),
-    CauseFacts("routed", "smaller model", "saved_routed_nanos", "C", "a cheaper model answered"),
-    CauseFacts("batch", "batch", "saved_batch_nanos", "C", "answered later, at the batch price"),
-    CauseFacts("local", "local model", "saved_local_nanos", "C", "answered on this machine"),
-    CauseFacts("semantic_cache", "semantic cache", "saved_semantic_nanos", "C", "a similar request's answer"),
-)
-"""Exact and coalesced savings are measured: the very answer's own price was not paid a second time. The others are
-modelled (C) until a certificate bounds what they do to quality."""
-
-
-class Saving(Struct, frozen=True):
-    """What one cause saved, in nanos, with the interval it lies in and how well that is known."""
-
-    cause: Cause
-    label: str
-    nanos: int
-    low_nanos: int
-    high_nanos: int
-    grade: Grade
-    why: str
 
 
 class Slice(Struct, frozen=True):
@@ -127,6 +92,8 @@ class Report(Struct, frozen=True):
     by_hour: tuple[Slice, ...] = ()
     """Only where the stretch is at most three days."""
     forecast: Forecast | None = None
+    promises: tuple[Promise, ...] = ()
+    """Certificates, those in force first."""
 
     @property
     def errors(self) -> int:
@@ -144,10 +111,32 @@ class Report(Struct, frozen=True):
         return self.saved_nanos / self.baseline_nanos if self.baseline_nanos else None
 
     @property
+    def bounded(self) -> tuple[Promise, ...]:
+        """The promises in force."""
+        return tuple(promise for promise in self.promises if promise.in_force)
+
+    @property
+    def floor(self) -> float | None:
+        """The lowest quality that a promise in force allows, as a share of the reference; None: none is in force."""
+        return min((promise.quality for promise in self.bounded), default=None)
+
+    @property
+    def unbounded(self) -> tuple[str, ...]:
+        """Causes that saved something by changing answers, and without a promise."""
+        return tuple(s.label for s in self.savings if s.nanos and s.grade == "C" and s.cause not in UNCHANGED)
+
+    @property
     def quality(self) -> str:
         """One sentence on what the savings did to the answers."""
-        changing = [s.label for s in self.savings if s.nanos and s.cause not in _UNCHANGED]
-        return f"not bounded: {', '.join(changing)} without a certificate" if changing else NO_CERTIFICATE
+        said = []
+        if self.floor is not None:
+            routes = len(self.bounded)
+            delta = max(promise.delta for promise in self.bounded)
+            where = f"route '{self.bounded[0].route}'" if routes == 1 else f"{routes} routes"
+            said.append(f"at least {self.floor:.1%} of the reference on {where}, {1 - delta:.0%} confidence")
+        if self.unbounded:
+            said.append(f"not bounded: {', '.join(self.unbounded)} without a certificate")
+        return "; ".join(said) or NO_CERTIFICATE
 
     def as_json(self) -> dict[str, Any]:
         """The stable, documented object of ``demitasse report --json``; None is unknown, never zero."""
@@ -169,11 +158,17 @@ class Report(Struct, frozen=True):
                     "usd": usd(s.nanos),
                     "interval_usd": [usd(s.low_nanos), usd(s.high_nanos)],
                     "grade": s.grade,
+                    "bound": s.bound or None,
                 }
                 for s in self.savings
                 if s.nanos
             ],
-            "quality": {"certificates": 0, "text": self.quality},
+            "quality": {
+                "certificates": len(self.bounded),
+                "floor": self.floor,
+                "text": self.quality,
+                "bounds": [promise_json(promise) for promise in self.promises],
+            },
             "held_usd": usd(self.held_nanos),
             "unpriced": self.unpriced,
             "estimated": self.estimated,
@@ -201,17 +196,28 @@ class Report(Struct, frozen=True):
         }
 
 
-def build_report(books: Books, since_us: int, until_us: int, now_us: int, meter: Meter | None = None) -> Report:
+def build_report(
+    books: Books,
+    since_us: int,
+    until_us: int,
+    now_us: int,
+    meter: Meter | None = None,
+    promises: Sequence[Promise] = (),
+) -> Report:
     """The figures of ``since_us`` ≤ t < ``until_us`` (UTC microseconds; widened to whole hours).
 
     Reads roll-ups only: O(buckets). The forecast is made only for a stretch that begins with the running month.
     ``meter``: by what energy and carbon are told; without one nothing is estimated for hosted models.
+    ``promises``: the certificates that savings stand on. Demitasse's own calls are costs, and no requests.
     """
     meter = meter or Meter()
     since_us, until_us = since_us // HOUR_US * HOUR_US, -(-until_us // HOUR_US) * HOUR_US
-    rows = books.buckets(since_us, until_us, ("outcome", "cache"))
-    total = add_up(rows)
-    savings = _savings(total)
+    everything = books.buckets(since_us, until_us, ("key", "outcome", "cache"))
+    rows = [row for row in everything if row.key != OWN_KEY]
+    own = add_up(row for row in everything if row.key == OWN_KEY)
+    total, asked_for = add_up(everything), add_up(rows)
+    routes = books.buckets(since_us, until_us, ("route",))
+    savings = savings_of(total, routes, promises)
     saved = sum(s.nanos for s in savings)
     paid = _paid(total)
     short = until_us - since_us <= 3 * DAY_US
@@ -224,9 +230,9 @@ def build_report(books: Books, since_us: int, until_us: int, now_us: int, meter:
         since_us=since_us,
         until_us=until_us,
         now_us=now_us,
-        requests=total.requests,
+        requests=asked_for.requests,
         paid_nanos=paid,
-        own_nanos=0,  # judges, shadows and embeddings would be entries of their own; none can be made without the lab
+        own_nanos=own.cost_nanos,
         baseline_nanos=None if paid is None else paid + saved,
         saved_nanos=saved,
         saved_low_nanos=sum(s.low_nanos for s in savings),
@@ -242,14 +248,15 @@ def build_report(books: Books, since_us: int, until_us: int, now_us: int, meter:
         tokens={name: getattr(total, name) for name in BUCKETS},
         energy=energy,
         energy_lacking=lacking,
-        duration_ms=total.duration_ms / total.requests if total.requests else 0.0,
-        overhead_us=total.overhead_us / total.requests if total.requests else 0.0,
-        by_key=_slices(books.buckets(since_us, until_us, ("key",)), lambda b: b.key),
+        duration_ms=asked_for.duration_ms / asked_for.requests if asked_for.requests else 0.0,
+        overhead_us=asked_for.overhead_us / asked_for.requests if asked_for.requests else 0.0,
+        by_key=_slices(_by_key(everything), lambda b: b.key),
         by_model=_slices(books.buckets(since_us, until_us, ("model",)), lambda b: b.model),
-        by_route=_slices(books.buckets(since_us, until_us, ("route",)), lambda b: b.route),
+        by_route=_slices(routes, lambda b: b.route),
         by_day=_times(days),
         by_hour=_times(hours),
         forecast=_forecast(books, days, now_us) if since_us == month_start_us(now_us) else None,
+        promises=tuple(promises),
     )
 
 
@@ -284,23 +291,13 @@ def add_up(rows: Iterable[Bucket]) -> Bucket:
 
 _DIMENSIONS = ("hour", "key", "team", "route", "model", "outcome", "cache")
 _SUMS = tuple(name for name in Bucket.__struct_fields__ if name not in _DIMENSIONS)
-_UNCHANGED = ("exact_cache", "coalesced", "prompt_cache", "batch")
-"""Causes that leave the answer the model's own."""
 
 
-def _savings(total: Bucket) -> tuple[Saving, ...]:
-    return tuple(sorted((_saving(facts, getattr(total, facts.field)) for facts in CAUSES), key=lambda s: -s.nanos))
-
-
-def _saving(facts: CauseFacts, nanos: int) -> Saving:
-    # What is not measured may be nothing at all: without evidence the interval reaches down to zero.
-    low = nanos if facts.grade == "A" else min(0, nanos)
-    high = nanos if facts.grade == "A" else max(0, nanos)
-    return Saving(facts.cause, facts.label, nanos, low, high, facts.grade, facts.why)
-
-
-def _saved(row: Bucket) -> int:
-    return sum(getattr(row, facts.field) for facts in CAUSES)
+def _by_key(rows: Iterable[Bucket]) -> list[Bucket]:
+    found: dict[str, list[Bucket]] = {}
+    for row in rows:
+        found.setdefault(row.key or "", []).append(row)
+    return [structs.replace(add_up(own), key=key) for key, own in found.items()]
 
 
 def _paid(row: Bucket) -> int | None:
@@ -327,7 +324,7 @@ def _times(rows: Iterable[Bucket]) -> tuple[Slice, ...]:
 
 
 def _slice(row: Bucket, name: str, at_us: int | None = None) -> Slice:
-    paid, saved = _paid(row), _saved(row)
+    paid, saved = _paid(row), saved_by_all(row)
     return Slice(
         name=name,
         requests=row.requests,

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from ..core.entry import Entry
+from ..core.evidence import OWN_KEY, EvidenceBooks
 from ..core.ledger import Books
 from ..core.limits import Alert, Key, Spent
 from ..core.money import opens_at
@@ -17,6 +18,7 @@ from . import charts
 from .arithmetic import Bill, Comparison, bill, compare
 from .energy import Meter
 from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, SettingRow
+from .promises import Promise, promises
 from .report import DAY_US, HOUR_US, Report, build_report, month_end_us, month_start_us
 
 LIVE_ROWS = 12
@@ -42,6 +44,8 @@ class Desk(Struct, frozen=True, eq=False):
     cards: Callable[[str], Card | None]
     chain: Callable[[str], ChainFact | None] | None
     meter: Callable[[], Meter]
+    evidence: EvidenceBooks | None
+    """Labels and certificates; None where none are kept."""
     base_url: str
     mode: str
     version: str
@@ -136,7 +140,8 @@ def overview(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def live(desk: Desk) -> Live:
-    entries = [entry for _, entry in desk.books.entries(last=LIVE_SAMPLE)]
+    # Our own calls cost money and stand in the ledger; the stream and its pulse are of what clients asked.
+    entries = [entry for _, entry in desk.books.entries(last=LIVE_SAMPLE) if entry.key != OWN_KEY]
     now_us = desk.clock()
     recent = [e for e in entries if e.at_us >= now_us - 60_000_000]
     # A minute that holds more calls than the sample is measured by the sample's own length.
@@ -274,12 +279,17 @@ def report_of(desk: Desk, stretch: Stretch) -> Report:
     made = desk.reports.get(asked)
     if made and now_us < made[0]:
         return made[1]
-    report = build_report(desk.books, stretch.since_us, stretch.until_us, now_us, desk.meter())
+    report = build_report(desk.books, stretch.since_us, stretch.until_us, now_us, desk.meter(), promises_of(desk))
     if len(desk.reports) >= 16:
         desk.reports.clear()
     done_us = desk.clock()
     desk.reports[asked] = (done_us + max(REMEMBER_US, 20 * (done_us - now_us)), report)
     return report
+
+
+def promises_of(desk: Desk) -> tuple[Promise, ...]:
+    """The certificates that savings stand on."""
+    return promises(desk.evidence.certificates(), desk.clock()) if desk.evidence is not None else ()
 
 
 def period(name: str, now_us: int) -> Stretch:
