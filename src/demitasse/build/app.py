@@ -33,6 +33,7 @@ from ..gateway.route import Route, Routes
 from ..gateway.settings import BreakerSettings, CacheSettings, LoopGuard, Retry, Settings
 from ..providers import http as http_seam
 from ..store.books import SqliteBooks
+from ..store.evidence import SqliteEvidence
 from ..store.ledger import SqliteLedger
 from ..store.secret import server_secret
 from ..web.app import dashboard
@@ -91,6 +92,7 @@ class App:
         self.ledger = SqliteLedger.open(data, clock=clock, durability=config.ledger.durability)
         self.ledger.sync_file_budgets(budgets(config))
         self.books = SqliteBooks(data)
+        self.evidence = SqliteEvidence(data)
         self._http = http_seam.choose(
             http_seam.Settings(client=config.http.client, max_connections=config.http.max_connections), env
         )
@@ -148,6 +150,7 @@ class App:
         if self._keeper is not None:
             self._keeper.close()
         self._keep_learned()
+        self.evidence.close()
         self.books.close()
         self.ledger.close()
 
@@ -303,6 +306,7 @@ class App:
             settings_rows=lambda: setting_rows(self.config),
             cards=self._models.card,
             meter=lambda: meter(self.config),
+            evidence=self.evidence,
             chain=lambda id: chain_fact(self.books, id),
             base_url=self.base_url,
             version=__version__,
