@@ -17,6 +17,7 @@ from demitasse.config import load
 from demitasse.core.errors import ConfigError
 from demitasse.providers.vendors import VENDORS
 from demitasse.store.audit import verify
+from demitasse.store.settings import Settings
 from demitasse.testing import MockUpstream
 from tests.story.asgi import Answer, ask, chat
 
@@ -268,3 +269,34 @@ async def test_a_setting_that_nothing_acts_on_yet_says_so(site: Site, caplog) ->
         said = [record.getMessage() for record in caplog.records]
     assert sum("has no effect in this version" in line for line in said) == 2
     assert any("routes.auto.quality (the route has no ladder)" in line for line in said)
+
+
+async def test_a_saving_that_is_switched_serves_at_once_and_after_a_restart(site: Site) -> None:
+    async with site.app() as app:
+        await app.switch("exact-cache", on=False)
+        assert app.gateway.steps.settings.cache.exact is False
+    async with site.app() as app:
+        assert app.config.cache.exact is False and app.config.origins["cache.exact"] == "store"
+        await app.switch("exact-cache", on=True)
+        assert app.gateway.steps.settings.cache.exact is True
+
+
+async def test_what_the_file_says_is_not_switched(site: Site) -> None:
+    site.write("[cache]\nexact = true\n")
+    async with site.app() as app:
+        with pytest.raises(ConfigError, match=r"set in demitasse\.toml; change it there: cache\.exact"):
+            await app.switch("exact-cache", on=False)
+        assert app.gateway.steps.settings.cache.exact is True
+
+
+async def test_a_switch_of_another_process_is_followed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("demitasse.build.app.SWITCHES_EVERY_S", 0.01)
+    async with site.app() as app:
+        other = Settings(site.home / "data", clock=now_us)
+        other.set_setting("switches", {"exact-cache": False})
+        other.close()
+        for _ in range(500):
+            if not app.gateway.steps.settings.cache.exact:
+                break
+            await asyncio.sleep(0.01)
+        assert not app.gateway.steps.settings.cache.exact

@@ -12,8 +12,9 @@ from msgspec import Raw, Struct, structs
 
 from .. import __version__
 from ..config import Config, budgets, is_loopback, machine
+from ..config.switches import STORED, overlay, said_by_file, switch_named
 from ..core.call import Call, Reply
-from ..core.errors import DemitasseError
+from ..core.errors import ConfigError, DemitasseError
 from ..core.ids import RANDOM_BITS, call_id
 from ..core.limits import Alert, Budget
 from ..core.policy import Certificate
@@ -49,6 +50,7 @@ from .webhook import webhook
 log = logging.getLogger("demitasse")
 
 SOFT_LIMITS_EVERY_S = 5.0
+SWITCHES_EVERY_S = 1.0
 LEARNED = "prompt_cache"
 """The setting under which it is kept over a restart what answers taught about providers' prompt caches."""
 LAST_CALLS_TRIES = 100
@@ -83,13 +85,16 @@ class App:
     def __init__(
         self, config: Config, data: Path, env: Mapping[str, str], *, base_url: str, clock: Callable[[], int]
     ) -> None:
-        self.config = config
+        self._given = config
+        """As the file says; what was switched in the store is laid over it."""
         self.data = data
         self.base_url = base_url
         self.clock = clock
         self._env = env
         self._secret = server_secret(data)
         self.ledger = SqliteLedger.open(data, clock=clock, durability=config.ledger.durability)
+        self._switched = self.ledger.get_setting(STORED) or {}
+        self.config = config = overlay(config, self._switched)
         self.ledger.sync_file_budgets(budgets(config))
         self.books = SqliteBooks(data)
         self.evidence = SqliteEvidence(data)
@@ -129,6 +134,7 @@ class App:
         self._shadowing.start()
         await self._pilot.warm()
         self._tasks.append(asyncio.create_task(self._watch_soft_limits()))
+        self._tasks.append(asyncio.create_task(self._follow_switches()))
         if self._keeper is not None:
             self._tasks.append(asyncio.create_task(self._keeper.expire()))
         self._ready = ""
@@ -178,6 +184,8 @@ class App:
         """
         # The socket is still where it was: whether strangers reach it is not for the changed file to say.
         here = self.config.server
+        switched = await asyncio.to_thread(self.ledger.get_setting, STORED) or {}
+        given, config = config, overlay(config, switched)
         config = structs.replace(
             config,
             server=structs.replace(
@@ -194,6 +202,7 @@ class App:
         old = self._telemetry
         new = observer(config, self._env) if config.otel != self.config.otel else old
         await asyncio.to_thread(self.ledger.sync_file_budgets, budgets(config))
+        self._given, self._switched = given, switched
         self.config, self.found, self._telemetry = config, found, new
         self.prompt_cache.on = config.cache.prompt
         self._shadowing.set(config)
@@ -201,6 +210,29 @@ class App:
         if old is not None and old is not new:
             await asyncio.to_thread(old.close)
         log.info("the configuration was taken up anew")
+
+    async def switch(self, name: str, *, on: bool) -> None:
+        """Turn a saving on or off, here at once and in other processes within a second. Raises ConfigError, StoreError."""
+        wanted = switch_named(name)
+        if said_by_file(self._given, wanted):
+            where = self._given.path.name if self._given.path else "the command line"
+            raise ConfigError(f"{wanted.label} is set in {where}; change it there: {wanted.place}")
+        await asyncio.to_thread(self.ledger.set_setting, STORED, {**self._switched, name: on})
+        await self.take_up(self._given)
+
+    async def _follow_switches(self) -> None:
+        """What a command or another process switched."""
+        seen = self.ledger.revision
+        while True:
+            await asyncio.sleep(SWITCHES_EVERY_S)
+            if self.ledger.revision == seen:
+                continue
+            seen = self.ledger.revision
+            try:
+                if (await asyncio.to_thread(self.ledger.get_setting, STORED) or {}) != self._switched:
+                    await self.take_up(self._given)
+            except DemitasseError as error:
+                log.warning("what was switched could not be taken up: %s", error)
 
     def banner(self) -> Banner:
         recovered = self.ledger.recovered

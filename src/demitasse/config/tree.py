@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-Origin = Literal["default", "file", "env", "command"]
+Origin = Literal["default", "file", "env", "command", "store"]
 
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
