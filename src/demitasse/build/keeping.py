@@ -40,7 +40,15 @@ class Keeper:
         self._thread.submit(self._write, call, reply)
         return call.id
 
-    def _write(self, call: Call, reply: Reply) -> None:
+    def keep_beside(self, call: Call, reply: Reply) -> str:
+        """Queue the bodies of a call of our own, whose client's call is kept: the two are looked at side by side.
+
+        A recording of the question is not to answer it with what another model said, so only its id finds it.
+        """
+        self._thread.submit(self._write, call, reply, found_by_question=False)
+        return call.id
+
+    def _write(self, call: Call, reply: Reply, *, found_by_question: bool = True) -> None:
         expires_us = call.at_us + self._settings.days * _DAY_US
         recording = Recording(
             id=call.id,
@@ -54,7 +62,8 @@ class Keeper:
         )
         try:
             self._bodies.put(call.id, call.caller.tenant, msgspec.json.encode(recording), expires_us)
-            self._bodies.put(mark(call).hex(), call.caller.tenant, call.id.encode(), expires_us)
+            if found_by_question:
+                self._bodies.put(mark(call).hex(), call.caller.tenant, call.id.encode(), expires_us)
         except (DemitasseError, msgspec.DecodeError) as error:
             log.error("the bodies of call %s were not kept: %s", call.id, error)  # noqa: TRY400 - its sentence is enough
 

@@ -23,6 +23,8 @@ from .tree import Budgets, BudgetSettings, Config, Keep, ModelSettings, RouteSet
 DEFAULT_BUDGET = BudgetSettings(usd_per_day=Decimal(5))
 PERIODS = ("usd_per_day", "usd_per_month", "usd_ever")
 SUBJECTS = ("key", "team", "tag", "model")
+SHADOW_BUDGET = "shadow"
+"""Name of the budget that ``[shadow] usd_per_day`` makes."""
 
 
 PROVIDERS: Final[Mapping[str, str]] = {"local": "local", "recorded": "recorded"} | {
@@ -38,6 +40,7 @@ def check(config: Config, providers: Mapping[str, str] = PROVIDERS) -> tuple[Con
         *(p for name, model in config.models.items() for p in _model(f"models.{name}", model, providers)),
         *(p for name, route in config.routes.items() for p in _route(name, route, config, providers)),
         *(p for name, budget in config.budgets.limits.items() for p in _budget(name, budget, config, providers)),
+        *_shadow(config, providers),
         *_keep(config.keep),
         *_alerts(config),
         *_otel(config),
@@ -143,6 +146,16 @@ def _budget(name: str, budget: BudgetSettings, config: Config, providers: Mappin
     for share in budget.soft:
         if not 0 < share <= 1:
             yield Problem(f"{place}.soft", f"{share} is no share of the limit; write e.g. 0.8 for 80 %")
+
+
+def _shadow(config: Config, providers: Mapping[str, str]) -> Iterator[Problem]:
+    shadow = config.shadow
+    if shadow.judge is not None and (wrong := _no_model(shadow.judge, config, providers)):
+        yield Problem("shadow.judge", wrong)
+    if shadow.usd_per_day and SHADOW_BUDGET in config.budgets.limits:
+        yield Problem(
+            f"budgets.{SHADOW_BUDGET}", "[shadow] usd_per_day makes a budget of this name; choose another one"
+        )
 
 
 def _keep(keep: Keep) -> Iterator[Problem]:

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 
 from msgspec import structs
 
+from ..core.evidence import OWN_KEY
 from ..core.hardware import Hardware, hardware
 from ..core.limits import Budget, Scope
 from ..core.money import Period, nanos
 from ..providers.vendors import VENDORS, is_home
-from .check import PERIODS, SUBJECTS, is_loopback
+from .check import PERIODS, SHADOW_BUDGET, SUBJECTS, is_loopback
 from .tree import BudgetSettings, Config
 
 _PERIODS: Final[dict[str, Period]] = {"usd_per_day": "day", "usd_per_month": "month", "usd_ever": "ever"}
@@ -22,11 +23,19 @@ _SCOPES: Final[dict[str, Scope]] = {"key": "key", "team": "team", "tag": "tag", 
 
 
 def budgets(config: Config) -> tuple[Budget, ...]:
-    """The budgets of the file, and the default one where the file has none; amounts exact."""
-    return tuple(
+    """The budgets of the file, the default one where the file has none, and that of our own calls; amounts exact."""
+    given = [
         _budget(name, settings, in_file=any(place.startswith(f"budgets.{name}.") for place in config.origins))
         for name, settings in config.budgets.limits.items()
-    )
+    ]
+    return (*given, *_own(config))
+
+
+def _own(config: Config) -> Iterable[Budget]:
+    """What shadow calls may cost. That it is spent is its way, so nobody is alerted."""
+    if config.shadow.usd_per_day:
+        limit = nanos(config.shadow.usd_per_day)
+        yield Budget(SHADOW_BUDGET, "key", OWN_KEY, "day", limit, soft=(), origin="file")
 
 
 def _budget(name: str, settings: BudgetSettings, *, in_file: bool) -> Budget:

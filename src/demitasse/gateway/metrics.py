@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
 from ..core.entry import Entry
+from ..core.evidence import OWN_KEY, Label
 
 _SECONDS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 _OVERHEAD_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
@@ -22,15 +23,23 @@ class Metrics:
         self.tokens_out: dict[str, int] = {}
         self.attempts: dict[tuple[str, str], int] = {}
         self.denied: dict[str, int] = {}
+        self.own: dict[tuple[str, str], int] = {}
+        self.dropped: dict[str, int] = {}
+        self.labels: dict[tuple[str, str], int] = {}
         self.duration = Histogram(_SECONDS)
         self.overhead = Histogram(_OVERHEAD_SECONDS)
         self.in_flight = 0
 
     def closed(self, entry: Entry) -> None:
-        """Count a closed call."""
+        """Count a closed call; one of our own (a shadow, a judge, a check) costs like any other, but no client waited."""
         model = entry.model or ""
-        who = (entry.route, model, entry.outcome, entry.cache)
-        self.calls[who] = self.calls.get(who, 0) + 1
+        ours = entry.key == OWN_KEY
+        if ours:
+            what = (dict(entry.tags).get("purpose", ""), entry.outcome)
+            self.own[what] = self.own.get(what, 0) + 1
+        else:
+            who = (entry.route, model, entry.outcome, entry.cache)
+            self.calls[who] = self.calls.get(who, 0) + 1
         if entry.cost_nanos:
             self.cost_nanos[model] = self.cost_nanos.get(model, 0) + entry.cost_nanos
         for cause, nanos in entry.saved:
@@ -42,7 +51,7 @@ class Metrics:
                 asked, usage = attempt.model, attempt.usage
                 self.tokens_in[asked] = self.tokens_in.get(asked, 0) + usage.total_in
                 self.tokens_out[asked] = self.tokens_out.get(asked, 0) + usage.total_out
-        if entry.outcome == "answered":
+        if entry.outcome == "answered" and not ours:
             self.duration.observe(entry.duration_ms / 1e3)
             if entry.overhead_us is not None:
                 self.overhead.observe(entry.overhead_us / 1e6)
@@ -50,6 +59,15 @@ class Metrics:
     def denied_at_the_door(self, code: str) -> None:
         """A request that never became a call: no key, foreign host, wrong content type."""
         self.denied[code] = self.denied.get(code, 0) + 1
+
+    def shadow_dropped(self, reason: str) -> None:
+        """A call that was drawn, or one that it needed, was left out."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+    def labelled(self, label: Label) -> None:
+        """Evidence was kept."""
+        at = (label.route, label.source)
+        self.labels[at] = self.labels.get(at, 0) + 1
 
     def text(self, gauges: Mapping[str, float], breakers: Mapping[str, str]) -> bytes:
         """The whole page. ``gauges``: further values of this moment by name."""
@@ -98,6 +116,24 @@ class Metrics:
             "counter",
             "Requests refused before they became calls.",
             ((_labels(code=c), n) for c, n in self.denied.items()),
+        )
+        family(
+            "demitasse_own_calls_total",
+            "counter",
+            "Closed calls of our own.",
+            ((_labels(purpose=p, outcome=o), n) for (p, o), n in self.own.items()),
+        )
+        family(
+            "demitasse_shadow_dropped_total",
+            "counter",
+            "Shadow calls that were left out.",
+            ((_labels(reason=r), n) for r, n in self.dropped.items()),
+        )
+        family(
+            "demitasse_labels_total",
+            "counter",
+            "Evidence kept.",
+            ((_labels(route=r, source=s), n) for (r, s), n in self.labels.items()),
         )
         family("demitasse_calls_in_flight", "gauge", "Calls being answered now.", [("", self.in_flight)])
         family(

@@ -1,0 +1,220 @@
+"""What another model would have said, and whether it is as good: asked on our own account, judged, kept as a label.
+
+For shadow calls and for checks of the semantic cache alike. Verdicts are read off the answers where that can be done; a
+judge model is asked last, blind and in both orders. Knows who is asked and in which order; what two answers are worth
+beside each other is ``score``'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from ..core.call import Call, Caller, Reply
+from ..core.entry import Entry
+from ..core.errors import DemitasseError, UpstreamError
+from ..core.evidence import OWN_KEY, Answered, EvidenceStore, Label, LabelSource
+from ..gateway.again import Own, Purpose
+from ..gateway.answer import Steps
+from ..gateway.route import Rung
+from ..gateway.shadow import prompt_hash
+from ..score import judge
+from ..score.normal import Answer, answer_of
+from ..wire.text import question, system_text, turns
+
+_NO_SCHEMA = frozenset({400, 404, 415, 422, 501})
+"""What servers say to a ``response_format`` that they do not know."""
+
+
+class Heard(Struct, frozen=True):
+    """What one model said to a call, and the entry that it is booked under."""
+
+    alias: str
+    reply: Reply
+    entry: Entry
+
+    def answered(self, score: float | None, marks: tuple[float, ...] = ()) -> Answered:
+        """As a label tells it; the cost is that of this answer alone, without drafts that were thrown away."""
+        own = [a for a in self.entry.attempts if a.model == self.alias and a.status == "ok"]
+        return Answered(
+            model=self.alias,
+            version=own[-1].upstream_model if own else self.reply.model,
+            score=score,
+            cost_nanos=own[-1].cost_nanos if own else None,
+            entry=self.entry.id,
+            marks=marks,
+        )
+
+
+class Judged(Struct, frozen=True):
+    """A candidate's score beside the reference, and how it came about. None: nobody could tell."""
+
+    score: float | None
+    method: str = ""
+
+
+class Assessor:
+    """Asks, compares and keeps.
+
+    Args:
+        store: where labels go.
+        steps: the way of a call as it is in force.
+        keep: keeps the bodies of a call of ours, given its reply; returns the reference.
+        id: a fresh call id for a moment (UTC microseconds).
+        secret: of the data folder; makes what a judge is shown unpredictable.
+    """
+
+    def __init__(
+        self,
+        store: EvidenceStore,
+        steps: Callable[[], Steps],
+        *,
+        keep: Callable[[Call, Reply], str | None],
+        id: Callable[[int], str],
+        secret: bytes,
+    ) -> None:
+        self.judge = ""
+        """The model that is asked where nothing else decides, as ``[models]`` or ``provider/model`` names it; "": nobody."""
+        self._store = store
+        self._steps = steps
+        self._keep = keep
+        self._id = id
+        self._secret = secret
+        self._made: tuple[Steps, Own] | None = None
+        self._unconstrained: set[str] = set()
+        """Judges whose servers know no schema."""
+
+    async def again(self, call: Call, rung: Rung, *, purpose: Purpose, entry: Entry) -> Heard:
+        """What ``rung`` says to a client's call, which is in the books as ``entry``; its bodies are kept where those are.
+
+        Raises Refused (no budget has room for it), UpstreamError or StoreError.
+        """
+        kept = entry.body_ref is not None
+        found = await self._own().repeat(call, rung, purpose=purpose, route=entry.route, keep=kept)
+        return Heard(rung.alias, found.reply, found.entry)
+
+    async def label(
+        self,
+        call: Call,
+        reference: Heard,
+        candidates: Sequence[Heard],
+        *,
+        source: LabelSource,
+        entry: Entry,
+        propensity: float,
+    ) -> Label:
+        """Judge the candidates against the reference and keep the label.
+
+        Args:
+            entry: the client's call as it is in the books.
+            propensity: the probability with which it was drawn.
+
+        A judge that fails, or that no budget has room for, leaves an answer unjudged, for people to vote on. Raises StoreError.
+        """
+        seen = await asyncio.to_thread(_look, call.body, reference.reply, [c.reply for c in candidates])
+        judged = [
+            Judged(found, method) if found is not None else await self._ask_judge(call, seen.reference, answer, entry)
+            for (found, method), answer in zip(seen.verdicts, seen.candidates, strict=True)
+        ]
+        label = Label(
+            id=entry.id,
+            at_us=entry.at_us,
+            route=entry.route,
+            source=source,
+            reference=reference.answered(1.0),
+            others=tuple(
+                heard.answered(said.score, marks)
+                for heard, said, marks in zip(candidates, judged, seen.marks, strict=True)
+            ),
+            session=entry.session,
+            slice=dict(entry.tags).get("task", ""),
+            propensity=propensity,
+            served=entry.model or "",
+            features=seen.features,
+            version=seen.version,
+            certificate=entry.decision.certificate if entry.decision is not None else "",
+            method="+".join(dict.fromkeys(said.method for said in judged if said.method)),
+            prompt_hash=prompt_hash(self._secret, system_text(call.body)),
+        )
+        await self._store.label(label)
+        return label
+
+    async def _ask_judge(self, call: Call, reference: Answer, candidate: Answer, entry: Entry) -> Judged:
+        # A judge that sees only the words cannot judge an answer about a picture.
+        if not self.judge or call.images:
+            return Judged(None)
+        steps = self._steps()
+        try:
+            route = await steps.routes.resolve(self.judge, Caller(key=OWN_KEY, name=OWN_KEY))
+        except DemitasseError:
+            return Judged(None)
+        seed = hashlib.blake2b(f"{call.id}\0{candidate.text}".encode(), digest_size=8, key=self._secret[:64]).digest()
+        verdicts: list[tuple[judge.Better | None, bool]] = []
+        for candidate_first in (bool(seed[0] & 1), not seed[0] & 1):
+            pair = (candidate, reference) if candidate_first else (reference, candidate)
+            try:
+                said = await self._put(call, pair, route.reference, seed[1:].hex(), entry)
+            except DemitasseError:
+                break  # one order alone is fair on average: which comes first is drawn
+            verdicts.append((said, candidate_first))
+        score = judge.score(verdicts)
+        return Judged(score, f"judge:{self.judge}" if score is not None else "")
+
+    async def _put(
+        self, call: Call, pair: tuple[Answer, Answer], rung: Rung, mark: str, entry: Entry
+    ) -> judge.Better | None:
+        conversation = [(said.role, said.text) for said in turns(call.body)]
+        for constrained in (True, False) if rung.alias not in self._unconstrained else (False,):
+            body = judge.ask(conversation, *pair, mark=mark, model=rung.alias, constrained=constrained)
+            try:
+                found = await self._own().ask(
+                    body, rung, tenant=call.caller.tenant, purpose="judge", of=entry.id, route=entry.route
+                )
+            except UpstreamError as error:
+                if not constrained or error.status not in _NO_SCHEMA:
+                    raise
+                self._unconstrained.add(rung.alias)
+            else:
+                return judge.read(answer_of(found.reply.body))
+        return None
+
+    def _own(self) -> Own:
+        steps = self._steps()
+        if self._made is None or self._made[0] is not steps:
+            self._made = (steps, Own(steps, self._keep, self._id))
+        return self._made[1]
+
+
+class _Seen(Struct, frozen=True):
+    """What is read off a call and its answers without asking anyone."""
+
+    reference: Answer
+    candidates: list[Answer]
+    verdicts: list[tuple[float | None, str]]
+    features: tuple[float, ...]
+    marks: list[tuple[float, ...]]
+    version: str
+
+
+def _look(body: bytes, reference: Reply, replies: Sequence[Reply]) -> _Seen:
+    """Runs in a thread: the work of some milliseconds on a long prompt."""
+    from ..score import draft, features  # noqa: PLC0415 - only where shadows are made
+    from ..score.asked import asked_of  # noqa: PLC0415
+    from ..score.verdict import compare  # noqa: PLC0415
+
+    asked, wanted = asked_of(body), answer_of(reference.body)
+    answers = [answer_of(reply.body) for reply in replies]
+    verdicts = [compare(wanted, answer, asked.how, labels=asked.labels) for answer in answers]
+    # Each draft is marked beside the cheapest other one, as it would be when a policy asks for a second.
+    second = [next((a for other, a in enumerate(answers) if other != at), None) for at in range(len(answers))]
+    return _Seen(
+        reference=wanted,
+        candidates=answers,
+        verdicts=[(verdict.score, verdict.method) for verdict in verdicts],
+        features=features.features(question(body)),
+        marks=[draft.marks(asked, answer, other) for answer, other in zip(answers, second, strict=True)],
+        version=f"{features.VERSION} {draft.VERSION}",
+    )
