@@ -381,8 +381,8 @@ def _keep_nothing(_call: Call, _reply: Reply) -> None:
 
 
 def _scorer(raw: Raw) -> Scorer:
-    """Numpy comes with it, so that it is imported by the first policy that scores, and not by a start."""
-    from ..score.scorer import load  # noqa: PLC0415
+    """What it needs is imported by the first policy that scores, and not by a start."""
+    from .scoring import load  # noqa: PLC0415
 
     return load(raw)
 
