@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from demitasse.core.call import Energy, Usage
 from demitasse.core.entry import Attempt, Entry
+from demitasse.core.evidence import OWN_KEY, Label
 from demitasse.gateway.metrics import Metrics
 from demitasse.providers import otel
 from tests.docs.pages import page, sources, tables, texts, words
@@ -66,6 +67,9 @@ def gauges() -> set[str]:
 def scrape() -> str:
     metrics = Metrics()
     metrics.closed(ENTRY)
+    metrics.closed(replace(ENTRY, key=OWN_KEY, tags=(("purpose", "shadow"),)))
+    metrics.shadow_dropped("queue")
+    metrics.labelled(Label("c1", 1, "r", "shadow", None))
     metrics.denied_at_the_door("missing_api_key")
     return metrics.text(dict.fromkeys(gauges(), 1.0), {"m": "open"}).decode()
 
