@@ -131,14 +131,26 @@ def certify(
         name: _peaks(trial.take(at), _hint(hint, names, name), quality, share, name, standing)
         for name, at in rows.items()
     }
+    return settle(trial, peaks, quality=quality, delta=delta, standing=standing is not None)
+
+
+def settle(
+    trial: Trial, peaks: Mapping[str, Floats], *, quality: float, delta: float, standing: bool = True
+) -> Verdict:
+    """The verdict that the evidence leads to, with what ``trial`` says of quality and saving there.
+
+    Args:
+        peaks: (steps,) peak log wealth by slice with a floor of its own, and of ``REST``.
+        standing: the evidence may go on, so that nothing beyond ``quality`` is promised.
+    """
+    names, share = list(peaks), delta / len(peaks)
     steps = _holm(peaks, delta)
     chosen = np.full(len(trial), -1)
+    rows = {name: _rows(trial, names, name) for name in names}
     for name, at in rows.items():
         chosen[at] = steps[name]
     quality_of, saving, low, high = _estimate(trial, chosen)
-    floors = {
-        name: _floor(trial.take(at), steps[name], quality, share, standing is not None) for name, at in rows.items()
-    }
+    floors = {name: _floor(trial.take(at), steps[name], quality, share, standing) for name, at in rows.items()}
     return Verdict(
         steps.get(REST, -1),
         quality_of,
