@@ -99,6 +99,7 @@ def test_money_is_exact_to_the_last_nano(tmp_path):
         ("[routes.a]\nreference = 'b'\n[routes.b]\nreference = 'openai/y'", "routes.a.reference: 'b' is a route; name a model"),
         ("[routes.a]\nreference = 'b'", "routes.a.reference: no model 'b'; add a table [models.b], or name one as provider/model"),
         ("[routes.a]\nladder = ['openai/y', 'openai/y']", "routes.a.ladder: 'openai/y' stands in it twice"),
+        ("[routes.a]\nreference = 'openai/y'\nladder = ['openai/y', 'openai/z']", "routes.a.ladder: 'openai/y' is the reference; put it last, or leave it out"),
         ("[models.a]\nmodel = 'x'", "models.a: 'provider' is missing"),
         ("[models.a]\nprovider = 'local'", 'models.a.source: missing; name a model from the catalogue, e.g. source = "smollm2-135m"'),
         ("[models.a]\nprovider = 'local'\nsource='x'\nkey_env='K'", "models.a.key_env: a local model has none; leave it out, or name another provider"),

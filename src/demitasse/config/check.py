@@ -108,6 +108,8 @@ def _route(name: str, route: RouteSettings, config: Config, providers: Mapping[s
     for field, rungs in (("ladder", route.ladder), ("fallback", route.fallback)):
         for twice in sorted({r for r in rungs if rungs.count(r) > 1}):
             yield Problem(f"{place}.{field}", f"'{twice}' stands in it twice")
+    if route.reference in route.ladder[:-1]:
+        yield Problem(f"{place}.ladder", f"'{route.reference}' is the reference; put it last, or leave it out")
 
 
 def _no_model(name: str, config: Config, providers: Collection[str]) -> str:

@@ -89,10 +89,12 @@ class RouteSettings(Struct, frozen=True):
     reference: Annotated[
         str, says("What quality is measured against and savings are counted from; unset: the last of `ladder`.")
     ] = ""
-    ladder: Annotated[tuple[str, ...], says("Models from the cheapest up.")] = ()
+    ladder: Annotated[
+        tuple[str, ...], says("Models from the cheapest up. Below the reference they answer under a certificate.")
+    ] = ()
     fallback: Annotated[tuple[str, ...], says("Asked in this order when the chosen model cannot answer.")] = ()
     quality: Annotated[Share | None, says("Share of the reference's score that savings must keep, e.g. `0.95`.")] = None
-    sticky: Annotated[bool, says("A session stays with the model it began with.")] = True
+    sticky: Annotated[bool, says("Inside a session calls only go up the ladder.")] = True
 
 
 class Semantic(Struct, frozen=True):
