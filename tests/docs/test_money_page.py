@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from msgspec.structs import asdict
 
 from demitasse.config import load
@@ -18,15 +19,18 @@ from demitasse.providers.price_cards import config_card
 from tests.docs.pages import page, tables, words
 from tests.story.asgi import ask, chat
 from tests.story.conftest import NOON_US, World
+from tests.story.ladder import POLICY, ladder_world, prompt
+from tests.story.test_ladder_money import own
 
 TEXT = page("money.md")
 PAGE = {heading: {words([row])[0]: row[1:] for row in rows} for heading, rows in tables(TEXT).items()}
-HELD, PAID, SAVED, ENERGY = (
+HELD, PAID, SAVED, BOUND, ENERGY = (
     PAGE[heading]
     for heading in (
         "before the call: a hold",
         "after the call: a cost",
         "saved: against what",
+        "under a certificate",
         "energy and carbon",
     )
 )
@@ -36,8 +40,8 @@ SMALL_USED = Usage(uncached_in=int(_IN.replace(",", "")), text_out=int(_OUT))
 
 
 def nanos(dollars: str) -> int:
-    assert re.fullmatch(r"\$\d+\.\d{9}", dollars)
-    return int(dollars[1:].replace(".", ""))
+    assert re.fullmatch(r"-?\$\d+\.\d{9}", dollars)
+    return int(dollars.replace("$", "").replace(".", ""))
 
 
 @pytest.fixture
@@ -91,6 +95,24 @@ async def test_a_gateway_books_the_three_calls_as_the_page_says(cards: dict[str,
     assert nanos(SAVED["together"][0]) == sum(e.baseline_nanos for e in closed)
     assert nanos(SAVED["together"][1]) == sum(e.cost_nanos for e in closed)
     assert nanos(SAVED["together"][2]) == nanos(SAVED["together"][0]) - nanos(SAVED["together"][1])
+
+
+async def test_a_gateway_books_the_ladder_as_the_page_says(cards: dict[str, Card]) -> None:
+    world = await ladder_world(structs.replace(POLICY, second=None))
+    for name, card in cards.items():
+        world.rungs[name] = structs.replace(world.rungs[name], card=card)
+    world.route()
+    world.small.usage, world.large.usage = SMALL_USED, structs.replace(SMALL_USED, text_out=300)
+    world.small.worth = 0.65
+    for name, asked in (("cheap", prompt("cheap")), ("escalated", prompt("draft")), ("shadow", None)):
+        if asked is not None:
+            await ask(world.app, asked)
+        else:
+            await own(world, "shadow")
+        entry = world.entry
+        told = [entry.baseline_nanos, entry.cost_nanos, sum(n for _, n in entry.saved)]
+        assert told == [nanos(cell) for cell in BOUND[name][:3]], name
+        assert ([cause for cause, _ in entry.saved], entry.grade) == (["routed"], BOUND[name][4])
 
 
 def test_joules_and_carbon_are_those_of_the_default_assumptions() -> None:
