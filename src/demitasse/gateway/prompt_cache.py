@@ -7,9 +7,9 @@ were really read. Knows rules, rates and hashes of prefixes; keeps no word of an
 **Keys** cost nothing. Their value is a keyed hash of tenant and prefix (or session), never an id of anybody's. What they
 bring can't be seen in one call, so a share of sessions is left alone (`holdout`) and only the proven difference is booked (B).
 
-**Breakpoints** make a provider write, at a surcharge, what it would not have kept: one is set where reads expected before
-the entry dies are worth more than the surcharge. There the counterfactual is known, since without a breakpoint nothing is
-cached: what was read and written is booked as it was measured, losses too (A).
+**Breakpoints** make a provider read what it has, which is always worth it, and write what it would not have kept, at a
+surcharge: that one is set where a read expected before the entry dies is worth more. There the counterfactual is known, since
+without a breakpoint nothing is cached: what was read and written is booked as it was measured, losses too (A).
 
 A client that sets any of these itself is left alone, and nothing is claimed.
 """
@@ -50,10 +50,11 @@ _LEAST_BYTES = 1024
 _TURNS = 6
 _PRIOR = 4.0
 """Calls' worth that the priors below weigh."""
-PRIOR_GOES_ON = (0.20, 0.60, 0.70, 0.75, 0.80, 0.85)
-"""P(a further turn comes while the entry lives) after 1, 2, … turns, before anything is seen. The first is set low on purpose, so
-that one-shot traffic is not charged for writes; the others are below what bench/prompt_cache measures on real conversations."""
-PRIOR_SHARED = 0.20
+PRIOR_GOES_ON = (0.15, 0.30, 0.40, 0.40, 0.40, 0.40)
+"""P(a further turn comes while the entry lives) after 1, 2, … turns, before anything is seen. The first is so low that one-shot
+traffic is not charged for writes; the others are about half of what bench/prompt_cache finds for conversations to go on at
+all (0.69, 0.76, 0.75 …), since some of these go on too late."""
+PRIOR_SHARED = 0.15
 _MOST_KEPT = 8_192
 _FORGET = 0.999
 """Weight of the past at each new observation: what is learned follows a change within some thousand calls."""
@@ -98,11 +99,26 @@ class Warm(Struct, frozen=True):
 class _Seen:
     """One conversation at one model."""
 
-    __slots__ = ("at_us", "counted", "digest", "head", "key", "marked", "messages", "out", "tokens", "trail", "turn")
+    __slots__ = (
+        "at_us",
+        "counted",
+        "digest",
+        "entry",
+        "entry_tokens",
+        "entry_us",
+        "head",
+        "key",
+        "messages",
+        "out",
+        "tokens",
+        "trail",
+        "turn",
+    )
 
     def __init__(self) -> None:
         self.at_us = 0
         self.turn = 0
+        """Of its last call; 0 where that was too short to be kept by a provider."""
         self.messages = 0
         self.digest = b""
         self.head = b""
@@ -110,8 +126,11 @@ class _Seen:
         self.tokens = 0
         self.out = 0
         self.key: str | None = None
-        self.marked = False
-        """Its prefix was written because of a breakpoint of ours."""
+        self.entry = 0
+        """Messages in the longest prefix that was written because of a breakpoint of ours; 0: none was."""
+        self.entry_tokens = 0
+        self.entry_us = 0
+        """When it was written, or last read."""
         self.counted = False
         """It has given its one observation to the control group's comparison."""
 
@@ -153,6 +172,10 @@ class Plan(Struct):
     keyed: bool = False
     marked: bool = False
     head_marked: bool = False
+    wrote: bool = False
+    """A breakpoint stands after the last message."""
+    turn: int = 0
+    """Counted as this turn; 0: too short to be counted."""
 
 
 class PromptCache:
@@ -192,11 +215,10 @@ class PromptCache:
         layout = self.layout(call)
         if seen is None or layout is None:
             return None
-        until_us = seen.at_us + cached.rule.lifetime_s * 1_000_000
-        tokens = cached.rule.cacheable(seen.tokens)
+        explicit = "cache_control" in cached.rule.used
+        until_us = (seen.entry_us if explicit else seen.at_us) + cached.rule.lifetime_s * 1_000_000
+        tokens = cached.rule.cacheable(seen.entry_tokens if explicit else seen.tokens)
         if not tokens or call.at_us >= until_us or not layout.shared(seen.messages, seen.digest):
-            return None
-        if not (cached.rule.automatic or seen.marked or seen.key):
             return None
         share = self.learned(alias).share
         return Warm(tokens, share, until_us, int(tokens * share * cached.spared_pico) // PICO_PER_NANO)
@@ -268,10 +290,11 @@ class PromptCache:
         rule, seen, head, now_us = model.rule, plan.seen, plan.head, plan.call.at_us
         explicit = "cache_control" in rule.used
         lifetime_us = rule.lifetime_s * 1_000_000
-        if plan.continued and now_us - seen.at_us < lifetime_us:
-            if not explicit or seen.marked:
-                return rule.cacheable(seen.tokens + (seen.out if rule.remembers else 0))
-        elif head.tokens:
+        if explicit and self._entry(plan, lifetime_us):
+            return rule.cacheable(seen.entry_tokens)
+        if not explicit and plan.continued and now_us - seen.at_us < lifetime_us:
+            return rule.cacheable(seen.tokens + (seen.out if rule.remembers else 0))
+        if head.tokens:
             at_marks_only = explicit or "prompt_cache_breakpoint" in rule.controls
             if now_us - (head.marked_us if at_marks_only else head.at_us) < lifetime_us:
                 return rule.cacheable(head.tokens)
@@ -316,28 +339,29 @@ class PromptCache:
             plan.seen.key = "dmt-" + hashlib.blake2b(tenant + b"\0" + what, digest_size=12, key=self._salt).hexdigest()
         return plan.seen.key
 
+    def _entry(self, plan: Plan, lifetime_us: int) -> int:
+        """Messages in the conversation's entry that the provider should still have; 0: none."""
+        alive = plan.continued and plan.call.at_us - plan.seen.entry_us < lifetime_us
+        return plan.seen.entry if alive else 0
+
     def _marks(self, model: Cached, plan: Plan, per_token: float) -> list[int]:
-        """Which messages end with a breakpoint: the system prompt once it is shared, the latest turns once they go on."""
-        rule, layout, seen, head = model.rule, plan.layout, plan.seen, plan.head
-        known = self.learned(model.alias)
+        """Which messages end with a breakpoint: the system prompt, the turn that was written last, and the latest."""
+        rule, layout, head = model.rule, plan.layout, plan.head
         read, write = model.multipliers
         now_us, lifetime_us = plan.call.at_us, rule.lifetime_s * 1_000_000
-        at: list[int] = []
-        head_tokens = layout.head_bytes / per_token
-        if layout.head and head_tokens >= rule.min_tokens:
-            warm = known.share if now_us - head.marked_us < lifetime_us else 0.0
-            # What caches by itself writes these tokens in any case: a further breakpoint costs nothing.
-            if rule.automatic or _pays(head_tokens, warm * head_tokens, head.shared(now_us, lifetime_us), read, write):
-                at.append(layout.head - 1)
-                plan.head_marked = True
+        shareable = layout.head > 0 and layout.head_bytes / per_token >= rule.min_tokens
         if rule.automatic:
-            return at
-        tokens = layout.size / per_token
-        alive = plan.continued and seen.marked and now_us - seen.at_us < lifetime_us
-        warm_tokens = known.share * min(seen.tokens, tokens) if alive else 0.0
-        if tokens >= rule.min_tokens and _pays(tokens, warm_tokens, known.goes_on(layout.turn), read, write):
-            at += prefix.turn_ends(layout, rule.breakpoints - 1, _BEARERS)
-        return at
+            # What caches by itself writes these tokens in any case: a further breakpoint costs nothing.
+            plan.head_marked = shareable
+            return [layout.head - 1] if shareable else []
+        goes_on = self.learned(model.alias).goes_on(layout.turn)
+        plan.wrote = layout.size / per_token >= rule.min_tokens and _pays(goes_on, read, write)
+        warm = now_us - head.marked_us < lifetime_us
+        plan.head_marked = shareable and (warm or plan.wrote or _pays(head.shared(now_us, lifetime_us), read, write))
+        at = [layout.head - 1] if plan.head_marked else []
+        ends = prefix.turn_ends(layout, rule.breakpoints - 1, _BEARERS)
+        until = len(layout.messages) if plan.wrote else self._entry(plan, lifetime_us)
+        return at + [i for i in ends if i < until]
 
     def learn(self, model: Cached, plan: Plan, reply: Reply) -> Reply:
         """Take what came back into account; returns the reply with what is ours to claim."""
@@ -352,6 +376,8 @@ class PromptCache:
         if usage.total_in > 200 and not call.images:
             known.bytes_per_token += 0.1 * (min(12.0, max(1.0, layout.size / usage.total_in)) - known.bytes_per_token)
         seen.tokens, seen.out = usage.total_in, usage.total_out
+        if plan.wrote:
+            seen.entry_tokens = usage.total_in
         head.tokens = int(usage.total_in * layout.head_bytes / layout.size)
         known.cached_tokens += usage.cache_read
         if plan.expected and rule.reports:
@@ -393,12 +419,15 @@ class PromptCache:
         """Did the conversation go on while its entry lived, did another call share the head?"""
         seen, head, now_us = plan.seen, plan.head, plan.call.at_us
         lifetime_us = rule.lifetime_s * 1_000_000
-        at = min(plan.layout.turn, _TURNS) - 1
-        known.turns[at] = known.turns[at] * _FORGET + 1
-        known.went_on[at] *= _FORGET
-        if plan.continued and now_us - seen.at_us < lifetime_us:
+        if plan.continued and seen.turn and now_us - seen.at_us < lifetime_us:
             before = min(seen.turn, _TURNS) - 1
             known.went_on[before] = min(known.turns[before], known.went_on[before] + 1)
+        # Only of prompts that are long enough to be kept: long conversations end otherwise than short ones.
+        if plan.layout.size / known.bytes_per_token >= rule.min_tokens:
+            at = min(plan.layout.turn, _TURNS) - 1
+            known.turns[at] = known.turns[at] * _FORGET + 1
+            known.went_on[at] *= _FORGET
+            plan.turn = plan.layout.turn
         if head.at_us:
             gap_us = max(0, now_us - head.at_us)
             head.again += gap_us < lifetime_us
@@ -412,9 +441,14 @@ class PromptCache:
     def _remember(self, plan: Plan) -> None:
         seen, head, layout = plan.seen, plan.head, plan.layout
         seen.at_us = head.at_us = plan.call.at_us
-        seen.turn, seen.messages, seen.digest = layout.turn, len(layout.messages), layout.chain[-1]
+        seen.turn, seen.messages, seen.digest = plan.turn, len(layout.messages), layout.chain[-1]
         seen.head, seen.trail = layout.head_hash, layout.trail
-        seen.marked = plan.marked
+        if not plan.continued:
+            seen.entry = 0
+        if plan.marked and (plan.wrote or seen.entry):
+            seen.entry_us = plan.call.at_us
+        if plan.wrote:
+            seen.entry = len(layout.messages)
         if plan.head_marked:
             head.marked_us = plan.call.at_us
 
@@ -468,13 +502,13 @@ def _refuses_what_we_added(error: UpstreamError) -> bool:
     return any(name in told for name in (*_KEYS, *_MARKS))
 
 
-def _pays(tokens: float, warm: float, again: float, read: float, write: float) -> bool:
-    """Whether a breakpoint after ``tokens`` pays, in units of the input price.
+def _pays(again: float, read: float, write: float) -> bool:
+    """Whether writing what is new pays, per token, in units of the input price.
 
-    Gained: what is warm is read now, and all of it once more if a further call comes (``again``; later ones are not
-    counted). Given: the surcharge on what has to be written.
+    ``again``: the probability of a further call while the entry lives. Each such call reads the token for ``read`` instead
+    of 1 and lets the entry live on, so that ``again / (1 - again)`` reads are to be expected for one surcharge.
     """
-    return (warm + again * tokens) * (1 - read) > (tokens - warm) * (write - 1)
+    return again * (1 - read) > (1 - again) * (write - 1)
 
 
 def _rates(card: Card | None, rule: Rule) -> tuple[tuple[float, float], int]:
