@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from demitasse.build.assessing import Assessor
+from demitasse.build.assessing import Assessor, Purse
 from demitasse.build.shadowing import Counted, Shadowing
 from demitasse.config.tree import Config, Shadow
 from demitasse.core.call import Usage
@@ -54,12 +54,13 @@ class Shadowed(World):
         self.build()
         self.assessor = Assessor(
             Counted(self.ledger, self.metrics.labelled),
+            Purse(self.ledger, self.clock),
             lambda: self.steps,
             keep=self.keep,
             id=lambda at_us: call_id(at_us, self.next_id() << 20),
             secret=SECRET,
         )
-        self.shadowing = Shadowing(self.assessor, self.ledger, self.metrics, SECRET)
+        self.shadowing = Shadowing(self.assessor, self.metrics, SECRET)
         self.shadowing.set(Config(shadow=Shadow(usd_per_day=Decimal(usd_per_day), rate=1.0, judge=judge)))
         self.app = self.build()
 
@@ -190,6 +191,31 @@ async def test_a_spent_shadow_budget_leaves_shadows_out_and_clients_alone(make):
     await world.work()
     assert world.own == [] and world.ledger.labels() == [] and world.dropped() == {"budget": 3}
     assert len(world.ledger.closed) == 3, "what was left out makes no rows"
+
+
+async def test_once_the_budget_is_spent_no_call_is_learned_from_until_the_next_day(make):
+    world = make(usd_per_day="0.05")
+    await world.ask("long", max_tokens=9_000)
+    await world.ask("short", max_tokens=1)
+    await world.work()
+    assert world.ledger.labels() == [] and world.dropped() == {"budget": 2}, "or only short calls would be learned from"
+    world.now_us += 86_400_000_000
+    await world.ask("short again", max_tokens=1)
+    await world.work()
+    assert len(world.ledger.labels()) == 1
+
+
+async def test_a_judge_that_no_budget_has_room_for_ends_the_day_for_all(make):
+    world = make(judge="judge", usd_per_day="0.001")
+    for text in ("one", "two"):
+        await world.ask(text, max_tokens=4)
+        await world.work()
+    assert [label.others[0].score for label in world.ledger.labels()] == [None], "the next would be judged by nobody"
+    assert world.dropped() == {"budget": 1}
+    world.ledger.set_budget(Budget("shadow", "key", OWN_KEY, "day", nanos(1), soft=(), origin="file"))
+    await world.ask("three", max_tokens=4)
+    await world.work()
+    assert [label.others[0].score for label in world.ledger.labels()] == [None, 1.0], "a limit was set anew"
 
 
 async def test_a_spent_total_stops_shadows_too(make):

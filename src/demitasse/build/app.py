@@ -38,7 +38,7 @@ from ..store.evidence import SqliteEvidence
 from ..store.ledger import SqliteLedger
 from ..store.secret import server_secret
 from ..web.app import dashboard
-from .assessing import Assessor
+from .assessing import Assessor, Purse
 from .control import KeyLogin, StoreControl
 from .facts import cache_facts, call_facts, chain_fact, engine_rows, meter, model_rows, setting_rows, status
 from .keeping import keeper
@@ -113,12 +113,13 @@ class App:
         self._evidence = Counted(self.ledger, self._metrics.labelled)
         self.assessor = Assessor(
             self._evidence,
+            Purse(self.ledger, clock),
             lambda: self.gateway.steps,
             keep=self._keeper.keep_beside if self._keeper is not None else _keep_nothing,
             id=lambda at_us: call_id(at_us, random.getrandbits(RANDOM_BITS)),
             secret=self._secret,
         )
-        self._shadowing = Shadowing(self.assessor, self.ledger, self._metrics, self._secret)
+        self._shadowing = Shadowing(self.assessor, self._metrics, self._secret)
         self._tasks: list[asyncio.Task[None]] = []
         self._spawned: set[asyncio.Task[None]] = set()
         self._ready = "starting"

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
 from ..core.call import Call, Caller, Reply
 from ..core.entry import Entry
-from ..core.errors import DemitasseError, UpstreamError
+from ..core.errors import DemitasseError, Refused, UpstreamError
 from ..core.evidence import OWN_KEY, Answered, EvidenceStore, Label, LabelSource
+from ..core.ledger import Ledger
 from ..gateway.again import Own, Purpose
 from ..gateway.answer import Steps
 from ..gateway.route import Rung
@@ -25,6 +27,9 @@ from ..score import judge
 from ..score.normal import Answer, answer_of
 from ..wire.text import question, system_text, turns
 
+log = logging.getLogger("demitasse.shadow")
+
+_DAY_US = 86_400_000_000
 _NO_SCHEMA = frozenset({400, 404, 415, 422, 501})
 """What servers say to a ``response_format`` that they do not know."""
 
@@ -56,11 +61,45 @@ class Judged(Struct, frozen=True):
     method: str = ""
 
 
+class Purse:
+    """Whether there is money for calls of our own.
+
+    Once a budget has refused one, all wait until the next day or until a limit was set anew: were only those left out that
+    no longer fit, what is learned would be learned of short calls, and of those that need no judge.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], int]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._closed: tuple[int, int] | None = None
+
+    @property
+    def open(self) -> bool:
+        """A hard limit of our own key stands (what a command has lifted must not leave us unbounded) and is not spent."""
+        return self._closed != self._now() and any(
+            budget.scope == "key" and budget.subject == OWN_KEY and budget.hard and budget.limit_nanos is not None
+            for budget in self._ledger.budgets()
+        )
+
+    def refused(self, error: Refused) -> None:
+        """One of our calls was refused."""
+        if error.code == "insufficient_quota" and self._closed != self._now():
+            self._closed = self._now()
+            log.info(
+                "no more shadow calls today: %s; a lower [shadow] rate would leave some for the whole day",
+                error.message,
+            )
+
+    def _now(self) -> tuple[int, int]:
+        return self._clock() // _DAY_US, self._ledger.revision
+
+
 class Assessor:
     """Asks, compares and keeps.
 
     Args:
         store: where labels go.
+        purse: whether there is money for it.
         steps: the way of a call as it is in force.
         keep: keeps the bodies of a call of ours, given its reply; returns the reference.
         id: a fresh call id for a moment (UTC microseconds).
@@ -70,6 +109,7 @@ class Assessor:
     def __init__(
         self,
         store: EvidenceStore,
+        purse: Purse,
         steps: Callable[[], Steps],
         *,
         keep: Callable[[Call, Reply], str | None],
@@ -78,6 +118,7 @@ class Assessor:
     ) -> None:
         self.judge = ""
         """The model that is asked where nothing else decides, as ``[models]`` or ``provider/model`` names it; "": nobody."""
+        self.purse = purse
         self._store = store
         self._steps = steps
         self._keep = keep
@@ -93,7 +134,11 @@ class Assessor:
         Raises Refused (no budget has room for it), UpstreamError or StoreError.
         """
         kept = entry.body_ref is not None
-        found = await self._own().repeat(call, rung, purpose=purpose, route=entry.route, keep=kept)
+        try:
+            found = await self._own().repeat(call, rung, purpose=purpose, route=entry.route, keep=kept)
+        except Refused as error:
+            self.purse.refused(error)
+            raise
         return Heard(rung.alias, found.reply, found.entry)
 
     async def label(
@@ -112,7 +157,8 @@ class Assessor:
             entry: the client's call as it is in the books.
             propensity: the probability with which it was drawn.
 
-        A judge that fails, or that no budget has room for, leaves an answer unjudged, for people to vote on. Raises StoreError.
+        A judge that fails, or that no budget has room for, leaves an answer unjudged, for people to vote on. Raises
+        StoreError.
         """
         seen = await asyncio.to_thread(_look, call.body, reference.reply, [c.reply for c in candidates])
         judged = [
@@ -157,7 +203,9 @@ class Assessor:
             pair = (candidate, reference) if candidate_first else (reference, candidate)
             try:
                 said = await self._put(call, pair, route.reference, seed[1:].hex(), entry)
-            except DemitasseError:
+            except DemitasseError as error:
+                if isinstance(error, Refused):
+                    self.purse.refused(error)
                 break  # one order alone is fair on average: which comes first is drawn
             verdicts.append((said, candidate_first))
         score = judge.score(verdicts)

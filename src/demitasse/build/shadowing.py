@@ -13,8 +13,7 @@ from ..config import Config
 from ..core.call import Call, Reply
 from ..core.entry import Entry
 from ..core.errors import Refused, StoreError, UpstreamError
-from ..core.evidence import OWN_KEY, EvidenceStore, Label
-from ..core.ledger import Ledger
+from ..core.evidence import EvidenceStore, Label
 from ..core.policy import Certificate, CertificateState
 from ..gateway.metrics import Metrics
 from ..gateway.route import Route
@@ -51,9 +50,8 @@ class Shadowing:
         secret: of the data folder, for the draw.
     """
 
-    def __init__(self, assessor: Assessor, ledger: Ledger, metrics: Metrics, secret: bytes) -> None:
+    def __init__(self, assessor: Assessor, metrics: Metrics, secret: bytes) -> None:
         self._assessor = assessor
-        self._ledger = ledger
         self._metrics = metrics
         self._shadows = Shadows(0.0, secret, metrics.shadow_dropped)
         self._tasks: list[asyncio.Task[None]] = []
@@ -122,8 +120,8 @@ class Shadowing:
     async def _work(self, job: Job) -> None:
         """Ask whoever has not answered yet, then judge. Without the reference, or with it alone, there is no label."""
         call, route = job.call, job.route
-        if not self._limited():
-            self._drop("budget", "", "no budget of their own bounds shadow calls")
+        if not self._assessor.purse.open:
+            self._metrics.shadow_dropped("budget")
             return
         heard = {job.entry.model: Heard(job.entry.model or "", job.reply, job.entry)}
         # The reference first: without it the others would be asked in vain.
@@ -152,13 +150,6 @@ class Shadowing:
                 entry=job.entry,
                 propensity=job.propensity,
             )
-
-    def _limited(self) -> bool:
-        """Whether a hard limit of our own key stands: what a command has lifted must not leave shadows unbounded."""
-        return any(
-            budget.scope == "key" and budget.subject == OWN_KEY and budget.hard and budget.limit_nanos is not None
-            for budget in self._ledger.budgets()
-        )
 
     def _leave_out(self, reason: str) -> None:
         for _ in range(self._shadows.clear()):
