@@ -1,0 +1,264 @@
+"""What a policy costs in CPU on the way of a call: its pieces, and whole calls with and without one, as JSON.
+
+    python -m bench.routing_cpu [--words 300] [--calls 400] [--seed 7] [--out bench/out]
+
+One process, models that answer at once, books in memory: only what the gateway itself computes is counted, in CPU time of
+this process; of several runs the fastest, since the others were disturbed. A prompt is a system prompt and a question of
+``--words`` words, each question another one. The scorer has weights for every feature and mark; what they are does not
+change what they cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from demitasse.build.scoring import VERSION, load
+from demitasse.core.call import Caller
+from demitasse.core.policy import Certificate, Policy, Setting
+from demitasse.core.price import Card, rates
+from demitasse.gateway.answer import Steps
+from demitasse.gateway.attempt import Breakers
+from demitasse.gateway.budget import Budgets
+from demitasse.gateway.cache import Cache
+from demitasse.gateway.http import Gateway
+from demitasse.gateway.keys import KeyRing
+from demitasse.gateway.loop_guard import Repeats
+from demitasse.gateway.metrics import Metrics
+from demitasse.gateway.pilot import Pilot
+from demitasse.gateway.request import as_call
+from demitasse.gateway.route import Route, Routes, Rung
+from demitasse.gateway.settings import Settings
+from demitasse.score.draft import MARKS
+from demitasse.score.features import NAMES
+from demitasse.score.scorer import Head, Scorer, dump
+from demitasse.testing import FakeLedger, FakeModel
+from demitasse.wire.ask import read
+
+from . import machine
+
+SETTINGS = {
+    "no ladder": None,
+    "no certificate": None,
+    "cheap": Setting(direct=-1.0),
+    "draft accepted": Setting(draft=-1.0, accept=-1.0),
+    "escalated": Setting(draft=-1.0, accept=2.0),
+    "reference": Setting(direct=2.0, draft=2.0),
+}
+GOAL_US = 1_000
+RUNS = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--words", type=int, default=300)
+    parser.add_argument("--calls", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=machine.OUT)
+    asked = parser.parse_args()
+    bodies = prompts(asked.words, asked.calls, asked.seed)
+    pieces = {name: best_us(work, len(bodies)) for name, work in parts(bodies).items()}
+    calls = {name: whole_us(name, bodies) for name in SETTINGS}
+    added = {name: us - calls["no ladder"] for name, us in calls.items()}
+    result = {
+        "machine": machine.facts(),
+        "command": sys.argv,
+        "seed": asked.seed,
+        "words": asked.words,
+        "calls": asked.calls,
+        "pieces_cpu_us": {name: round(us, 1) for name, us in pieces.items()},
+        "call_cpu_us": {name: round(us, 1) for name, us in calls.items()},
+        "added_cpu_us": {name: round(us, 1) for name, us in added.items()},
+        "goal_us": GOAL_US,
+    }
+    rows = [[name, f"{us:,.1f}"] for name, us in pieces.items()]
+    print(machine.table(rows, ["a piece", "CPU µs"]))
+    rows = [[name, f"{us:,.1f}", f"{added[name]:+,.1f}"] for name, us in calls.items()]
+    print("\n" + machine.table(rows, ["a whole call", "CPU µs", "added"]))
+    print(f"\n{machine.write('routing_cpu', result, asked.out)}")
+
+
+def prompts(words: int, calls: int, seed: int) -> list[bytes]:
+    """Requests whose questions are ``words`` made-up words long, no two the same."""
+    chance = random.Random(seed)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    known = ["".join(chance.choices(letters, k=chance.randint(2, 10))) for _ in range(3_000)]
+    texts = (
+        " ".join(
+            chance.choice(known) + chance.choices(["", ",", ".", "?", " 17"], [80, 8, 8, 1, 3])[0] for _ in range(words)
+        )
+        for _ in range(calls)
+    )
+    system = {"role": "system", "content": "You answer questions of customers, briefly and to the point."}
+    return [
+        json.dumps(
+            {"model": "auto", "max_tokens": 200, "messages": [system, {"role": "user", "content": text}]}
+        ).encode()
+        for text in texts
+    ]
+
+
+def best_us(work: Callable[[int], object], count: int) -> float:
+    """CPU time of one piece of work, over all prompts, in microseconds."""
+    found = []
+    for _ in range(RUNS):
+        at = time.process_time_ns()
+        for nth in range(count):
+            work(nth)
+        found.append((time.process_time_ns() - at) / count / 1e3)
+    return min(found)
+
+
+def parts(bodies: list[bytes]) -> dict[str, Callable[[int], object]]:
+    calls = [as_call(read("chat", body), f"{n}", f"{n}", 1, Caller(), {}) for n, body in enumerate(bodies)]
+    scoring = load(scorer())
+    words = "The parcel left our house on Tuesday and should be with you by Friday, 21 November. " * 6
+    reply = asyncio.run(FakeModel(words)(calls[0], _drop))
+    other = asyncio.run(FakeModel(words.upper())(calls[0], _drop))
+    pilot, route = asyncio.run(steered(SETTINGS["reference"]))
+    empty = Pilot(Shelf(), lambda _: scoring, clock=lambda: 1)
+    steps = stand(route, pilot)
+    return {
+        "read the request": lambda n: read("chat", bodies[n]),
+        "exact cache: key and look": lambda n: steps.cache.find(steps.cache.key(calls[n], route) or b""),
+        "certificate in force?": lambda _: pilot.mark(route),
+        "plan without a certificate": lambda n: empty.plan(calls[n], route),
+        "plan with one, scored": lambda n: pilot.plan(calls[n], route),
+        "a draft's score": lambda n: scoring.draft(calls[n], 0.5, reply, None),
+        "a draft's score beside a second": lambda n: scoring.draft(calls[n], 0.5, reply, other),
+    }
+
+
+def whole_us(name: str, bodies: list[bytes]) -> float:
+    """CPU time of whole calls, from bytes to bytes."""
+
+    async def run() -> float:
+        found = []
+        ids = iter(range(1, 10**9))
+        for _ in range(RUNS):
+            pilot, route = await steered(SETTINGS[name], ladder=name != "no ladder")
+            gateway = Gateway(
+                stand(route, pilot), pages=_no_pages, facts_of=lambda _: None, status=dict, ready=lambda: None,
+                gauges=dict, clock=lambda: 1, random_bits=lambda: next(ids), started_us=0,
+            )  # fmt: skip
+            at = time.process_time_ns()
+            for body in bodies:
+                await ask(gateway, body)
+            found.append((time.process_time_ns() - at) / len(bodies) / 1e3)
+        return min(found)
+
+    return asyncio.run(run())
+
+
+def scorer() -> Any:
+    chance = random.Random(1)
+    weights = [chance.gauss(0, 0.1) for _ in range(len(NAMES) + len(MARKS))]
+    small, large = (Head(0.1, tuple(weights[: len(NAMES)]), {"titles": 0.2}) for _ in range(2))
+    return dump(Scorer(version=VERSION, small=small, large=large, draft=Head(0.0, tuple(weights))))
+
+
+class Shelf:
+    def __init__(self, *certificates: Certificate) -> None:
+        self.certificates = certificates
+
+    def promoted(self) -> tuple[Certificate, ...]:
+        return self.certificates
+
+
+async def steered(setting: Setting | None, *, ladder: bool = True) -> tuple[Pilot, Route]:
+    """A pilot with a certificate of this setting, if any, and the route that it steers. Not sticky, so that every call is scored."""
+    base = rates(input=10**6, output=10**7)
+    small, large = (
+        Rung(
+            name,
+            "test",
+            name,
+            FakeModel("a small cup, full strength"),
+            Card(id=name, provider="test", model=name, base=base),
+        )
+        for name in ("small", "large")
+    )
+    route = Route("auto", large, stamp="large", named=True, lower=(small,) if ladder else (), sticky=False)
+    shelf = Shelf()
+    if setting is not None:
+        policy = Policy("auto", "small", "large", setting, scorer=scorer())
+        shelf = Shelf(
+            Certificate(
+                id="cert",
+                policy=policy,
+                quality=0.95,
+                delta=0.05,
+                estimate=1,
+                floor=1,
+                saving=0,
+                saving_low=0,
+                saving_high=0,
+                n_train=1,
+                n_certify=1,
+                since_us=0,
+                until_us=0,
+                issued_us=0,
+                expires_us=2**60,
+                models=(),
+            )
+        )
+    pilot = Pilot(shelf, load, clock=lambda: 1)
+    await pilot.warm()
+    return pilot, route
+
+
+def stand(route: Route, pilot: Pilot) -> Steps:
+    ledger, settings = FakeLedger(), Settings()
+    return Steps(
+        ledger=ledger,
+        keys=KeyRing(ledger, b"s" * 32, require_key=False, clock=lambda: 1),
+        routes=Routes([route]),
+        cache=Cache(settings.cache, clock=lambda: 1, retry_memory_s=60),
+        budgets=Budgets(ledger, clamp=False, assume_max_output=4096),
+        repeats=Repeats(settings.loop_guard),
+        breakers=Breakers(settings.breaker),
+        metrics=Metrics(),
+        settings=settings,
+        clock=lambda: 1,
+        draw=lambda: 0.5,
+        keep=lambda _call, _reply: None,
+        alarm=lambda _alert: None,
+        pilot=pilot,
+    )
+
+
+async def ask(gateway: Gateway, body: bytes) -> None:
+    parts = iter([{"type": "http.request", "body": body, "more_body": False}])
+    never: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def receive() -> Any:
+        return next(parts, None) or await never
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start" and message["status"] != 200:
+            raise RuntimeError(f"a call was answered with {message['status']}")
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")],
+    }
+    await gateway(scope, receive, send)
+
+
+async def _drop(_event: Any) -> None: ...
+
+
+async def _no_pages(_scope: Any, _receive: Any, _send: Any) -> None: ...
+
+
+if __name__ == "__main__":
+    main()
