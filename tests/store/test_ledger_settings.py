@@ -72,6 +72,12 @@ def test_keys_are_created_changed_and_revoked_but_never_forgotten(settings):
         settings.revoke_key("nobody")
 
 
+def test_no_key_may_bear_the_name_that_our_own_calls_are_booked_on(settings):
+    with pytest.raises(StoreError, match="kept for the calls that Demitasse makes itself"):
+        settings.add_key(a_key("demitasse"))
+    assert settings.keys() == ()
+
+
 def test_a_key_is_paused_by_name_or_id_and_stays_so_when_it_is_changed(settings):
     settings.add_key(a_key("app"))
     settings.set_paused("app", "it goes in circles")
