@@ -215,7 +215,10 @@ class Pilot:
     def _follow(self) -> None:
         """Take up what is promoted now."""
         promoted = self._in_force.promoted()
-        if promoted is self._promoted or promoted == self._promoted:
+        if promoted is self._promoted:
+            return
+        if promoted == self._promoted:
+            self._promoted = promoted
             return
         still = {certificate.id for certificate in self._promoted} & {certificate.id for certificate in promoted}
         self._promoted = promoted
