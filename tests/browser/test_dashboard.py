@@ -184,7 +184,7 @@ def test_everything_is_reached_by_keyboard_and_seen(site, open_page):
         )
     names = [name for name, _ in seen]
     assert names[0] == "skip to the page"
-    assert {"Ledger", "Budgets and keys", "◐", "Today"} <= set(names)
+    assert {"Ledger", "Budgets", "◐", "Today"} <= set(names)
     assert {style for _, style in seen} == {"solid"}
 
 

@@ -10,11 +10,22 @@ from msgspec import structs
 from demitasse.core.call import BUCKETS, Usage
 from demitasse.core.entry import Attempt, Charge, Decision, Energy, Entry
 from demitasse.core.errors import ConfigError
+from demitasse.core.evidence import Answered, Label
 from demitasse.core.ledger import Bucket
 from demitasse.core.limits import Alert, Budget, Key, Spent
 from demitasse.core.money import nanos, window
+from demitasse.core.policy import Baseline, Certificate, NextLabels, Policy, Setting, SliceFloor
 from demitasse.core.price import Card, cost, pico_per_token, rates
-from demitasse.web.facts import CacheFacts, ChainFact, EngineRow, ModelRow, SettingRow, Visitor
+from demitasse.web.facts import (
+    CacheFacts,
+    ChainFact,
+    EngineRow,
+    ModelRow,
+    RouteRow,
+    SettingRow,
+    SwitchRow,
+    Visitor,
+)
 
 NOW_US = 1_795_265_523_000_000  # 21 Nov 2026 12:52:03 UTC
 HOUR_US = 3_600_000_000
@@ -179,6 +190,21 @@ class FakeControl:
     def _alert(self, id, resolved_us):
         alerts = self.books.all_alerts
         self.books.all_alerts = [structs.replace(a, resolved_us=resolved_us) if a.id == id else a for a in alerts]
+
+    async def switch(self, name, *, on):
+        self.done.append(("switch", name, on))
+
+    async def certify(self, route):
+        self.done.append(("certify", route))
+        return f"nothing certified yet on route '{route}': about 400 more labels"
+
+    async def promote(self, id):
+        self.done.append(("promote", id))
+        return "support"
+
+    async def undo(self, route):
+        self.done.append(("undo", route))
+        return "crt_7f3a9c21" if route == "support" else None
 
     async def clear_cache(self):
         self.done.append(("clear_cache",))
@@ -573,8 +599,109 @@ def full_site(books=None, **more):
         ),
         "settings_rows": lambda: SETTINGS,
         "cards": CARDS.get,
+        "evidence": full_evidence(),
+        "routes": lambda: ROUTES,
+        "switches": lambda: SWITCHES,
+        "what_if": fake_what_if,
         "chain": lambda _id: ChainFact(812, "ab" * 32, "cd" * 32),
         "version": "0.1",
         "secret": b"x" * 32,
     }
     return books, control, {**facts, **more}
+
+
+class FakeEvidence:
+    """Labels and certificates as lists."""
+
+    def __init__(self, labels=(), rows=()):
+        self.all_labels = list(labels)
+        self.rows = list(rows)
+
+    def labels(self, *, route=None, since_us=0, until_us=None, source=None):
+        return [
+            label
+            for label in self.all_labels
+            if route in (None, label.route)
+            and source in (None, label.source)
+            and since_us <= label.at_us
+            and (until_us is None or label.at_us < until_us)
+        ]
+
+    def latest(self, last, *, route=None, source=None):
+        return self.labels(route=route, source=source)[::-1][:last]
+
+    def certificates(self, *, route=None):
+        return [row for row in self.rows if route in (None, row[0].policy.route)]
+
+
+ROUTES = (
+    RouteRow("support", "gpt-5.1", ("smollm2-135m", "gpt-5.1"), 0.95, 0.02),
+    RouteRow("contracts", "gpt-5.1", ("gpt-5-mini", "gpt-5.1"), 0.98, 0.02),
+    RouteRow("plain", "gpt-5.1", ("gpt-5.1",)),
+)
+
+
+def certificate(id="crt_7f3a9c21", route="support", cheap="smollm2-135m", **more):
+    fields = {
+        "quality": 0.95, "delta": 0.05, "estimate": 0.972, "floor": 0.953, "saving": 0.41, "saving_low": 0.36, "saving_high": 0.46,
+        "n_train": 180, "n_certify": 412, "since_us": NOW_US - 20 * 24 * HOUR_US, "until_us": NOW_US - 24 * HOUR_US,
+        "issued_us": NOW_US - 24 * HOUR_US, "expires_us": NOW_US + 29 * 24 * HOUR_US,
+        "models": ((cheap, "SmolLM2-135M-Instruct.Q4_1"), ("gpt-5.1", "gpt-5.1-2026-10-14")),
+        "slices": (
+            SliceFloor("titles", 240, 0.991, 0.967, 0.62, certified=True),
+            SliceFloor("refunds", 90, 0.91, None, 0.0, certified=False),
+        ),
+        "baselines": (Baseline("always smollm2-135m", 0.83, 0.97), Baseline("random mix", 0.93, 0.41), Baseline("oracle", 1.0, 0.79)),
+        "next_labels": (NextLabels(600, 0.53, 0.9, 2.0), NextLabels(1200, 0.58, 1.8, 4.0)),
+    }  # fmt: skip
+    return Certificate(id=id, policy=Policy(route, cheap, "gpt-5.1", Setting(direct=0.83)), **(fields | more))
+
+
+def seeded_labels(route="support", cheap="smollm2-135m", n=240):
+    chance = random.Random(3)
+    return [
+        Label(
+            f"req_{route}_{i}", NOW_US - (n - i) * HOUR_US, route, "shadow", Answered("gpt-5.1", score=1.0, cost_nanos=812_000),
+            (Answered(cheap, score=1.0 if chance.random() < 0.86 else 0.0, cost_nanos=9_100),),
+            session=f"s{i // 2}", slice="titles", propensity=0.02, served="gpt-5.1",
+            method=chance.choice(["equal", "equal", "number", "judge:gpt-5.1"]),
+        )
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def full_evidence():
+    return FakeEvidence(
+        [*seeded_labels(), *seeded_labels("contracts", "gpt-5-mini", 60)],
+        [
+            (certificate(), "promoted", NOW_US - 20 * HOUR_US, ""),
+            (certificate("crt_contracts1", "contracts", "gpt-5-mini", estimate=0.985, floor=0.981, quality=0.98), "certified", NOW_US - 2 * HOUR_US, ""),
+            (certificate("crt_0old", expires_us=NOW_US + HOUR_US), "revoked", NOW_US - 90 * HOUR_US, "answers fell below 95.0 % (evidence 21.4 to 1)"),
+        ],
+    )  # fmt: skip
+
+
+SWITCHES = (
+    SwitchRow("exact-cache", "exact cache", "the same whole request gets the very same answer", on=True),
+    SwitchRow(
+        "prompt-cache", "prompt cache", "providers are asked to keep what prompts begin with", on=True, locked=True
+    ),
+    SwitchRow("shadow", "shadow calls", "a small random share of calls is also put to the cheaper models", on=True),
+    SwitchRow("semantic-cache", "semantic cache", "a request that means the same may get that answer", on=False),
+)
+
+
+def fake_what_if(asked, since_us, until_us):
+    """As ``replay --json`` tells it."""
+    if asked.get("serve") == "broken":
+        raise ConfigError("what if: serve: no model 'broken'")
+    part = {
+        "calls": 12_304, "exact": 3_021, "estimated": 9_283, "modelled": 0, "unpriced": 12, "paid_usd": 12.3,
+        "would_usd": {"estimate": 4.1, "interval": [3.9, 4.4], "grade": "B"},
+        "quality": {"estimate": 0.971, "interval": [0.958, 0.982], "grade": "B"}, "cheap_share": 0.71,
+    }  # fmt: skip
+    return {
+        "route": asked.get("route", "support"), "policy": "pol_1", "since_us": since_us, "until_us": until_us, **part,
+        "slices": [{"name": "titles", **part}, {"name": "", **part, "quality": None}],
+        "worst": [{"id": f"req_{i}", "slice": "titles", "chance": 1 - i / 10, "compared": i < 3, "cheap": f"e{i}", "reference": None} for i in range(5)],
+    }  # fmt: skip

@@ -92,8 +92,13 @@ def test_a_saving_stands_with_its_baseline_interval_and_grade(full):
     assert "Counted from $1,153" in html
 
 
-def test_quality_is_honest_without_a_certificate(full):
-    assert "no saving that changes an answer is on" in text_of(full.get("/"))
+def test_quality_is_honest_without_a_certificate():
+    books, control, facts = fakes.full_site(evidence=None)
+    assert "no saving that changes an answer is on" in text_of(Visitor(books, control, **facts).get("/"))
+
+
+def test_the_quality_that_a_certificate_promises_stands_beside_the_saving(full):
+    assert "at least 95.0 % of the reference on route 'support', 95 % confidence" in text_of(full.get("/"))
 
 
 def test_calls_without_a_price_read_unpriced_on_every_page():

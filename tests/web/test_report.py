@@ -185,8 +185,8 @@ def test_a_smaller_models_saving_is_modelled_until_a_certificate_bounds_it():
     assert (without.grade, without.low_nanos, without.high_nanos, without.bound) == ("C", 0, 400, "")
     report = with_promises(*rows, promises=[promise()])
     (bounded,) = (s for s in report.savings if s.nanos)
-    assert (bounded.grade, bounded.low_nanos, bounded.high_nanos, bounded.bound) == ("B", 300, 500, "≥ 95.0%")
-    assert report.quality == "at least 95.0% of the reference on route 'r', 95% confidence"
+    assert (bounded.grade, bounded.low_nanos, bounded.high_nanos, bounded.bound) == ("B", 300, 500, "≥ 95.0 %")
+    assert report.quality == "at least 95.0 % of the reference on route 'r', 95 % confidence"
     assert report.floor == 0.95 and not report.unbounded
 
 

@@ -18,6 +18,7 @@ from ..core.errors import ConfigError, DemitasseError
 from ..core.ids import RANDOM_BITS, call_id
 from ..core.limits import Alert, Budget
 from ..core.policy import Certificate
+from ..core.price import Card
 from ..gateway.alarm import Alarm, soft_limits
 from ..gateway.answer import Steps
 from ..gateway.attempt import Breakers
@@ -40,11 +41,23 @@ from ..store.secret import server_secret
 from ..web.app import dashboard
 from .assessing import Assessor, Purse
 from .control import KeyLogin, StoreControl
-from .facts import cache_facts, call_facts, chain_fact, engine_rows, meter, model_rows, setting_rows, status
+from .facts import (
+    cache_facts,
+    call_facts,
+    chain_fact,
+    engine_rows,
+    meter,
+    model_rows,
+    route_rows,
+    setting_rows,
+    status,
+    switch_rows,
+)
 from .keeping import keeper
 from .models import Found, Models
 from .observing import observer
 from .shadowing import Counted, Shadowing
+from .steering import Steering
 from .webhook import webhook
 
 log = logging.getLogger("demitasse")
@@ -320,6 +333,11 @@ class App:
             shadow=self._shadowing.offer,
         )
 
+    def _cards(self) -> dict[str, Card]:
+        """The price of each model that a route may ask."""
+        rungs = [rung for route in self.found.routes for rung in (*route.lower, *route.rungs)]
+        return {rung.alias: rung.card for rung in rungs if rung.card is not None}
+
     async def _discover(self, name: str) -> Route | None:
         return await self._models.discover(name, self.config)
 
@@ -328,9 +346,18 @@ class App:
         if not is_private(self.config):
             secure = self.config.server.tls_cert is not None or self.config.server.behind_proxy
             login = KeyLogin(self.ledger, self._secret, secure=secure)
+        steering = Steering(
+            self.ledger,
+            self.books,
+            self.evidence,
+            switch=self.switch,
+            config=lambda: self.config,
+            cards=self._cards,
+            recordings=self._keeper.recording if self._keeper is not None else None,
+        )
         pages = dashboard(
             self.books,
-            StoreControl(self.ledger, self._secret, lambda: self.gateway.steps),
+            StoreControl(self.ledger, self._secret, lambda: self.gateway.steps, steering),
             clock=self.clock,
             login=login,
             models=lambda: model_rows(self.found, self.gateway.steps),
@@ -340,6 +367,9 @@ class App:
             cards=self._models.card,
             meter=lambda: meter(self.config),
             evidence=self.evidence,
+            routes=lambda: route_rows(self.config),
+            switches=lambda: switch_rows(self.config, self._given),
+            what_if=steering.what_if,
             chain=lambda id: chain_fact(self.books, id),
             base_url=self.base_url,
             version=__version__,

@@ -12,13 +12,15 @@ from ..core.limits import Budget, Key
 from ..gateway.answer import Steps
 from ..store.ledger import SqliteLedger
 from ..web.facts import Visitor
+from .steering import Steering
 
 
 class StoreControl:
     """What the buttons do; implements ``web.facts.Control``. Changes run in a thread: they may wait for a lock."""
 
-    def __init__(self, ledger: SqliteLedger, secret: bytes, steps: Callable[[], Steps]) -> None:
+    def __init__(self, ledger: SqliteLedger, secret: bytes, steps: Callable[[], Steps], steering: Steering) -> None:
         self._ledger = ledger
+        self._steering = steering
         self._secret = secret
         self._steps = steps
 
@@ -78,6 +80,18 @@ class StoreControl:
 
     async def reopen_alert(self, id: str) -> None:
         await asyncio.to_thread(self._ledger.reopen_alert, id)
+
+    async def switch(self, name: str, *, on: bool) -> None:
+        await self._steering.switch(name, on=on)
+
+    async def certify(self, route: str) -> str:
+        raise ConfigError(f"look whether the evidence is enough with: demitasse certify {route}")
+
+    async def promote(self, id: str) -> str:
+        return await self._steering.promote(id)
+
+    async def undo(self, route: str) -> str | None:
+        return await self._steering.undo(route)
 
     async def clear_cache(self) -> int:
         return self._steps().cache.clear()

@@ -9,6 +9,7 @@ import msgspec
 
 from ..config import Config, hosted, machine
 from ..config.describe import describe, documented
+from ..config.switches import SWITCHES, is_on, said_by_file
 from ..config.tree import OPEN_TABLES
 from ..gateway.answer import Steps
 from ..gateway.cache import Cache
@@ -18,7 +19,7 @@ from ..providers.vendor_energy import Estimates
 from ..store.books import SqliteBooks
 from ..web.energy import Meter
 from ..web.entries import entry_json
-from ..web.facts import CacheFacts, ChainFact, EngineRow, ModelRow, SettingRow
+from ..web.facts import CacheFacts, ChainFact, EngineRow, ModelRow, RouteRow, SettingRow, SwitchRow
 from .models import Found
 
 if TYPE_CHECKING:
@@ -89,6 +90,25 @@ def chain_fact(books: SqliteBooks, id: str) -> ChainFact | None:
 def cache_facts(cache: Cache) -> CacheFacts:
     stats = cache.stats()
     return CacheFacts(**{name: stats[name] for name in CacheFacts.__struct_fields__})  # type: ignore[arg-type]
+
+
+def route_rows(config: Config) -> list[RouteRow]:
+    """The routes that the configuration names."""
+    return [
+        RouteRow(
+            name=name,
+            reference=route.reference or (route.ladder[-1] if route.ladder else ""),
+            ladder=route.ladder,
+            quality=route.quality,
+            shadow_rate=config.shadow.rate,
+        )
+        for name, route in config.routes.items()
+    ]
+
+
+def switch_rows(config: Config, given: Config) -> list[SwitchRow]:
+    """What can be turned on and off; ``given`` is the configuration as the file has it."""
+    return [SwitchRow(s.name, s.label, s.does, is_on(config, s), locked=said_by_file(given, s)) for s in SWITCHES]
 
 
 def setting_rows(config: Config) -> list[SettingRow]:

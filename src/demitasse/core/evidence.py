@@ -83,6 +83,10 @@ class EvidenceBooks(Protocol):
         """Oldest first. Later sources about the same call (votes) come as labels of their own."""
         ...
 
+    def latest(self, last: int, *, route: str | None = None, source: str | None = None) -> list[Label]:
+        """The labels that came last, newest first."""
+        ...
+
     def certificates(self, *, route: str | None = None) -> list[tuple[Certificate, CertificateState, int, str]]:
         """Newest first: certificate, state, since when (UTC microseconds), and why."""
         ...

@@ -103,6 +103,31 @@ async def reopen_alert(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
     return Done("back on the list", "/alerts/resolve", {"alert": alert})
 
 
+async def switch(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
+    """``name`` of a saving, and ``on``: ``yes`` or ``no``."""
+    name, on = _name(form, "a saving"), form.get("on", "") == "yes"
+    await desk.control.switch(name, on=on)
+    label = next((row.label for row in desk.switches() if row.name == name), name)
+    return Done(f"{label} is {'on' if on else 'off'}", "/savings/switch", {"name": name, "on": "no" if on else "yes"})
+
+
+async def certify(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
+    return Done(await desk.control.certify(_field(form, "route")))
+
+
+async def promote(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
+    route = await desk.control.promote(_field(form, "id"))
+    return Done(f"the certificate is in force on route '{route}'", "/certificates/undo", {"route": route})
+
+
+async def undo(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
+    route = _field(form, "route")
+    before = await desk.control.undo(route)
+    if before is None:
+        return Done(f"route '{route}' was on its reference already")
+    return Done(f"route '{route}' is back on its reference", "/certificates/promote", {"id": before})
+
+
 async def clear_cache(desk: Desk, _form: Form, _budgets: list[Budget]) -> Done:
     dropped = await desk.control.clear_cache()
     return Done(f"{dropped:,} kept answers dropped; the cache fills again by itself")
@@ -117,6 +142,10 @@ ACTIONS: Final[dict[str, Action]] = {
     "/alerts/resolve": resolve_alert,
     "/alerts/reopen": reopen_alert,
     "/cache/clear": clear_cache,
+    "/savings/switch": switch,
+    "/certificates/certify": certify,
+    "/certificates/promote": promote,
+    "/certificates/undo": undo,
 }
 
 
@@ -145,6 +174,13 @@ async def create_key(desk: Desk, form: Form) -> str:
 
 def _keys(desk: Desk) -> Sequence[Key]:
     return desk.control.keys()
+
+
+def _field(form: Form, name: str) -> str:
+    value = form.get(name, "").strip()
+    if not value or len(value) > 200 or not value.isprintable():
+        raise ConfigError(f"the form names no {name}; open the page again")
+    return value
 
 
 def _name(form: Form, what: str) -> str:

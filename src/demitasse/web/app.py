@@ -28,10 +28,21 @@ from ..core.evidence import EvidenceBooks
 from ..core.ledger import Books
 from ..core.limits import Budget
 from ..core.price import Card
-from . import actions, assets, guard, render, views
+from . import actions, assets, guard, render, steering, views
 from .components import samples
 from .energy import Meter
-from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, SettingRow, Visitor
+from .facts import (
+    CacheFacts,
+    ChainFact,
+    Control,
+    EngineRow,
+    Login,
+    ModelRow,
+    RouteRow,
+    SettingRow,
+    SwitchRow,
+    Visitor,
+)
 from .guard import Done
 from .views import Desk
 
@@ -53,9 +64,12 @@ class Page(Struct, frozen=True):
 # Not /models: OpenAI clients whose base URL lacks /v1 ask there, and the gateway answers them.
 PAGES: tuple[Page, ...] = (
     Page("/", "Overview", "overview.html", views.overview),
+    Page("/savings", "Savings", "savings.html", steering.savings),
     Page("/ledger", "Ledger", "ledger.html", views.ledger),
-    Page("/budgets", "Budgets and keys", "budgets.html", views.budgets),
-    Page("/engines", "Models and engines", "models.html", views.models),
+    Page("/routes", "Routes", "routes.html", steering.routes),
+    Page("/what-if", "What if", "what_if.html", steering.what_if),
+    Page("/budgets", "Budgets", "budgets.html", views.budgets),
+    Page("/engines", "Models", "models.html", views.models),
     Page("/cache", "Cache", "cache.html", views.cache),
     Page("/settings", "Settings", "settings.html", views.settings),
 )
@@ -75,6 +89,9 @@ def dashboard(
     chain: Callable[[str], ChainFact | None] | None = None,
     meter: Callable[[], Meter] = Meter,
     evidence: EvidenceBooks | None = None,
+    routes: Callable[[], Sequence[RouteRow]] = tuple,
+    switches: Callable[[], Sequence[SwitchRow]] = tuple,
+    what_if: Callable[[Mapping[str, str], int, int], dict[str, Any]] | None = None,
     base_url: str = "http://127.0.0.1:4141",
     mode: str = "observe",
     version: str = "",
@@ -90,6 +107,9 @@ def dashboard(
         chain: where an entry stands in the chain; asked in the worker thread.
         meter: by what energy and carbon are told; used in the worker thread.
         evidence: labels and certificates; read in the worker thread. None: the pages claim nothing of quality.
+        routes: those of the configuration.
+        switches: savings that can be turned on and off, the safest first.
+        what_if: replays the past under a policy; used in the worker thread.
         base_url: how clients reach this server, without ``/v1``; shown to copy.
         secret: signs forms; pass the same to all processes of one address. Default: the login's, else drawn anew.
     """
@@ -106,15 +126,18 @@ def dashboard(
         chain=chain,
         meter=meter,
         evidence=evidence,
+        routes=routes,
+        switches=switches,
+        what_if=what_if,
         base_url=base_url.rstrip("/"),
         mode=mode,
         version=version,
         reports={},
     )
     site = Site(desk, secret or (login.secret if login else secrets.token_bytes(32)))
-    routes = [Route(page.path, partial(site.page, page), methods=["GET"]) for page in PAGES]
-    routes += [Route(path, partial(site.act, action), methods=["POST"]) for path, action in actions.ACTIONS.items()]
-    routes += [
+    paths = [Route(page.path, partial(site.page, page), methods=["GET"]) for page in PAGES]
+    paths += [Route(path, partial(site.act, action), methods=["POST"]) for path, action in actions.ACTIONS.items()]
+    paths += [
         Route("/parts/live", site.live, methods=["GET"]),
         Route("/parts/figures", site.figures, methods=["GET"]),
         Route("/ledger/{id:path}", site.entry, methods=["GET"]),
@@ -126,7 +149,7 @@ def dashboard(
         Route("/favicon.ico", icon, methods=["GET"]),
     ]
     return Starlette(
-        routes=routes,
+        routes=paths,
         exception_handlers={HTTPException: site.http_error, DemitasseError: site.our_error},
     )
 

@@ -80,6 +80,29 @@ class SettingRow(Struct, frozen=True):
     """What it does, in a sentence."""
 
 
+class RouteRow(Struct, frozen=True):
+    """A route of the configuration: who answers, and what is asked of it."""
+
+    name: str
+    reference: str
+    ladder: tuple[str, ...] = ()
+    """From the cheapest up, the reference last; one model where there is nothing cheaper."""
+    quality: float | None = None
+    shadow_rate: float = 0.0
+
+
+class SwitchRow(Struct, frozen=True):
+    """A saving that can be turned on and off here."""
+
+    name: str
+    label: str
+    does: str
+    on: bool
+    locked: bool = False
+    """A file, the environment or the command line says so; it is changed there."""
+    note: str = ""
+
+
 class ChainFact(Struct, frozen=True):
     """Where an entry stands in the ledger's chain: the event that closed it."""
 
@@ -171,6 +194,22 @@ class Control(Protocol):
 
     async def reopen_alert(self, id: str) -> None:
         """Undoes ``resolve_alert``."""
+        ...
+
+    async def switch(self, name: str, *, on: bool) -> None:
+        """Turn a saving on or off, in every process."""
+        ...
+
+    async def certify(self, route: str) -> str:
+        """Look whether the evidence is enough for a certificate; a sentence on what was found."""
+        ...
+
+    async def promote(self, id: str) -> str:
+        """Put a certificate in force; returns its route."""
+        ...
+
+    async def undo(self, route: str) -> str | None:
+        """Back to the reference at once; the certificate that was in force, if one was."""
         ...
 
     async def clear_cache(self) -> int:

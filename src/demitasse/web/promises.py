@@ -72,6 +72,11 @@ def of_route(promises: Sequence[Promise], route: str) -> Promise | None:
     return next((promise for promise in promises if promise.route == route), None)
 
 
+def share_text(share: float) -> str:
+    """``95.0 %``."""
+    return f"{100 * share:.1f} %"
+
+
 def promise_json(promise: Promise) -> dict[str, Any]:
     """One of ``quality.bounds`` in ``report --json``."""
     return {

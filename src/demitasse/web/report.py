@@ -19,7 +19,7 @@ from ..core.evidence import OWN_KEY
 from ..core.ledger import Books, Bucket
 from ..core.money import usd
 from .energy import EnergySum, Meter
-from .promises import Promise, promise_json
+from .promises import Promise, promise_json, share_text
 from .savings import UNCHANGED, Saving, saved_by_all, savings_of
 
 HOUR_US = 3_600_000_000
@@ -133,7 +133,9 @@ class Report(Struct, frozen=True):
             routes = len(self.bounded)
             delta = max(promise.delta for promise in self.bounded)
             where = f"route '{self.bounded[0].route}'" if routes == 1 else f"{routes} routes"
-            said.append(f"at least {self.floor:.1%} of the reference on {where}, {1 - delta:.0%} confidence")
+            said.append(
+                f"at least {share_text(self.floor)} of the reference on {where}, {100 * (1 - delta):g} % confidence"
+            )
         if self.unbounded:
             said.append(f"not bounded: {', '.join(self.unbounded)} without a certificate")
         return "; ".join(said) or NO_CERTIFICATE

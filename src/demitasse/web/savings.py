@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ..core.entry import Cause, Grade
 from ..core.ledger import Bucket
-from .promises import Promise, of_route
+from .promises import Promise, of_route, share_text
 
 
 class CauseFacts(Struct, frozen=True):
@@ -84,7 +84,7 @@ def _routed(facts: CauseFacts, nanos: int, routes: Sequence[Bucket], promises: S
     more = sum(part * (promise.saving_high / promise.saving - 1) for part, promise in spread)
     floor = min(promise.quality for _, promise in stand)
     low, high = nanos - round(max(0.0, less)), nanos + round(max(0.0, more))
-    return Saving(facts.cause, facts.label, nanos, low, high, "B", facts.why, f"≥ {floor:.1%}")
+    return Saving(facts.cause, facts.label, nanos, low, high, "B", facts.why, f"≥ {share_text(floor)}")
 
 
 def _saving(facts: CauseFacts, nanos: int) -> Saving:

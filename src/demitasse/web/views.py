@@ -17,7 +17,7 @@ from ..core.price import Card
 from . import charts
 from .arithmetic import Bill, Comparison, bill, compare
 from .energy import Meter
-from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, SettingRow
+from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, RouteRow, SettingRow, SwitchRow
 from .promises import Promise, promises
 from .report import DAY_US, HOUR_US, Report, build_report, month_end_us, month_start_us
 
@@ -46,6 +46,10 @@ class Desk(Struct, frozen=True, eq=False):
     meter: Callable[[], Meter]
     evidence: EvidenceBooks | None
     """Labels and certificates; None where none are kept."""
+    routes: Callable[[], Sequence[RouteRow]]
+    switches: Callable[[], Sequence[SwitchRow]]
+    what_if: Callable[[Mapping[str, str], int, int], dict[str, Any]] | None
+    """A policy file's settings and a stretch: the object of ``replay --json``. Raises ConfigError."""
     base_url: str
     mode: str
     version: str

@@ -1,0 +1,84 @@
+"""What the pages on savings do and ask: switches, certificates, and the past under another policy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from ..config import Config
+from ..core.errors import ConfigError
+from ..core.price import Card
+from ..lab.policy_file import policy_of
+from ..store.books import SqliteBooks
+from ..store.evidence import SqliteEvidence
+from ..store.ledger import SqliteLedger
+from .replaying import Recordings, as_json, replay_past
+
+
+class Switching(Protocol):
+    """Turns a saving on or off, in every process."""
+
+    def __call__(self, name: str, *, on: bool) -> Awaitable[None]: ...
+
+
+class Steering:
+    """Over one store.
+
+    Args:
+        config: in force at this moment.
+        cards: the price of each model that can be asked, under our name of it.
+        recordings: kept bodies, where any are kept.
+    """
+
+    def __init__(
+        self,
+        ledger: SqliteLedger,
+        books: SqliteBooks,
+        evidence: SqliteEvidence,
+        *,
+        switch: Switching,
+        config: Callable[[], Config],
+        cards: Callable[[], Mapping[str, Card]],
+        recordings: Recordings | None,
+    ) -> None:
+        self._ledger = ledger
+        self._books = books
+        self._evidence = evidence
+        self._config = config
+        self._cards = cards
+        self._recordings = recordings
+        self.switch = switch
+
+    async def promote(self, id: str) -> str:
+        """Put a certificate in force; returns its route."""
+        rows = await asyncio.to_thread(self._evidence.certificates)
+        found = next((certificate for certificate, *_ in rows if certificate.id == id), None)
+        if found is None:
+            raise ConfigError(f"there is no certificate '{id}'; list them with: demitasse certificates list")
+        await self._ledger.certificate(found, "promoted", self._ledger.clock(), "on the dashboard")
+        return found.policy.route
+
+    async def undo(self, route: str) -> str | None:
+        """Back to the reference; the certificate that was in force, if one was."""
+        found = next((c for c in self._ledger.promoted() if c.policy.route == route), None)
+        if found is None:
+            return None
+        await self._ledger.certificate(found, "undone", self._ledger.clock(), "on the dashboard")
+        return found.id
+
+    def what_if(self, asked: Mapping[str, str], since_us: int, until_us: int) -> dict[str, Any]:
+        """The object of ``replay --json`` for a policy file's settings; blocks. Raises ConfigError."""
+        certificates = [row[0] for row in self._evidence.certificates()]
+        references = {name: route.reference or route.ladder[-1] for name, route in self._config().routes.items()}
+        policy = policy_of(asked, certificates, references, where="what if")
+        done = replay_past(
+            self._books,
+            self._evidence,
+            policy,
+            since_us=since_us,
+            until_us=until_us,
+            cards=self._cards(),
+            recordings=self._recordings,
+        )
+        return as_json(done, since_us, until_us)
