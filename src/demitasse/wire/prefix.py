@@ -189,17 +189,17 @@ def _marked(message: Raw, member: bytes) -> bytes:
     told = bytes(content)
     if told.startswith(b'"') and len(told) > 2:
         part = b'{"type":"text","text":' + told + b"," + member + b"}"
-        return _spliced(message, told, b"[" + part + b"]")
+        return with_content(message, told, b"[" + part + b"]")
     if told.startswith(b"["):
         parts = _parts(content)
         if parts and len(parts[-1].get("text", b"")) > 2:
             close = told.rindex(b"}")
-            return _spliced(message, told, told[:close] + b"," + member + told[close:])
+            return with_content(message, told, told[:close] + b"," + member + told[close:])
     return whole
 
 
-def _spliced(message: Raw, old: bytes, new: bytes) -> bytes:
-    """The message with the value of its member ``content`` exchanged; every other byte as it was."""
+def with_content(message: Raw, old: bytes, new: bytes) -> bytes:
+    """The message with the value of its member ``content``, ``old``, exchanged for ``new``; every other byte as it was."""
     fields: dict[str, Any] = _members(message)
     whole = bytes(message)
     if whole.count(old) == 1:
