@@ -19,6 +19,7 @@ from .keep import backup, reconcile, restore
 from .keys import keys
 from .models import models
 from .replay import replay
+from .savings import savings
 from .serve import run, up
 
 __all__ = ["main"]
@@ -41,7 +42,7 @@ for command in (
     *(up, demo, chat, run),
     *(report, ledger, explain),
     *(keys, budgets, models, cache),
-    replay,
+    *(savings, replay),
     *(doctor, backup, restore, reconcile),
 ):
     main.add_command(command)
