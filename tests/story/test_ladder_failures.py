@@ -62,6 +62,13 @@ async def test_a_draft_is_not_tried_twice_because_the_next_rung_stands_ready() -
     assert world.asked()["small"] == 1
 
 
+async def test_a_draft_has_half_of_the_time_that_the_client_will_wait() -> None:
+    world = await ladder_world()
+    world.small.worth = 0.65
+    await ask(world.app, prompt("draft"), headers={"x-stainless-read-timeout": "60"})
+    assert (world.small.calls[0].wish.deadline_s, world.large.calls[0].wish.deadline_s) == (30.0, 60.0)
+
+
 async def test_a_model_that_keeps_failing_its_drafts_is_left_alone_and_tried_again_later() -> None:
     world = await ladder_world()
     world.small.fails = UpstreamError("down", status=503, retryable=False)

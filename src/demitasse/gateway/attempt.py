@@ -160,9 +160,9 @@ class Climb:
                     failure = failure or _rests(rung, breaker)
                     break
                 try:
-                    reply = await self._ask(rung)
+                    reply = await self._ask(rung, self._call)
                 except UpstreamError as error:
-                    breaker.record(ok=self._is_callers_fault(error), now_s=perf_counter())
+                    breaker.record(ok=_is_callers_fault(error, self._call), now_s=perf_counter())
                     failure = error
                     if self.content or error.after_content:
                         raise
@@ -189,7 +189,8 @@ class Climb:
         raise failure
 
     async def draft(self, rung: Rung) -> Draft:
-        """A whole answer, of which nothing is passed on. One attempt: who asks for a draft has another model ready.
+        """A whole answer, of which nothing is passed on. One attempt, in half of the time that the client will wait: who
+        asks for a draft has another model ready.
 
         Raises UpstreamError, also where the model had to be cut off at what was held for it.
         """
@@ -202,10 +203,13 @@ class Climb:
             events.append(event)
 
         self._send = keep
+        call = self._call
+        if call.wish.deadline_s is not None:
+            call = structs.replace(call, wish=structs.replace(call.wish, deadline_s=call.wish.deadline_s / 2))
         try:
-            reply = await self._ask(rung)
+            reply = await self._ask(rung, call)
         except UpstreamError as error:
-            breaker.record(ok=self._is_callers_fault(error), now_s=perf_counter())
+            breaker.record(ok=_is_callers_fault(error, call), now_s=perf_counter())
             raise
         except asyncio.CancelledError:
             breaker.probing = False
@@ -218,16 +222,11 @@ class Climb:
         breaker.record(ok=True, now_s=0.0)
         return Draft(reply, tuple(events), len(self.attempts) - 1)
 
-    def _is_callers_fault(self, error: UpstreamError) -> bool:
-        deadline_s = self._call.wish.deadline_s
-        impatient = error.status == 504 and deadline_s is not None and deadline_s < _PATIENCE_S
-        return impatient or error.status in _CALLERS_FAULT
-
-    async def _ask(self, rung: Rung) -> Reply:
+    async def _ask(self, rung: Rung, call: Call) -> Reply:
         self.rung, self._seen = rung, _Seen()
         self._started = perf_counter()
         try:
-            reply = await rung.model(self._call, self._pass_on)
+            reply = await rung.model(call, self._pass_on)
         except UpstreamError as error:
             self._close("broken" if error.billable else "error", error=error)
             raise
@@ -339,6 +338,12 @@ def _spared(nth: int, call: Call, rung: Rung, reply: Reply) -> Iterator[Spared]:
     fresh = int(per_byte * call.shaped_bytes) - again
     if nanos := (fresh * fresh_pico + again * again_pico) // PICO_PER_NANO:
         yield Spared(nth, "shaped", nanos, "C", fresh + again)
+
+
+def _is_callers_fault(error: UpstreamError, call: Call) -> bool:
+    deadline_s = call.wish.deadline_s
+    impatient = error.status == 504 and deadline_s is not None and deadline_s < _PATIENCE_S
+    return impatient or error.status in _CALLERS_FAULT
 
 
 def _rests(rung: Rung, breaker: Breaker) -> UpstreamError:
