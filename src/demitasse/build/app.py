@@ -14,7 +14,7 @@ from .. import __version__
 from ..config import Config, budgets, is_loopback, machine
 from ..config.switches import STORED, overlay, said_by_file, switch_named
 from ..core.call import Call, Reply
-from ..core.errors import ConfigError, DemitasseError
+from ..core.errors import ConfigError, DemitasseError, StoreError
 from ..core.ids import RANDOM_BITS, call_id
 from ..core.limits import Alert, Budget
 from ..core.policy import Certificate
@@ -39,6 +39,7 @@ from ..store.evidence import SqliteEvidence
 from ..store.ledger import SqliteLedger
 from ..store.secret import server_secret
 from ..web.app import dashboard
+from ..web.review import Ground, Reviews, Texts
 from .assessing import Assessor, Purse
 from .control import KeyLogin, StoreControl
 from .facts import (
@@ -367,6 +368,7 @@ class App:
             cards=self._models.card,
             meter=lambda: meter(self.config),
             evidence=self.evidence,
+            reviews=Reviews(self.evidence, self._texts, self._evidence.label, self._ground),
             routes=lambda: route_rows(self.config),
             switches=lambda: switch_rows(self.config, self._given),
             what_if=steering.what_if,
@@ -386,6 +388,23 @@ class App:
             random_bits=lambda: random.getrandbits(RANDOM_BITS),
             started_us=self.clock(),
             feedback=Feedback(self._evidence, self.books.entry, lambda: self.gateway.steps.routes),
+        )
+
+    def _texts(self, id: str) -> Texts | None:
+        """What was asked and answered, where it is kept; for people who compare answers."""
+        try:
+            found = self._keeper.recording(id) if self._keeper is not None else None
+        except StoreError as error:
+            log.warning("the bodies of call %s cannot be read: %s", id, error)
+            return None
+        return None if found is None else Texts(bytes(found.request), bytes(found.reply))
+
+    def _ground(self) -> Ground:
+        return Ground(
+            draws=self._shadowing.offer is not None,
+            keeps=self._keeper is not None,
+            ladder=any(route.lower for route in self.found.routes),
+            judge=self.assessor.judge,
         )
 
     def _gauges(self) -> dict[str, float]:

@@ -5,7 +5,7 @@ A Label holds numbers and names, never words of a prompt or an answer; texts are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -85,6 +85,10 @@ class EvidenceBooks(Protocol):
 
     def latest(self, last: int, *, route: str | None = None, source: str | None = None) -> list[Label]:
         """The labels that came last, newest first."""
+        ...
+
+    def of(self, ids: Iterable[str], *, source: str | None = None) -> list[Label]:
+        """All labels of these calls."""
         ...
 
     def certificates(self, *, route: str | None = None) -> list[tuple[Certificate, CertificateState, int, str]]:

@@ -297,6 +297,14 @@ class FakeLedger:
         ]
         return sorted(found, key=lambda label: label.at_us)
 
+    def latest(self, last: int, *, route: str | None = None, source: str | None = None) -> list[Label]:
+        came = [x for x in self._labels.values() if route in (None, x.route) and source in (None, x.source)]
+        return came[::-1][:last]
+
+    def of(self, ids: Iterable[str], *, source: str | None = None) -> list[Label]:
+        wanted = set(ids)
+        return [x for x in self._labels.values() if x.id in wanted and source in (None, x.source)]
+
     def certificates(self, *, route: str | None = None) -> list[tuple[Certificate, CertificateState, int, str]]:
         found = [row for row in self._certificates.values() if route in (None, row[0].policy.route)]
         return sorted(found, key=lambda row: (row[0].issued_us, row[0].id), reverse=True)

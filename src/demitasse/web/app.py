@@ -28,7 +28,7 @@ from ..core.evidence import EvidenceBooks
 from ..core.ledger import Books
 from ..core.limits import Budget
 from ..core.price import Card
-from . import actions, assets, guard, render, steering, views
+from . import actions, assets, guard, render, review, steering, views
 from .components import samples
 from .energy import Meter
 from .facts import (
@@ -58,8 +58,11 @@ class Page(Struct, frozen=True):
     path: str
     name: str
     template: str
-    view: View
+    view: View = lambda _desk, _query: {}
 
+
+REVIEW = Page("/review", "Review", "review.html")
+"""Shown by ``Site.review``: what stands on it depends on who looks."""
 
 # Not /models: OpenAI clients whose base URL lacks /v1 ask there, and the gateway answers them.
 PAGES: tuple[Page, ...] = (
@@ -71,6 +74,7 @@ PAGES: tuple[Page, ...] = (
     Page("/budgets", "Budgets", "budgets.html", views.budgets),
     Page("/engines", "Models", "models.html", views.models),
     Page("/cache", "Cache", "cache.html", views.cache),
+    REVIEW,
     Page("/settings", "Settings", "settings.html", views.settings),
 )
 
@@ -92,6 +96,7 @@ def dashboard(
     routes: Callable[[], Sequence[RouteRow]] = tuple,
     switches: Callable[[], Sequence[SwitchRow]] = tuple,
     what_if: Callable[[Mapping[str, str], int, int], dict[str, Any]] | None = None,
+    reviews: review.Reviews | None = None,
     base_url: str = "http://127.0.0.1:4141",
     mode: str = "observe",
     version: str = "",
@@ -110,6 +115,7 @@ def dashboard(
         routes: those of the configuration.
         switches: savings that can be turned on and off, the safest first.
         what_if: replays the past under a policy; used in the worker thread.
+        reviews: pairs of answers for people to vote on; read in the worker thread. None: there are none.
         base_url: how clients reach this server, without ``/v1``; shown to copy.
         secret: signs forms; pass the same to all processes of one address. Default: the login's, else drawn anew.
     """
@@ -134,14 +140,16 @@ def dashboard(
         version=version,
         reports={},
     )
-    site = Site(desk, secret or (login.secret if login else secrets.token_bytes(32)))
-    paths = [Route(page.path, partial(site.page, page), methods=["GET"]) for page in PAGES]
+    site = Site(desk, secret or (login.secret if login else secrets.token_bytes(32)), reviews)
+    paths = [Route(page.path, partial(site.page, page), methods=["GET"]) for page in PAGES if page is not REVIEW]
     paths += [Route(path, partial(site.act, action), methods=["POST"]) for path, action in actions.ACTIONS.items()]
     paths += [
         Route("/parts/live", site.live, methods=["GET"]),
         Route("/parts/figures", site.figures, methods=["GET"]),
         Route("/ledger/{id:path}", site.entry, methods=["GET"]),
         Route("/keys/create", site.create_key, methods=["POST"]),
+        Route(REVIEW.path, site.review, methods=["GET"]),
+        Route("/review/vote", site.vote, methods=["POST"]),
         Route("/components", site.components, methods=["GET"]),
         Route("/login", site.login, methods=["GET", "POST"]),
         Route("/logout", site.logout, methods=["POST"]),
@@ -166,8 +174,9 @@ async def icon(_request: Request) -> Response:
 class Site:
     """The pages' handlers, over one desk."""
 
-    def __init__(self, desk: Desk, secret: bytes) -> None:
+    def __init__(self, desk: Desk, secret: bytes, reviews: review.Reviews | None = None) -> None:
         self._desk = desk
+        self._reviews = reviews or review.NOTHING
         self._secret = secret
         self._attempts = guard.Attempts()
         self._used: dict[str, None] = {}
@@ -234,6 +243,29 @@ class Site:
         except DemitasseError as error:
             done = Done(str(error), failed=True)
         desk.reports.clear()
+        if _wants_json(request):
+            return self._json({"done": not done.failed, "text": done.text}, 400 if done.failed else 200)
+        return self._back(request, form, done)
+
+    async def review(self, request: Request) -> Response:
+        """A pair to vote on: texts only for those who may change things."""
+        visitor, reviews = self._visitor(request), self._reviews
+        if visitor is None:
+            return self._to_login(request)
+        values = await self._read(lambda: review.page(reviews, request.query_params, may=visitor.admin))
+        if _wants_json(request):
+            return self._json(values)
+        return await self._show(request, visitor, REVIEW.template, here=REVIEW.path, title=REVIEW.name, **values)
+
+    async def vote(self, request: Request) -> Response:
+        visitor, form = await self._form(request)
+        if visitor is None:
+            return self._to_login(request)
+        self._admin_only(visitor)
+        try:
+            done = await review.vote(self._reviews, form, self._read)
+        except DemitasseError as error:
+            done = Done(str(error), failed=True)
         if _wants_json(request):
             return self._json({"done": not done.failed, "text": done.text}, 400 if done.failed else 200)
         return self._back(request, form, done)

@@ -60,10 +60,17 @@ class Reviews(Struct, frozen=True):
         vote: keeps a label.
     """
 
-    evidence: EvidenceBooks
+    evidence: EvidenceBooks | None
     texts: Callable[[str], Texts | None]
     vote: Callable[[Label], Awaitable[None]]
     ground: Callable[[], Ground]
+
+
+async def _nobody(_label: Label) -> None:
+    """There is no pair that anyone could vote on."""
+
+
+NOTHING = Reviews(None, lambda _id: None, _nobody, Ground)
 
 
 class Shown(Struct, frozen=True):
@@ -90,19 +97,18 @@ def page(reviews: Reviews, query: Mapping[str, str], *, may: bool) -> dict[str, 
     """The next pair to vote on, how many wait, and how far judges and rules agree with people.
 
     Args:
-        query: ``skip``: pairs to pass over, as ``ID.NUMBER,…``; ``again``: one to be shown once more.
+        query: ``skip``: pairs to pass over, as ``ID.NUMBER,…``.
         may: the visitor may see texts.
     """
     evidence = reviews.evidence
-    pool = evidence.latest(POOL, source="shadow")
-    votes = _voted(evidence.of([label.id for label in pool], source="vote"))
+    pool = evidence.latest(POOL, source="shadow") if evidence is not None else []
+    votes = _voted(evidence.of([label.id for label in pool], source="vote") if evidence is not None else ())
     waiting = {state: _ordered(pool, votes, state) for state in get_args(State)}
     skipped = [place for place in query.get("skip", "").split(",") if place][-MOST_SKIPPED:]
-    cast = evidence.labels(source="vote")
+    cast = evidence.labels(source="vote") if evidence is not None else []
     pair = None
     if may:
-        wanted = [query["again"]] if query.get("again") else _next(waiting, sum(map(_count, cast)), skipped)
-        pair = _first(reviews, wanted, {label.id: label for label in pool})
+        pair = _first(reviews, _next(waiting, sum(map(_count, cast)), skipped), {label.id: label for label in pool})
     return {
         "pair": pair,
         "may_see": may,
@@ -110,7 +116,7 @@ def page(reviews: Reviews, query: Mapping[str, str], *, may: bool) -> dict[str, 
         "skipped": len(skipped),
         "waiting": {state: len(places) for state, places in waiting.items()},
         "votes": sum(map(_count, cast)),
-        "agreement": _agreements(evidence, cast),
+        "agreement": _agreements(evidence, cast) if evidence is not None else [],
         "ground": reviews.ground(),
     }
 
@@ -121,9 +127,11 @@ async def vote(reviews: Reviews, form: Mapping[str, str], read: Callable[..., Aw
     ``read`` runs what waits for the disk elsewhere. Raises ConfigError: the form cannot be meant so.
     """
     id, choice = form.get("id", ""), form.get("choice", "")
-    labels = await read(lambda: reviews.evidence.of([id]))
+    evidence = reviews.evidence
+    labels: list[Label] = await read(lambda: evidence.of([id])) if evidence is not None else []
     label = next((label for label in labels if label.source == "shadow"), None)
-    number = int(form["number"]) if form.get("number", "").isdecimal() else 0
+    place = form.get("number", "0")
+    number = int(place) if place.isdecimal() and len(place) <= 3 else len(place)
     if label is None or label.reference is None or number >= len(label.others):
         raise ConfigError("there is no such pair any more; vote on the next one")
     if choice not in (*get_args(Choice), "none"):
@@ -194,10 +202,7 @@ def _first(reviews: Reviews, places: Sequence[str], pool: dict[str, Label]) -> P
     """The first of these pairs whose texts are kept."""
     for place in places[:TRIES]:
         id, _, number = place.rpartition(".")
-        label = pool.get(id) or next((one for one in reviews.evidence.of([id], source="shadow")), None)
-        if label is None or not number.isdecimal() or int(number) >= len(label.others):
-            continue
-        pair = _pair(reviews, label, int(number))
+        pair = _pair(reviews, pool[id], int(number))
         if pair is not None:
             return pair
     return None
@@ -210,13 +215,16 @@ def _pair(reviews: Reviews, label: Label, number: int) -> Pair | None:
     asked, theirs = reviews.texts(label.reference.entry), reviews.texts(other.entry)
     if asked is None or theirs is None:
         return None
-    request = asked if label.reference.entry == label.id else reviews.texts(label.id) or asked
-    answers = [_shown(text.reply) for text in ((theirs, asked) if _swapped(label.id, other.model) else (asked, theirs))]
-    return Pair(label.id, number, label.route, tuple(_prompt(request.request)), answers[0], answers[1])
+    left, right = (theirs, asked) if _swapped(label.id, other.model) else (asked, theirs)
+    prompt = tuple(_prompt(asked.request))
+    return Pair(label.id, number, label.route, prompt, _shown(left.reply), _shown(right.reply))
 
 
 def _prompt(body: bytes) -> list[Said]:
-    return [Said(said.role, said.text[:MOST_CHARS] or "(no text: a picture, a sound or a call of a tool)") for said in turns(body)]
+    return [
+        Said(said.role, said.text[:MOST_CHARS] or "(no text: a picture, a sound or a call of a tool)")
+        for said in turns(body)
+    ]
 
 
 def _shown(body: bytes) -> Shown:
@@ -252,7 +260,11 @@ def _verdict(label: Label, other: Answered) -> str:
     if other.score is None:
         return "Nobody had decided."
     said = "as good" if other.score > 0.5 else "worse" if other.score < 0.5 else "undecided"
-    who = f"The judge '{label.method.partition('judge:')[2]}'" if "judge:" in label.method else f"The rule '{label.method}'"
+    who = (
+        f"The judge '{label.method.partition('judge:')[2]}'"
+        if "judge:" in label.method
+        else f"The rule '{label.method}'"
+    )
     return f"{who} had called the other one {said}."
 
 
