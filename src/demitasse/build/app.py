@@ -33,6 +33,7 @@ from ..gateway.pilot import Pilot, Scorer
 from ..gateway.prompt_cache import PromptCache
 from ..gateway.route import Route, Routes
 from ..gateway.settings import BreakerSettings, CacheSettings, LoopGuard, Retry, Settings
+from ..gateway.shape import PROOF, Shape, ShapeSettings, proof_of
 from ..providers import http as http_seam
 from ..store.books import SqliteBooks
 from ..store.evidence import SqliteEvidence
@@ -121,6 +122,12 @@ class App:
         self._alarm = Alarm(self.ledger, webhook(config, env, self._http))
         self.prompt_cache = PromptCache(self._secret, on=config.cache.prompt, alarm=self._alarm)
         self._models = Models(self.ledger, self._http, data, env, machine(config), look, self.prompt_cache)
+        self._shape = Shape(
+            shape_settings(config),
+            lambda route, shaper: proof_of(self.ledger.get_setting(f"{PROOF}{route}.{shaper}")),
+            revision=lambda: self.ledger.revision,
+            clock=clock,
+        )
         self._metrics = Metrics()
         self._telemetry = observer(config, env)
         self._pilot = Pilot(self.ledger, _scorer, clock=clock, suspend=self._suspend)
@@ -220,6 +227,7 @@ class App:
         self._given, self._switched = given, switched
         self.config, self.found, self._telemetry = config, found, new
         self.prompt_cache.on = config.cache.prompt
+        self._shape.settings = shape_settings(config)
         self._shadowing.set(config)
         self.gateway.replace(self._steps(config, cache=self.gateway.steps.cache))
         if old is not None and old is not new:
@@ -331,6 +339,7 @@ class App:
             alarm=self._alarm,
             observe=self._telemetry.observe if self._telemetry is not None else None,
             pilot=self._pilot,
+            shape=self._shape,
             shadow=self._shadowing.offer,
         )
 
@@ -458,6 +467,12 @@ def without_effect(config: Config) -> list[str]:
 def _say_what_has_no_effect(config: Config) -> None:
     for setting in without_effect(config):
         log.warning("%s has no effect in this version; see docs/roadmap.md", setting)
+
+
+def shape_settings(config: Config) -> ShapeSettings:
+    """How prompts may be shaped, and on which routes."""
+    routes = frozenset(name for name, route in config.routes.items() if route.shape)
+    return ShapeSettings(routes=routes, **structs.asdict(config.shape))
 
 
 def settings_of(config: Config) -> Settings:

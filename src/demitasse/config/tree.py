@@ -95,6 +95,7 @@ class RouteSettings(Struct, frozen=True):
     fallback: Annotated[tuple[str, ...], says("Asked in this order when the chosen model cannot answer.")] = ()
     quality: Annotated[Share | None, says("Share of the reference's score that savings must keep, e.g. `0.95`.")] = None
     sticky: Annotated[bool, says("Inside a session calls only go up the ladder.")] = True
+    shape: Annotated[bool, says("What `[shape]` allows may be done to its prompts.")] = False
 
 
 class Semantic(Struct, frozen=True):
@@ -115,6 +116,23 @@ class Cache(Struct, frozen=True):
     sampled: Annotated[bool, says("Also cache calls whose temperature is above 0.")] = False
     max_mb: Annotated[int, Meta(ge=1, le=65536), says("Memory for answers.")] = 64
     ttl_s: Annotated[Positive, says("Lifetime of an answer in seconds.")] = 86_400.0
+
+
+ShapeMode = Literal["off", "proven", "on"]
+
+
+class Shape(Struct, frozen=True):
+    """The same with fewer tokens, on routes with `shape = true`. `proven`: where an evaluation allows it; `on`: without one."""
+
+    compact_json: Annotated[ShapeMode, says("JSON in tool results loses its white space.")] = "off"
+    repeats: Annotated[ShapeMode, says("A long block that stands earlier in the conversation is referred to.")] = "off"
+    trim_context: Annotated[
+        ShapeMode, says("Retrieved passages that share next to no words with the question are left out.")
+    ] = "off"
+    whitespace: Annotated[ShapeMode, says("Blanks at the ends of lines go, outside code.")] = "off"
+    output_cap: Annotated[
+        bool, says("Calls without a limit get one of twice the longest answer that their route has given.")
+    ] = False
 
 
 class BudgetSettings(Struct, frozen=True):
@@ -253,6 +271,17 @@ class Shadow(Struct, frozen=True):
     ] = None
 
 
+class Certificates(Struct, frozen=True):
+    """What is promised when a cheaper model may answer, unless a command says otherwise."""
+
+    delta: Annotated[
+        Annotated[float, Meta(gt=0, le=0.5)], says("Chance that a promise is wrong, at most: 1 - confidence.")
+    ] = 0.05
+    days: Annotated[
+        Annotated[float, Meta(gt=0, le=365)], says("How long one holds after the newest call that it was proven on.")
+    ] = 30.0
+
+
 class Ledger(Struct, frozen=True):
     """The books."""
 
@@ -280,6 +309,8 @@ class Config(Struct, frozen=True):
     otel: Otel = Otel()
     gateway: Gateway = Gateway()
     shadow: Shadow = Shadow()
+    shape: Shape = Shape()
+    certificates: Certificates = Certificates()
     ledger: Ledger = Ledger()
     path: Path | None = None
     found: bool = False
