@@ -11,6 +11,8 @@ import click
 from .books import explain, ledger, report
 from .budgets import budgets
 from .cache import cache
+from .certificates import certificates, promote, undo
+from .certify import certify
 from .chat import chat
 from .demo import demo
 from .doctor import doctor
@@ -42,7 +44,7 @@ for command in (
     *(up, demo, chat, run),
     *(report, ledger, explain),
     *(keys, budgets, models, cache),
-    *(savings, replay),
+    *(savings, certify, promote, undo, certificates, replay),
     *(doctor, backup, restore, reconcile),
 ):
     main.add_command(command)

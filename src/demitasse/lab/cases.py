@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..core.evidence import Answered, Label
+from ..score.draft import MARKS
 from ..stats.betting import Floats
 
 Rows = npt.NDArray[np.int64]
@@ -27,8 +28,6 @@ BLOCK = 32
 """More calls of one session than this are no longer one piece of evidence: some applications give all calls one name."""
 ONCE_US = 86_400_000_000
 """What a session says after it was counted counts again a day later."""
-_RECENT = 50
-"""The newest so many labels say which versions of the models are meant."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class Cases:
         judged: (rows,) whether anybody could compare the two answers.
         people: (rows,) whether a person did.
         prompt_hash: of the system prompts.
+        version: the upstreams' own names of the models that answered, as pairs with ours; those that are known.
     """
 
     ids: tuple[str, ...]
@@ -64,6 +64,7 @@ class Cases:
     judged: npt.NDArray[np.bool_]
     people: npt.NDArray[np.bool_]
     prompt_hash: tuple[str, ...]
+    version: tuple[frozenset[tuple[str, str]], ...]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -80,15 +81,15 @@ class Cases:
 
 @dataclass(frozen=True)
 class Gathered:
-    """Cases, and what their labels have in common."""
+    """Cases of one version of the features, and what no case was made of."""
 
     cases: Cases
-    versions: tuple[tuple[str, str], ...]
-    """Our names and the upstreams' own names of the models, those of the newest labels."""
     features: str
-    """Version of the features and marks."""
-    left_out: dict[str, int] = field(default_factory=dict)
-    """Calls that no case was made of, by reason: ``unanswered``, ``version``, ``features``."""
+    """Version of the features and marks: the newest label's."""
+    unanswered: int = 0
+    """Calls that one of the models did not answer."""
+    other_features: int = 0
+    """Calls whose features mean something else."""
 
 
 def gather(labels: Iterable[Placed], cheap: str, reference: str, second: str | None = None) -> Gathered:
@@ -99,34 +100,17 @@ def gather(labels: Iterable[Placed], cheap: str, reference: str, second: str | N
             scores count where it scored both models.
         cheap, reference, second: our names of the models.
     """
-    calls = _calls(labels)
-    pairs = [(call, _answer(call, cheap), call.label.reference) for call in calls]
-    found = [
-        (call, small, large)
-        for call, small, large in pairs
-        if small is not None and large is not None and large.model == reference
-    ]
-    out = Counter({"unanswered": len(pairs) - len(found)})
-    names = (cheap, reference, *((second,) if second else ()))
-    recent = [call.label for call, _, _ in found[-_RECENT:]]
-    meant = {
-        (a.model, a.version)
-        for label in recent
-        for a in (label.reference, *label.others)
-        if a is not None and a.model in names and a.version
-    }
-    known = {model for model, _ in meant}
-    features = recent[-1].version if recent else ""
-    rows = []
-    for call, small, large in found:
-        if call.label.version != features or not call.label.features:
-            out["features"] += 1
-        elif any(a.model in known and (a.model, a.version) not in meant for a in (small, large)):
-            out["version"] += 1
+    rows: list[_Row] = []
+    unanswered = 0
+    for call in _calls(labels):
+        small, large = _answer(call.label, cheap), call.label.reference
+        if small is None or large is None or large.model != reference:
+            unanswered += 1
         else:
-            rows.append((call, small, large))
-    cases = _cases(rows, second)
-    return Gathered(cases, tuple(sorted(meant)), features, {why: n for why, n in out.items() if n})
+            rows.append((call, small, large, _answer(call.label, second) if second else None))
+    features = rows[-1][0].label.version if rows else ""
+    meant = [row for row in rows if row[0].label.version == features]
+    return Gathered(_cases(meant), features, unanswered, len(rows) - len(meant))
 
 
 def half(session: str, seed: int) -> bool:
@@ -218,6 +202,10 @@ class _Call:
     people: bool = False
 
 
+_Row = tuple[_Call, Answered, Answered, Answered | None]
+"""A call with what the small model, the reference and, where there is one, the second small model said."""
+_NO_MARKS = (0.0,) * len(MARKS)
+"""Of a draft of which nothing is known; not even that it is sound."""
 _WEIGHT = {"feedback": 0, "shadow": 1, "vote": 2}
 
 
@@ -261,31 +249,31 @@ def _with(label: Label, reference: float, scores: dict[str, float]) -> Label:
     return replace(label, reference=replace(label.reference, score=reference), others=others)
 
 
-def _answer(call: _Call, model: str) -> Answered | None:
-    return next((a for a in call.label.others if a.model == model), None)
+def _answer(label: Label, model: str) -> Answered | None:
+    return next((a for a in label.others if a.model == model), None)
 
 
-def _cases(rows: Sequence[tuple[_Call, Answered, Answered]], second: str | None) -> Cases:
-    labels = [call.label for call, _, _ in rows]
-    seconds = [_answer(call, second) if second else None for call, _, _ in rows]
-    width = max((len(small.marks) for _, small, _ in rows), default=0)
+def _cases(rows: Sequence[_Row]) -> Cases:
+    labels = [call.label for call, *_ in rows]
+    small, large = [row[1] for row in rows], [row[2] for row in rows]
     return Cases(
         ids=tuple(label.id for label in labels),
-        seq=np.array([call.seq for call, _, _ in rows], dtype=np.int64),
+        seq=np.array([call.seq for call, *_ in rows], dtype=np.int64),
         at_us=np.array([label.at_us for label in labels], dtype=np.int64),
         session=tuple(label.session or label.id for label in labels),
         slice=tuple(label.slice for label in labels),
         propensity=np.array([label.propensity for label in labels], dtype=np.float64),
         features=_matrix([label.features for label in labels]),
-        marks=_matrix([small.marks or (0.0,) * width for _, small, _ in rows]),
-        cheap=np.array([small.score or 0.0 for _, small, _ in rows], dtype=np.float64),
-        reference=np.array([1.0 if large.score is None else large.score for _, _, large in rows], dtype=np.float64),
-        cheap_cost=_costs([small for _, small, _ in rows]),
-        second_cost=_costs(seconds),
-        reference_cost=_costs([large for _, _, large in rows]),
-        judged=np.array([small.score is not None for _, small, _ in rows], dtype=bool),
-        people=np.array([call.people for call, _, _ in rows], dtype=bool),
+        marks=_matrix([a.marks or _NO_MARKS for a in small]),
+        cheap=np.array([a.score or 0.0 for a in small], dtype=np.float64),
+        reference=np.array([1.0 if a.score is None else a.score for a in large], dtype=np.float64),
+        cheap_cost=_costs(small),
+        second_cost=_costs([row[3] for row in rows]),
+        reference_cost=_costs(large),
+        judged=np.array([a.score is not None for a in small], dtype=bool),
+        people=np.array([call.people for call, *_ in rows], dtype=bool),
         prompt_hash=tuple(label.prompt_hash for label in labels),
+        version=tuple(frozenset((a.model, a.version) for a in row[1:] if a is not None and a.version) for row in rows),
     )
 
 
