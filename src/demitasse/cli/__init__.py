@@ -19,6 +19,7 @@ from .doctor import doctor
 from .ground import Commands, World
 from .keep import backup, reconcile, restore
 from .keys import keys
+from .labels import feedback, labels
 from .models import models
 from .replay import replay
 from .savings import savings
@@ -44,7 +45,7 @@ for command in (
     *(up, demo, chat, run),
     *(report, ledger, explain),
     *(keys, budgets, models, cache),
-    *(savings, certify, promote, undo, certificates, replay),
+    *(savings, certify, promote, undo, certificates, labels, feedback, replay),
     *(doctor, backup, restore, reconcile),
 ):
     main.add_command(command)
