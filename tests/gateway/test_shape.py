@@ -89,9 +89,12 @@ def test_a_tool_result_is_compacted_on_a_route_that_opted_in_and_nowhere_else() 
     assert step.shape(asked, OTHER) is asked
 
 
-def test_nothing_is_shaped_by_default() -> None:
+def test_by_default_a_route_that_opted_in_loses_blanks_at_line_ends_and_nothing_else() -> None:
     asked = call([USER, *tool(0)])
     assert Step().shape(asked, AUTO) is asked
+    blanks = [{"role": "user", "content": "One  \ntwo\t\n" + "and so on. " * 60}]
+    assert Step().shape(call(blanks), AUTO).shaped_bytes > 0
+    assert Step().shape(call(blanks), OTHER).shaped_bytes == 0
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ def test_proven_means_an_evaluation_on_record_whose_bound_holds(changed: Any, sh
 
 
 def test_a_proof_is_taken_up_and_expires_without_a_restart_and_is_not_read_for_every_call() -> None:
-    step = Step(compact_json="proven")
+    step = Step(compact_json="proven", whitespace="off")
     asked = call([USER, *tool(0)])
     for _ in range(5):
         assert step.shape(asked, AUTO) is asked
@@ -124,7 +127,7 @@ def test_a_proof_is_taken_up_and_expires_without_a_restart_and_is_not_read_for_e
 
 
 def test_a_proof_for_one_shaper_or_route_is_none_for_another() -> None:
-    step = Step(compact_json="proven", repeats="proven")
+    step = Step(compact_json="proven", repeats="proven", whitespace="off")
     step.proofs["auto", "compact_json"] = PROOF
     assert step.shape.in_force("auto") == {"compact_json"} and step.shape.in_force("other") == frozenset()
 

@@ -129,7 +129,7 @@ class Shape(Struct, frozen=True):
     trim_context: Annotated[
         ShapeMode, says("Retrieved passages that share next to no words with the question are left out.")
     ] = "off"
-    whitespace: Annotated[ShapeMode, says("Blanks at the ends of lines go, outside code.")] = "off"
+    whitespace: Annotated[ShapeMode, says("Blanks at the ends of lines go, outside code.")] = "on"
     output_cap: Annotated[
         bool, says("Calls without a limit get one of twice the longest answer that their route has given.")
     ] = False

@@ -40,7 +40,7 @@ class ShapeSettings(Struct, frozen=True):
     """How each shaper may run, and on which routes at all."""
 
     routes: frozenset[str] = frozenset()
-    whitespace: Mode = "off"
+    whitespace: Mode = "on"
     compact_json: Mode = "off"
     repeats: Mode = "off"
     trim_context: Mode = "off"
