@@ -8,18 +8,20 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 from msgspec.structs import replace
 
-from demitasse.build.assessing import Assessor, Purse
+from demitasse.build.assessing import Assessor, Judged, Purse
 from demitasse.build.shadowing import Counted, Shadowing
 from demitasse.config.tree import Config, Shadow
-from demitasse.core.call import Usage
+from demitasse.core.call import Usage, drop
 from demitasse.core.errors import StoreError, UpstreamError
 from demitasse.core.evidence import OWN_KEY
 from demitasse.core.ids import call_id
 from demitasse.core.limits import Budget
 from demitasse.core.money import nanos
 from demitasse.core.policy import ALWAYS_CHEAP, Certificate, Policy
+from demitasse.gateway.cache import Kept
 from demitasse.gateway.metrics import Metrics
 from demitasse.gateway.pilot import Pilot
 from demitasse.gateway.route import Route, Rung
@@ -428,3 +430,23 @@ async def test_metrics_tell_our_own_calls_apart(make):
     assert 'demitasse_own_calls_total{purpose="judge",outcome="answered"} 2' in text
     assert 'demitasse_labels_total{route="auto",source="shadow"} 1' in text
     assert 'model="small",outcome' not in text, "a shadow is no client's call"
+
+
+async def test_a_would_be_hit_of_the_semantic_cache_is_checked_the_same_way(make):
+    world = make(judge="judge")
+    world.shadowing.set(Config(shadow=Shadow(judge="judge")))
+    world.app = world.build()
+    await world.ask("What is a demitasse?")
+    entry, reply = world.ledger.closed[0], await world.large(world.large.calls[0], drop)
+    call = world.large.calls[0]
+    other = structs.replace(reply, body=reply.body.replace(b"large", b"tiny"))
+    kept = Kept(other, "large", "test", "c-before", 1, "local")
+    said = await world.assessor.verdict(call, reply, other, entry=entry)
+    assert said == Judged(1.0, "judge:judge") and world.ledger.labels() == []
+    label = await world.assessor.check(call, reply, kept, entry=entry, propensity=0.04)
+    assert world.ledger.labels(source="check") == [label]
+    assert (label.reference.entry, label.others[0].entry, label.others[0].score) == (entry.id, "c-before", 1.0)
+    assert (label.propensity, label.served) == (0.04, "large")
+    assert [dict(e.tags)["purpose"] for e in world.own] == ["judge"] * 2 + ["check"] * 2
+    same = Kept(reply, "large", "test", "c-before", 1, "local")
+    assert (await world.assessor.check(call, reply, same, entry=entry, propensity=0.04)).method == "equal"

@@ -21,6 +21,7 @@ from ..core.evidence import OWN_KEY, Answered, EvidenceStore, Label, LabelSource
 from ..core.ledger import Ledger
 from ..gateway.again import Own, Purpose
 from ..gateway.answer import Steps
+from ..gateway.cache import Kept
 from ..gateway.route import Rung
 from ..gateway.shadow import prompt_hash
 from ..score import judge
@@ -141,17 +142,15 @@ class Assessor:
             raise
         return Heard(rung.alias, found.reply, found.entry)
 
+    async def verdict(self, call: Call, reference: Reply, candidate: Reply, *, entry: Entry) -> Judged:
+        """Whether one answer to a call is as good as another, by rule or judge; keeps nothing. ``entry`` is the call's."""
+        seen = await asyncio.to_thread(_look, call.body, reference, [candidate])
+        return (await self._judge(call, seen, entry, "judge"))[0]
+
     async def label(
-        self,
-        call: Call,
-        reference: Heard,
-        candidates: Sequence[Heard],
-        *,
-        source: LabelSource,
-        entry: Entry,
-        propensity: float,
+        self, call: Call, reference: Heard, candidates: Sequence[Heard], *, entry: Entry, propensity: float
     ) -> Label:
-        """Judge the candidates against the reference and keep the label.
+        """Judge what other models said beside the reference, and keep the label.
 
         Args:
             entry: the client's call as it is in the books.
@@ -160,21 +159,46 @@ class Assessor:
         A judge that fails, or that no budget has room for, leaves an answer unjudged, for people to vote on. Raises
         StoreError.
         """
-        seen = await asyncio.to_thread(_look, call.body, reference.reply, [c.reply for c in candidates])
-        judged = [
-            Judged(found, method) if found is not None else await self._ask_judge(call, seen.reference, answer, entry)
-            for (found, method), answer in zip(seen.verdicts, seen.candidates, strict=True)
-        ]
+        seen = await asyncio.to_thread(_look, call.body, reference.reply, [heard.reply for heard in candidates])
+        judged = await self._judge(call, seen, entry, "judge")
+        others = tuple(
+            heard.answered(said.score, marks) for heard, said, marks in zip(candidates, judged, seen.marks, strict=True)
+        )
+        return await self._keep_label("shadow", call, entry, seen, reference.answered(1.0), others, judged, propensity)
+
+    async def check(self, call: Call, fresh: Reply, kept: Kept, *, entry: Entry, propensity: float) -> Label:
+        """Judge an answer that the semantic cache would have given beside the one that the model gave, and keep the label.
+
+        Args:
+            fresh: what the client got; ``entry`` is its call.
+            propensity: the probability with which a hit is checked rather than served.
+
+        Raises StoreError.
+        """
+        seen = await asyncio.to_thread(_look, call.body, fresh, [kept.reply])
+        judged = await self._judge(call, seen, entry, "check")
+        other = Answered(kept.model, kept.reply.model, judged[0].score, 0, kept.entry_id)
+        reference = Heard(entry.model or "", fresh, entry).answered(1.0)
+        return await self._keep_label("check", call, entry, seen, reference, (other,), judged, propensity)
+
+    async def _keep_label(
+        self,
+        source: LabelSource,
+        call: Call,
+        entry: Entry,
+        seen: _Seen,
+        reference: Answered,
+        others: tuple[Answered, ...],
+        judged: Sequence[Judged],
+        propensity: float,
+    ) -> Label:
         label = Label(
             id=entry.id,
             at_us=entry.at_us,
             route=entry.route,
             source=source,
-            reference=reference.answered(1.0),
-            others=tuple(
-                heard.answered(said.score, marks)
-                for heard, said, marks in zip(candidates, judged, seen.marks, strict=True)
-            ),
+            reference=reference,
+            others=others,
             session=entry.session,
             slice=dict(entry.tags).get("task", ""),
             propensity=propensity,
@@ -188,7 +212,17 @@ class Assessor:
         await self._store.label(label)
         return label
 
-    async def _ask_judge(self, call: Call, reference: Answer, candidate: Answer, entry: Entry) -> Judged:
+    async def _judge(self, call: Call, seen: _Seen, entry: Entry, purpose: Purpose) -> list[Judged]:
+        return [
+            Judged(found, method)
+            if found is not None
+            else await self._ask_judge(call, seen.reference, answer, entry, purpose)
+            for (found, method), answer in zip(seen.verdicts, seen.candidates, strict=True)
+        ]
+
+    async def _ask_judge(
+        self, call: Call, reference: Answer, candidate: Answer, entry: Entry, purpose: Purpose
+    ) -> Judged:
         # A judge that sees only the words cannot judge an answer about a picture.
         if not self.judge or call.images:
             return Judged(None)
@@ -202,7 +236,7 @@ class Assessor:
         for candidate_first in (bool(seed[0] & 1), not seed[0] & 1):
             pair = (candidate, reference) if candidate_first else (reference, candidate)
             try:
-                said = await self._put(call, pair, route.reference, seed[1:].hex(), entry)
+                said = await self._put(call, pair, route.reference, seed[1:].hex(), entry, purpose)
             except DemitasseError as error:
                 if isinstance(error, Refused):
                     self.purse.refused(error)
@@ -212,14 +246,14 @@ class Assessor:
         return Judged(score, f"judge:{self.judge}" if score is not None else "")
 
     async def _put(
-        self, call: Call, pair: tuple[Answer, Answer], rung: Rung, mark: str, entry: Entry
+        self, call: Call, pair: tuple[Answer, Answer], rung: Rung, mark: str, entry: Entry, purpose: Purpose
     ) -> judge.Better | None:
         conversation = [(said.role, said.text) for said in turns(call.body)]
         for constrained in (True, False) if rung.alias not in self._unconstrained else (False,):
             body = judge.ask(conversation, *pair, mark=mark, model=rung.alias, constrained=constrained)
             try:
                 found = await self._own().ask(
-                    body, rung, tenant=call.caller.tenant, purpose="judge", of=entry.id, route=entry.route
+                    body, rung, tenant=call.caller.tenant, purpose=purpose, of=entry.id, route=entry.route
                 )
             except UpstreamError as error:
                 if not constrained or error.status not in _NO_SCHEMA:
@@ -252,6 +286,7 @@ def _look(body: bytes, reference: Reply, replies: Sequence[Reply]) -> _Seen:
     from ..score import draft, features  # noqa: PLC0415 - only where shadows are made
     from ..score.asked import asked_of  # noqa: PLC0415
     from ..score.verdict import compare  # noqa: PLC0415
+    from .scoring import VERSION  # noqa: PLC0415
 
     asked, wanted = asked_of(body), answer_of(reference.body)
     answers = [answer_of(reply.body) for reply in replies]
@@ -264,5 +299,5 @@ def _look(body: bytes, reference: Reply, replies: Sequence[Reply]) -> _Seen:
         verdicts=[(verdict.score, verdict.method) for verdict in verdicts],
         features=features.features(question(body)),
         marks=[draft.marks(asked, answer, other) for answer, other in zip(answers, second, strict=True)],
-        version=f"{features.VERSION} {draft.VERSION}",
+        version=VERSION,
     )

@@ -146,7 +146,6 @@ class Shadowing:
                 call,
                 heard[route.reference.alias],
                 candidates,
-                source="shadow",
                 entry=job.entry,
                 propensity=job.propensity,
             )

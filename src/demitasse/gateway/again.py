@@ -24,7 +24,7 @@ from .route import Route, Routes, Rung
 
 Purpose = Literal["shadow", "judge", "check"]
 """shadow: what would another model have said · judge: which of two answers is better · check: would the model have said
-what the semantic cache has."""
+what the semantic cache has, and which of the two is better."""
 
 
 class Again(Struct, frozen=True):
