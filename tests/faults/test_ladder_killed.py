@@ -11,7 +11,7 @@ from pathlib import Path
 from demitasse.store.books import SqliteBooks
 from demitasse.store.settings import Settings
 from demitasse.testing.running import gateway_on, mock_process, served
-from tests.clients.test_ladder import ROUTES, certificate
+from tests.clients.test_ladder_sdk import ROUTES, certificate
 from tests.clients.world import CONFIG
 
 
