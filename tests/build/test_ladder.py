@@ -12,12 +12,13 @@ from msgspec import Raw, structs
 from demitasse.build.app import App
 from demitasse.build.scoring import VERSION
 from demitasse.core.policy import Certificate, Policy, Setting
+from demitasse.score.features import NAMES
 from demitasse.score.scorer import Head, Scorer, dump
 from demitasse.testing import MockUpstream
 from tests.build.test_app import PRICE, Site, now_us, say
 from tests.story.asgi import until
 
-SURE, UNSURE = (dump(Scorer(version=VERSION, small=Head(bias, (0.0,) * 25))) for bias in (4.0, -4.0))
+SURE, UNSURE = (dump(Scorer(version=VERSION, small=Head(bias, (0.0,) * len(NAMES)))) for bias in (4.0, -4.0))
 POLICY = Policy("auto", "small", "mock", Setting(direct=0.8), scorer=SURE)
 
 
@@ -74,7 +75,7 @@ async def test_a_promoted_certificate_serves_once_its_scorer_is_read_and_a_start
     ("scorer", "why"),
     [
         (UNSURE, ""),
-        (dump(Scorer(version="features-0", small=Head(4.0, (0.0,) * 25))), "learned on 'features-0'"),
+        (dump(Scorer(version="features-0", small=Head(4.0, (0.0,) * len(NAMES)))), "learned on 'features-0'"),
         (Raw(b'{"no":"scorer"}'), "cannot be read"),
     ],
 )
