@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw, structs
 
-from demitasse.core.call import Call, Caller, Reply, Usage
+from demitasse.core.call import Call, Caller, Reply, Usage, Wish
 from demitasse.core.evidence import OWN_KEY
 from demitasse.gateway.route import Route, Rung
 from demitasse.gateway.shape import CAP_AFTER, Shape, ShapeSettings, proof_of
@@ -140,6 +140,12 @@ def test_a_proof_that_cannot_be_read_is_none() -> None:
 def test_our_own_calls_are_asked_as_they_stand() -> None:
     step = Step(compact_json="on")
     asked = call([USER, *tool(0)], key=OWN_KEY)
+    assert step.shape(asked, AUTO) is asked
+
+
+def test_a_call_that_wants_the_reference_is_sent_as_it_stands() -> None:
+    step = Step(compact_json="on")
+    asked = structs.replace(call([USER, *tool(0)]), wish=Wish(route="reference"))
     assert step.shape(asked, AUTO) is asked
 
 

@@ -24,6 +24,7 @@ from .models import models
 from .replay import replay
 from .savings import savings
 from .serve import run, up
+from .shape import shape
 
 __all__ = ["main"]
 
@@ -45,7 +46,7 @@ for command in (
     *(up, demo, chat, run),
     *(report, ledger, explain),
     *(keys, budgets, models, cache),
-    *(savings, certify, promote, undo, certificates, labels, feedback, replay),
+    *(savings, shape, certify, promote, undo, certificates, labels, feedback, replay),
     *(doctor, backup, restore, reconcile),
 ):
     main.add_command(command)

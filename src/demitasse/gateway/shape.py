@@ -97,6 +97,8 @@ class Shape:
         opted_in = route.name in self.settings.routes
         if not (opted_in or self._sessions) or call.kind != "chat" or call.caller.key == OWN_KEY:
             return call
+        if call.wish.route == "reference":
+            return call  # whoever asks for the reference wants no saving at all
         if (
             opted_in
             and self.settings.output_cap
