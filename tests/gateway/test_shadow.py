@@ -99,7 +99,7 @@ def test_processes_of_one_data_folder_draw_the_same_sessions():
         ({"n": 2}, {}),
         ({"caller": Caller(key=OWN_KEY)}, {}),
         ({"caller": Caller(models=("large",))}, {}),
-        ({"clamped": True}, {"reply": Reply(b"{}", "m", None, finish="length", complete=False)}),
+        ({}, {"flags": ("clamped",), "reply": Reply(b"{}", "m", None, finish="length", complete=False)}),
         ({}, {"outcome": "cancelled"}),
         ({}, {"model": "standin"}),
         ({}, {"flags": ("cut_at_hold",)}),

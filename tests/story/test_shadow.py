@@ -7,6 +7,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import structs
 from msgspec.structs import replace
@@ -450,3 +451,24 @@ async def test_a_would_be_hit_of_the_semantic_cache_is_checked_the_same_way(make
     assert [dict(e.tags)["purpose"] for e in world.own] == ["judge"] * 2 + ["check"] * 2
     same = Kept(reply, "large", "test", "c-before", 1, "local")
     assert (await world.assessor.check(call, reply, same, entry=entry, propensity=0.04)).method == "equal"
+
+
+async def test_the_others_are_asked_what_was_asked_and_not_what_shaping_made_of_it(make):
+    world = make()
+
+    class Shape:
+        def __call__(self, call, _route):
+            return replace(call, body=call.body.replace(b"Say hello.", b"Hello."), fields={
+                name: msgspec.Raw(bytes(raw).replace(b"Say hello.", b"Hello.")) for name, raw in call.fields.items()
+            })  # fmt: skip
+
+        def learn(self, _call, _route, _reply):
+            pass
+
+    world.steps = world.app.steps = replace(world.steps, shape=Shape())
+    await world.ask("Say hello.")
+    drawn = world.shadowing._shadows._line[0].call
+    assert b"Say hello." in drawn.body
+    await world.work()
+    assert b"Say hello." not in world.small.calls[0].body, "our own call is shaped as the client's was"
+    assert b"Say hello." not in world.large.calls[0].body

@@ -27,6 +27,9 @@ Purpose = Literal["shadow", "judge", "check"]
 what the semantic cache has, and which of the two is better."""
 
 
+_MOST_ROUTES = 256
+
+
 class Again(Struct, frozen=True):
     """What the other model said, and the entry that it is booked as."""
 
@@ -52,6 +55,7 @@ class Own:
             breakers=Breakers(steps.settings.breaker),
         )
         self._keep = keep
+        self._routes: dict[tuple[str, Rung], _Only] = {}
         self._id = id
 
     async def repeat(self, call: Call, rung: Rung, *, purpose: Purpose, route: str, keep: bool) -> Again:
@@ -92,14 +96,19 @@ class Own:
             session=session,
         )
         facts = Facts()
-        steps = structs.replace(
-            self._steps,
-            routes=_Only(Route(route, rung, stamp=rung.upstream_model)),
-            keep=self._keep if keep else _not_kept,
-        )
+        steps = structs.replace(self._steps, routes=self._only(route, rung), keep=self._keep if keep else _not_kept)
         reply = await answer(call, facts, _Nobody(), steps)
         assert facts.entry is not None
         return Again(reply, facts.entry)
+
+    def _only(self, route: str, rung: Rung) -> _Only:
+        """The same one each time: what others remember of a route, they remember by its identity."""
+        known = self._routes.get((route, rung))
+        if known is None:
+            if len(self._routes) >= _MOST_ROUTES:
+                self._routes.clear()
+            known = self._routes[route, rung] = _Only(Route(route, rung, stamp=rung.upstream_model))
+        return known
 
 
 def without_delivery(call: Call, model: str) -> bytes:

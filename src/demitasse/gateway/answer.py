@@ -139,6 +139,8 @@ async def _ask(
     try:
         held = await _hold(steps.shape(call, route) if steps.shape is not None else call, route, plan, facts, steps)
         reply, entry = await _climb(held, route, plan, flight, facts, client, steps)
+        if steps.shadow is not None and call.caller.key != OWN_KEY:
+            _shadow(call, reply, entry, route, steps)  # as it came, unshaped: that is what a policy scores
         # What stood in while another was down is nobody's answer for the rest of the day.
         own_answer = entry.model == route.reference.alias
         under_promise = entry.decision is not None and entry.decision.action in ("cheap", "draft")
@@ -266,8 +268,6 @@ async def _climb(
             steps.shape.learn(call, route, reply)
     if done is not None:
         await done
-        if steps.shadow is not None and not own:
-            _shadow(call, reply, entry, route, steps)
     return reply, entry
 
 

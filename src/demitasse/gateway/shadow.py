@@ -127,7 +127,7 @@ def comparable(call: Call, reply: Reply, entry: Entry, route: Route) -> bool:
         # What stood in while the reference was down is neither.
         and (served == route.reference.alias or any(rung.alias == served for rung in route.lower))
         # An answer that ran into our own limit, and not into its client's, was never finished.
-        and not (call.clamped and reply.finish == "length")
+        and not ("clamped" in entry.flags and reply.finish == "length")
         and "cut_at_hold" not in entry.flags
         and all(may_ask(call.caller, route, rung) for rung in (route.reference, *route.lower))
     )
