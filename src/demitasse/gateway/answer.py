@@ -1,6 +1,6 @@
 """One call from question to books, in the order in which things happen. This is the gateway's policy; the steps are next door.
 
-    key → known answer? → policy → budget → ladder of models → ledger
+    key → known answer? one that means the same? → policy → budget → ladder of models → ledger
 
 Whoever reads one file of the gateway should read this one.
 """
@@ -9,82 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from time import perf_counter
-from typing import Protocol
-
-from msgspec import Struct
 
 from ..core.call import Call, Event, Reply, Send, drop
-from ..core.entry import CacheTier, Cause, Entry, Outcome
+from ..core.entry import Entry, Outcome
 from ..core.errors import Refused, UpstreamError
 from ..core.evidence import OWN_KEY
-from ..core.ledger import Ledger
 from ..core.limits import Alert
-from ..wire.chunks import Assembler, explode
+from ..wire.chunks import Assembler
 from ..wire.ending import finish_chunk
-from .attempt import Breakers, Climb, CutAtHold
-from .budget import Budgets, Held
-from .cache import Cache, Flight, Kept, retry_key
-from .closing import Facts, Way, entry_of
-from .keys import KeyRing
+from .attempt import Climb, CutAtHold
+from .budget import Held
+from .cache import Flight, Kept, retry_key
+from .closing import Facts, Way
 from .ladder import Ascent
-from .loop_guard import Repeats
-from .metrics import Metrics
-from .pilot import Pilot, Plan, plain
-from .route import Route, Routes, Rung
-from .settings import Settings
-from .shape import Shape
+from .pilot import Plan, plain
+from .route import Route, Rung
+from .share import Similar, find_similar, follow, join, remember, serve_kept
+from .steps import Client, Steps, close, tell
 
 log = logging.getLogger("demitasse")
-
-
-class Client(Protocol):
-    """The other end of a call, as far as an answer needs it."""
-
-    async def send(self, event: Event) -> None:
-        """Pass an event on; the first one opens the response with what ``facts`` then hold. Never fails."""
-        ...
-
-    def watch(self, on_hangup: Callable[[], object]) -> None:
-        """Begin to look out for a hang-up. It costs more than anything else here, so only when a model is asked."""
-        ...
-
-    def unwatch(self) -> None: ...
-
-    def expect_stream(self) -> None:
-        """A stream may be slow to begin: keep the client waiting politely from now on."""
-        ...
-
-
-class Steps(Struct, frozen=True):
-    """What the way of a call is made of. ``build`` puts it together."""
-
-    ledger: Ledger
-    keys: KeyRing
-    routes: Routes
-    cache: Cache
-    budgets: Budgets
-    repeats: Repeats
-    breakers: Breakers
-    metrics: Metrics
-    settings: Settings
-    clock: Callable[[], int]
-    """UTC microseconds."""
-    draw: Callable[[], float]
-    """Uniform in [0, 1): the jitter of retries."""
-    keep: Callable[[Call, Reply], str | None]
-    """Keep an answered call's bodies, where the configuration asks for it; returns the reference. Returns at once."""
-    alarm: Callable[[Alert], None]
-    """Tell a person; returns at once."""
-    observe: Callable[[Entry, bytes | None], None] | None = None
-    """Told of every closed call, with the request's ``traceparent``; returns at once and never raises."""
-    pilot: Pilot | None = None
-    """Which model a call begins with, where a certificate is in force; None: always the reference."""
-    shape: Shape | None = None
-    """Sends the same with fewer tokens, on routes that opted in."""
-    shadow: Callable[[Call, Reply, Entry, Route], None] | None = None
-    """Told of every call that a model answered, when it is in the books, but for our own; returns at once."""
 
 
 async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Reply:
@@ -102,7 +47,7 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
     facts.route = route.name
     again = None if own else retry_key(call)
     if again is not None and (joined := steps.cache.retried(call, again)) is not None:
-        reply = await _join(call, joined, facts, client, steps)
+        reply = await join(call, joined, facts, client, steps)
         if reply is not None:
             return reply
     steps.keys.admit(call.caller)
@@ -117,17 +62,29 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
         facts.cache = "miss"
         mark = steps.pilot.mark(route) if steps.pilot is not None else ""
         if settings.exact and call.wish.cache == "use" and (kept := steps.cache.find(key, mark)) is not None:
-            return await _serve_kept(call, kept, "exact", facts, client, steps, route)
+            return await serve_kept(call, kept, "exact", facts, client, steps, route)
         if (flight := steps.cache.flight(key, mark)) is None:
             break
-        found = await _follow(call, flight, facts, client, steps, route)
+        found = await follow(call, flight, facts, client, steps, route)
         if found is not None:
             return found
-    return await _ask(call, route, key, again, facts, client, steps)
+    similar = find_similar(call, route, steps) if steps.semantic is not None and not own else None
+    if similar is not None:
+        facts.cache = "miss"
+        if similar.hit is not None:
+            return await serve_kept(call, similar.hit, "semantic", facts, client, steps, route)
+    return await _ask(call, route, key, again, facts, client, steps, similar)
 
 
 async def _ask(
-    call: Call, route: Route, key: bytes | None, again: bytes | None, facts: Facts, client: Client, steps: Steps
+    call: Call,
+    route: Route,
+    key: bytes | None,
+    again: bytes | None,
+    facts: Facts,
+    client: Client,
+    steps: Steps,
+    similar: Similar | None = None,
 ) -> Reply:
     """Choose a way, hold the money, ask the models, close the books, and let whoever asked the same share the answer."""
     plan = steps.pilot.plan(call, route) if steps.pilot is not None else plain(route)
@@ -154,8 +111,11 @@ async def _ask(
             mark="" if own_answer else plan.mark,
             decision=entry.decision,
         )
-        if key is not None and steps.settings.cache.exact and (own_answer or under_promise):
-            steps.cache.keep(key, kept)
+        if own_answer or under_promise:
+            if key is not None and steps.settings.cache.exact:
+                steps.cache.keep(key, kept)
+            if similar is not None:
+                remember(similar, kept, call, entry, steps)
     except UpstreamError as error:
         failure = error
         raise
@@ -170,7 +130,7 @@ async def _hold(call: Call, route: Route, plan: Plan, facts: Facts, steps: Steps
         held = await steps.budgets.hold(call, route, plan.asks)
     except asyncio.CancelledError:
         # The hold may be in the file or not: closing the call releases it in either case.
-        steps.ledger.post(_close(call, route, facts, steps, "cancelled"))
+        steps.ledger.post(close(call, route, facts, steps, "cancelled"))
         raise
     facts.held_nanos = held.nanos
     if held.call.clamped:
@@ -243,7 +203,7 @@ async def _climb(
     finally:
         client.unwatch()
         _name(ascent, plan, facts)
-        entry = _close(
+        entry = close(
             call,
             route,
             facts,
@@ -329,120 +289,6 @@ def _after(call: Call, entry: Entry, held: Held, mark: bytes | None, steps: Step
         )
 
 
-async def _serve_kept(
-    call: Call,
-    kept: Kept,
-    tier: CacheTier,
-    facts: Facts,
-    client: Client,
-    steps: Steps,
-    route: Route,
-    *,
-    sent: bool = False,
-) -> Reply:
-    """An answer that cost nothing: the same bytes of content, in the shape that this client wants."""
-    facts.cache, facts.model = tier, kept.model
-    facts.certificate = kept.decision.certificate if kept.mark and kept.decision is not None else ""
-    cause: Cause = "exact_cache" if tier == "exact" else "coalesced"
-    booked = steps.ledger.settle(_close(call, route, facts, steps, "answered", kept=kept, cause=cause))
-    if call.stream and not sent:
-        for data in explode(kept.reply.body, include_usage=call.include_usage, kind=call.kind):
-            await client.send(Event(data, content=True))
-    await booked
-    return kept.reply
-
-
-async def _follow(call: Call, flight: Flight, facts: Facts, client: Client, steps: Steps, route: Route) -> Reply | None:
-    """Share the answer of an identical call under way; None when its leader gave up and this call must ask itself."""
-    facts.cache = "coalesced"
-    task = asyncio.current_task()
-    assert task is not None
-    client.watch(task.cancel)
-    if call.stream:
-        client.expect_stream()
-    try:
-        kept, sent = await flight.follow(call, client.send)
-    except UpstreamError as failed:
-        steps.ledger.post(_close(call, route, facts, steps, "failed", error=failed.code))
-        raise
-    except asyncio.CancelledError:
-        steps.ledger.post(_close(call, route, facts, steps, "cancelled"))
-        raise
-    finally:
-        client.unwatch()
-    if kept is None:
-        return None
-    steps.cache.coalesced += 1
-    return await _serve_kept(call, kept, "coalesced", facts, client, steps, route, sent=sent)
-
-
-async def _join(call: Call, flight: Flight, facts: Facts, client: Client, steps: Steps) -> Reply | None:
-    """A client's retry gets the answer of the call that it repeats, and no entry of its own: that entry counts it."""
-    late = flight.booked
-    flight.joined += 1
-    facts.cache = "coalesced"
-    task = asyncio.current_task()
-    assert task is not None
-    client.watch(task.cancel)
-    if call.stream:
-        client.expect_stream()
-    try:
-        kept, sent = await flight.follow(call, client.send)
-    finally:
-        client.unwatch()
-    if kept is None:
-        return None
-    facts.model = kept.model
-    if late:
-        steps.ledger.join(kept.entry_id, call.at_us)
-        await steps.ledger.flush()
-    if call.stream and not sent:
-        for data in explode(kept.reply.body, include_usage=call.include_usage, kind=call.kind):
-            await client.send(Event(data, content=True))
-    return kept.reply
-
-
-def _close(
-    call: Call,
-    route: Route,
-    facts: Facts,
-    steps: Steps,
-    outcome: Outcome,
-    *,
-    way: Way | None = None,
-    kept: Kept | None = None,
-    cause: Cause | None = None,
-    error: str | None = None,
-    flags: tuple[str, ...] = (),
-    joined: int = 0,
-    body_ref: str | None = None,
-) -> Entry:
-    """The entry that closes a call, told to all who count."""
-    entry = entry_of(
-        call,
-        route,
-        facts,
-        steps.budgets,
-        outcome,
-        way=way,
-        kept=kept,
-        cause=cause,
-        error=error,
-        flags=flags,
-        joined=joined,
-        body_ref=body_ref,
-    )
-    _closed(entry, facts, steps)
-    return entry
-
-
-def _closed(entry: Entry, facts: Facts, steps: Steps) -> None:
-    facts.entry = entry
-    steps.metrics.closed(entry)
-    if steps.observe is not None:
-        steps.observe(entry, facts.trace)
-
-
 _LIMITS = frozenset({"insufficient_quota", "unpriced_model", "loop_detected", "rate_limit_exceeded"})
 """Refusals whose sentence names limits and sums alone; others may quote what was asked, which is not kept."""
 
@@ -467,7 +313,7 @@ def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:
         why=error.message if error.code in _LIMITS else None,
         duration_ms=round((perf_counter() - facts.started) * 1e3, 3),
     )
-    _closed(entry, facts, steps)
+    tell(entry, facts, steps)
     steps.ledger.post(entry)
 
 

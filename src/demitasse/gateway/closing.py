@@ -19,6 +19,9 @@ from .route import Route
 
 Saved = tuple[tuple[Cause, int], ...]
 
+SEMANTIC = "semantic_cache"
+"""Whose decision a hit of the semantic cache is."""
+
 _PURPOSES: dict[str, Cause] = {"shadow": "routed", "judge": "routed", "check": "semantic_cache"}
 """Whose saving our own calls make possible, by their tag ``purpose``; their cost is taken off it."""
 
@@ -211,12 +214,12 @@ def _grade(call: Call, saved: Saved, way: Way | None, kept: Kept | None) -> Grad
         if any(cause == "routed" for cause, _ in saved):
             grades.append("B" if way.plan.certificate and not way.ascent.stands_in else "C")
         return max(grades, default="A")
-    return "B" if kept is not None and kept.mark else "A"
+    return "B" if saved[0][0] == "semantic_cache" or (kept is not None and kept.mark) else "A"
 
 
 def _decision(route: Route, chosen: str, way: Way | None, kept: Kept | None) -> Decision:
     """Why this model."""
-    if kept is not None and kept.mark and kept.decision is not None:
+    if kept is not None and kept.decision is not None and (kept.mark or kept.decision.policy == SEMANTIC):
         return kept.decision
     if way is None or not way.plan.certificate:
         return _plain(route, chosen)

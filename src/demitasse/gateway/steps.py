@@ -1,0 +1,121 @@
+"""What the way of a call is made of, and the client at its end. Knows the steps' names and none of their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+
+from ..core.call import Call, Event, Reply
+from ..core.entry import Cause, Entry, Outcome
+from ..core.ledger import Ledger
+from ..core.limits import Alert
+from .attempt import Breakers
+from .budget import Budgets
+from .cache import Cache, Kept
+from .closing import Facts, Way, entry_of
+from .keys import KeyRing
+from .loop_guard import Repeats
+from .metrics import Metrics
+from .pilot import Pilot
+from .route import Route, Routes
+from .settings import Settings
+from .shape import Shape
+
+if TYPE_CHECKING:
+    from .semantic import Found, SemanticCache
+
+
+class Client(Protocol):
+    """The other end of a call, as far as an answer needs it."""
+
+    async def send(self, event: Event) -> None:
+        """Pass an event on; the first one opens the response with what ``facts`` then hold. Never fails."""
+        ...
+
+    def watch(self, on_hangup: Callable[[], object]) -> None:
+        """Begin to look out for a hang-up. It costs more than anything else here, so only when a model is asked."""
+        ...
+
+    def unwatch(self) -> None: ...
+
+    def expect_stream(self) -> None:
+        """A stream may be slow to begin: keep the client waiting politely from now on."""
+        ...
+
+
+class Steps(Struct, frozen=True):
+    """What the way of a call is made of. ``build`` puts it together."""
+
+    ledger: Ledger
+    keys: KeyRing
+    routes: Routes
+    cache: Cache
+    budgets: Budgets
+    repeats: Repeats
+    breakers: Breakers
+    metrics: Metrics
+    settings: Settings
+    clock: Callable[[], int]
+    """UTC microseconds."""
+    draw: Callable[[], float]
+    """Uniform in [0, 1): the jitter of retries."""
+    keep: Callable[[Call, Reply], str | None]
+    """Keep an answered call's bodies, where the configuration asks for it; returns the reference. Returns at once."""
+    alarm: Callable[[Alert], None]
+    """Tell a person; returns at once."""
+    observe: Callable[[Entry, bytes | None], None] | None = None
+    """Told of every closed call, with the request's ``traceparent``; returns at once and never raises."""
+    pilot: Pilot | None = None
+    """Which model a call begins with, where a certificate is in force; None: always the reference."""
+    shape: Shape | None = None
+    """Sends the same with fewer tokens, on routes that opted in."""
+    semantic: SemanticCache | None = None
+    """Answers to questions that mean the same."""
+    check: Callable[[Call, Reply, Entry, Found], None] | None = None
+    """Told of a model's answer where the semantic cache had another, to be held against it; returns at once."""
+    shadow: Callable[[Call, Reply, Entry, Route], None] | None = None
+    """Told of every call that a model answered, when it is in the books, but for our own; returns at once."""
+
+
+def close(
+    call: Call,
+    route: Route,
+    facts: Facts,
+    steps: Steps,
+    outcome: Outcome,
+    *,
+    way: Way | None = None,
+    kept: Kept | None = None,
+    cause: Cause | None = None,
+    error: str | None = None,
+    flags: tuple[str, ...] = (),
+    joined: int = 0,
+    body_ref: str | None = None,
+) -> Entry:
+    """The entry that closes a call, told to all who count."""
+    entry = entry_of(
+        call,
+        route,
+        facts,
+        steps.budgets,
+        outcome,
+        way=way,
+        kept=kept,
+        cause=cause,
+        error=error,
+        flags=flags,
+        joined=joined,
+        body_ref=body_ref,
+    )
+    tell(entry, facts, steps)
+    return entry
+
+
+def tell(entry: Entry, facts: Facts, steps: Steps) -> None:
+    """Of a closed call, to all who count."""
+    facts.entry = entry
+    steps.metrics.closed(entry)
+    if steps.observe is not None:
+        steps.observe(entry, facts.trace)
