@@ -1,7 +1,12 @@
 """Feedback by HTTP into a real store: who may, from where, and what is kept."""
 
-from demitasse.build.control import StoreControl
+from pathlib import Path
+
+from demitasse.build.app import App
+from demitasse.core.keys import RANDOM_BYTES, mac, make
+from demitasse.core.limits import Key
 from demitasse.store.evidence import SqliteEvidence
+from demitasse.store.secret import server_secret
 from demitasse.testing import MockUpstream
 from tests.build.test_app import Site
 from tests.story.asgi import ask, chat
@@ -37,13 +42,18 @@ async def test_an_application_scores_the_answer_that_it_got(tmp_path):
     assert (label.reference.score, label.method, label.route) == (0.5, "feedback:tone", "mock")
 
 
+def a_key(app: App, name: str, data: Path) -> str:
+    id, token = make(name.encode().ljust(RANDOM_BYTES, b"."))
+    app.ledger.add_key(Key(id, name, mac(server_secret(data), token.encode()), created_us=1))
+    return token
+
+
 async def test_where_keys_are_needed_feedback_needs_the_keys_own(tmp_path):
     async with MockUpstream() as up:
         site = Site(tmp_path, up)
         site.write("[server]\nbehind_proxy = true")
         async with site.app() as app:
-            control = StoreControl(app.ledger, app._secret, lambda: app.gateway.steps)
-            mine, other = [await control.create_key(name) for name in ("mine", "other")]
+            mine, other = (a_key(app, name, site.home / "data") for name in ("mine", "other"))
             host = {"host": "gate.example"}
             head = lambda key: host | {"authorization": f"Bearer {key}"}
             answer = await ask(app.gateway, chat(model="mock"), headers=head(mine))
