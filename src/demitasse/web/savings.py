@@ -28,7 +28,11 @@ CAUSES: tuple[CauseFacts, ...] = (
     CauseFacts("exact_cache", "exact cache", "saved_exact_nanos", "A", "the same request, answered from memory"),
     CauseFacts("coalesced", "coalesced", "saved_coalesced_nanos", "A", "identical calls under way shared one answer"),
     CauseFacts(
-        "prompt_cache", "prompt cache", "saved_prompt_nanos", "C", "a prefix that the provider read from its cache"
+        "prompt_cache",
+        "prompt cache",
+        "saved_prompt_nanos",
+        "B",
+        "a prefix that the provider kept because we asked it to",
     ),
     CauseFacts("shaped", "shaped", "saved_shaped_nanos", "C", "tokens that were not sent"),
     CauseFacts("routed", "smaller model", "saved_routed_nanos", "C", "a cheaper model answered"),
@@ -36,8 +40,9 @@ CAUSES: tuple[CauseFacts, ...] = (
     CauseFacts("local", "local model", "saved_local_nanos", "C", "answered on this machine"),
     CauseFacts("semantic_cache", "semantic cache", "saved_semantic_nanos", "C", "a similar request's answer"),
 )
-"""Exact and coalesced savings are measured: the very answer's own price was not paid a second time. The others are
-modelled (C) until a certificate bounds what they do to quality; then that cause is bounded (B)."""
+"""Exact and coalesced savings are measured: the very answer's own price was not paid a second time. Of the prompt cache, what was
+measured of breakpoints and what is proven of keys (B, from below). The others are modelled (C) until a certificate bounds
+what they do to quality; then that cause is bounded (B)."""
 
 
 class Saving(Struct, frozen=True):
@@ -89,8 +94,8 @@ def _routed(facts: CauseFacts, nanos: int, routes: Sequence[Bucket], promises: S
 
 def _saving(facts: CauseFacts, nanos: int) -> Saving:
     # What is not measured may be nothing at all: without evidence the interval reaches down to zero.
-    low = nanos if facts.grade == "A" else min(0, nanos)
-    high = nanos if facts.grade == "A" else max(0, nanos)
+    low = min(0, nanos) if facts.grade == "C" else nanos
+    high = max(0, nanos) if facts.grade == "C" else nanos
     return Saving(facts.cause, facts.label, nanos, low, high, facts.grade, facts.why)
 
 
