@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine
-from demitasse.gateway.prompt_cache import PRIOR_GOES_ON, PromptCache
+from demitasse.gateway.prompt_cache import PromptCache
+from demitasse.gateway.prompt_learned import PRIOR_GOES_ON
 from demitasse.providers.prompt_caching import rules
 
 from . import data

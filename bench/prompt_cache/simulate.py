@@ -14,7 +14,8 @@ from msgspec import Raw, Struct
 
 from demitasse.core.call import Call, Caller, Reply, Send, Usage, drop
 from demitasse.core.price import Card, rates
-from demitasse.gateway.prompt_cache import Plan, PromptCache
+from demitasse.gateway.prompt_cache import PromptCache
+from demitasse.gateway.prompt_learned import Plan
 from demitasse.providers.prompt_caching import Rule
 from demitasse.wire import ask, prefix
 

@@ -7,9 +7,11 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from demitasse.core.call import Call, Caller, Reply, Usage, drop
 from demitasse.core.errors import UpstreamError
+from demitasse.core.evidence import OWN_KEY
 from demitasse.core.limits import Alert
 from demitasse.core.price import Card, rates
 from demitasse.gateway.holdout import held_out
@@ -440,6 +442,29 @@ async def test_what_breaks_a_prefix_is_named_with_its_place_and_price(kind: str,
     first, second = (json.dumps({"role": "system", "content": system(n)}) for n in (10, 11))
     differs = next(i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
     assert found.offset_bytes <= differs < found.offset_bytes + 64 or kind in ("date", "text")
+
+
+async def test_what_differs_further_back_than_is_looked_at_is_not_guessed() -> None:
+    memory, _ = await broken(lambda n: LONG * 2 + f" It is {n} o'clock.")
+    assert memory.findings() == ()
+
+
+async def test_our_own_calls_are_no_finding() -> None:
+    memory = PromptCache(b"salt")
+    model = memory.over(CachingProvider(GPT5), "large", GPT5, card(GPT5))
+    for n in range(12):
+        talk = Talk(model, session=f"s{n}", system=f"It is 10:{n:02d}. {LONG}")
+        asked = talk.call()
+        await model(structs.replace(asked, caller=Caller(key=OWN_KEY)), drop)
+    assert memory.findings() == ()
+
+
+async def test_names_that_nobody_has_heard_of_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("demitasse.gateway.prompt_cache._MOST_MODELS", 5)
+    memory = PromptCache(b"salt")
+    for n in range(20):
+        await Talk(memory.over(CachingProvider(GPT5), f"openai/x{n}", GPT5, None)).say()
+    assert len(memory.facts()) <= 5 and len(memory._learned) <= 6
 
 
 async def test_tools_in_another_order_are_told_apart_from_other_tools() -> None:

@@ -56,9 +56,13 @@ _MASKS: Final[tuple[tuple[BreakKind, re.Pattern[bytes]], ...]] = (
     ("space", re.compile(rb"(?:\\[nrt]|\s)+")),
 )
 _BLOCK: Final = 64
-_MOST_HEAD: Final = 64 << 10
+_MOST_HEAD: Final = 16 << 10
+"""What is looked at of tools and system prompt: a break further back costs little, and a look takes some milliseconds."""
+_LOOKS: Final = 6
+_LOOK_AGAIN: Final = 20
 _FORMS: Final = 8
 _CLIENTS: Final = 512
+_SUMS: Final = 32
 _LEAST_HEAD_BYTES: Final = 256
 _SURE: Final = 3
 _TELL_AFTER: Final = 20
@@ -199,8 +203,8 @@ class Prefixes:
         if layout.head_bytes < _LEAST_HEAD_BYTES:
             return
         client.misses += 1
-        if client.misses > _TELL_AFTER and client.misses % 10 and client.last is not None:
-            where: tuple[BreakKind, str, int] | None = client.last  # it breaks every time: a look at each tenth will do
+        if client.misses > _LOOKS and client.misses % _LOOK_AGAIN and client.last is not None:
+            where: tuple[BreakKind, str, int] | None = client.last  # it breaks every time: a look now and then will do
         else:
             form = _form(call.fields, layout)
             where = client.last = _difference(form, client.forms, call.fields, layout)
@@ -232,6 +236,8 @@ class Prefixes:
         kind, place, offset = where
         if kind == "history":
             place = "messages"
+        if len(client.sums) >= _SUMS and (kind, place) not in client.sums:
+            return
         told = client.sums.setdefault((kind, place), _Sum(first_us=call.at_us))
         told.broken += 1
         told.tokens += tokens
@@ -308,7 +314,8 @@ def _form(fields: Mapping[str, Raw], layout: Layout) -> _Form:
     left = whole
     for _kind, pattern in _MASKS:
         left = pattern.sub(b"\1", left)
-        masked.append(_short(left))
+        # Where the head was cut off, what was masked shifts its end; so the last quarter is left out.
+        masked.append(_short(left[: _MOST_HEAD * 3 // 4] if len(whole) == _MOST_HEAD else left))
     blocks = b"".join(_short(whole[i : i + _BLOCK])[:4] for i in range(0, len(whole), _BLOCK))
     return _Form(tuple(masked), blocks, _sorted_tools(segments))
 
@@ -333,6 +340,8 @@ def _difference(
     best: tuple[int, int, BreakKind] | None = None
     for other in forms:
         same = _same_blocks(form.blocks, other.blocks)
+        if form.blocks == other.blocks:
+            continue  # they differ further back than was looked
         if other.sorted_tools == form.sorted_tools:
             rank: tuple[int, int, BreakKind] | None = (-1, same, "tools_order")
         else:

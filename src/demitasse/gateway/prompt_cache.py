@@ -24,17 +24,19 @@ from math import exp
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, structs
 
 from ..core.call import Call, Model, Reply, Send, Usage
 from ..core.errors import UpstreamError
+from ..core.evidence import OWN_KEY
 from ..core.limits import Alert
 from ..core.price import PICO_PER_NANO, Card, cost
 from ..providers.prompt_caching import Rule
 from ..wire import prefix
 from ..wire.prefix import Layout
-from .holdout import Effect, held_out
+from .holdout import held_out
 from .prefix_watch import Finding, Prefixes
+from .prompt_learned import FORGET, TURNS, Head, Learned, Plan, Seen, Warm
 
 log = logging.getLogger("demitasse")
 
@@ -47,135 +49,8 @@ _MARKS = {
 _BEARERS = frozenset({"user", "tool"})
 _LEAST_BYTES = 1024
 """Shorter requests are left alone: what a cache could spare them is not worth the look."""
-_TURNS = 6
-_PRIOR = 4.0
-"""Calls' worth that the priors below weigh."""
-PRIOR_GOES_ON = (0.15, 0.30, 0.40, 0.40, 0.40, 0.40)
-"""P(a further turn comes while the entry lives) after 1, 2, … turns, before anything is seen. The first is so low that one-shot
-traffic is not charged for writes; the others are about half of what bench/prompt_cache finds for conversations to go on at
-all (0.69, 0.76, 0.75 …), since some of these go on too late."""
-PRIOR_SHARED = 0.15
 _MOST_KEPT = 8_192
-_FORGET = 0.999
-"""Weight of the past at each new observation: what is learned follows a change within some thousand calls."""
-
-
-class Learned(Struct):
-    """What the answers of one model have taught."""
-
-    bytes_per_token: float = 4.0
-    expected: float = 0.0
-    read: float = 0.0
-    """Tokens that should have been in the cache, and that were read from it; decayed sums."""
-    turns: list[float] = msgspec.field(default_factory=lambda: [0.0] * _TURNS)
-    went_on: list[float] = msgspec.field(default_factory=lambda: [0.0] * _TURNS)
-    effect: Effect = msgspec.field(default_factory=Effect.none)
-    calls: int = 0
-    cached_tokens: int = 0
-    refused: bool = False
-    """It refused a request for what we had added; nothing is added any more until the next start."""
-
-    @property
-    def share(self) -> float:
-        """Of what is expected to be in the cache, so much is; trusting at first."""
-        return (0.9 * 20_000 + self.read) / (20_000 + self.expected)
-
-    def goes_on(self, turn: int) -> float:
-        at = min(turn, _TURNS) - 1
-        return (PRIOR_GOES_ON[at] * _PRIOR + self.went_on[at]) / (_PRIOR + self.turns[at])
-
-
-class Warm(Struct, frozen=True):
-    """A prefix that a model's provider has probably kept."""
-
-    tokens: int
-    share: float
-    """Of such expectations, what has come true."""
-    until_us: int
-    worth_nanos: int
-    """What asking another model instead would give away: the tokens at the difference of uncached and cached input."""
-
-
-class _Seen:
-    """One conversation at one model."""
-
-    __slots__ = (
-        "at_us",
-        "counted",
-        "digest",
-        "entry",
-        "entry_tokens",
-        "entry_us",
-        "head",
-        "key",
-        "messages",
-        "out",
-        "tokens",
-        "trail",
-        "turn",
-    )
-
-    def __init__(self) -> None:
-        self.at_us = 0
-        self.turn = 0
-        """Of its last call; 0 where that was too short to be kept by a provider."""
-        self.messages = 0
-        self.digest = b""
-        self.head = b""
-        self.trail = b""
-        self.tokens = 0
-        self.out = 0
-        self.key: str | None = None
-        self.entry = 0
-        """Messages in the longest prefix that was written because of a breakpoint of ours; 0: none was."""
-        self.entry_tokens = 0
-        self.entry_us = 0
-        """When it was written, or last read."""
-        self.counted = False
-        """It has given its one observation to the control group's comparison."""
-
-
-class _Head:
-    """Tools and system prompt that many conversations may share, at one model."""
-
-    __slots__ = ("again", "at_us", "calls", "marked_us", "rate", "tokens")
-
-    def __init__(self) -> None:
-        self.at_us = 0
-        self.marked_us = 0
-        """When a call last had a breakpoint of ours after it; 0: none had."""
-        self.tokens = 0
-        self.calls = 0.0
-        self.again = 0.0
-        self.rate = 0.0
-        """Calls a minute, decayed."""
-
-    def shared(self, now_us: int, lifetime_us: int) -> float:
-        """P(another call comes while the entry lives); that this one came is evidence already."""
-        calls, again = self.calls, self.again
-        if self.at_us:
-            again += now_us - self.at_us < lifetime_us
-        return (PRIOR_SHARED * 2 + again) / (2 + calls)
-
-
-class Plan(Struct):
-    """What is sent, and what is expected to be in the cache already."""
-
-    call: Call
-    layout: Layout
-    seen: _Seen
-    head: _Head
-    expected: int
-    continued: bool
-    own: bool
-    held_out: bool
-    keyed: bool = False
-    marked: bool = False
-    head_marked: bool = False
-    wrote: bool = False
-    """A breakpoint stands after the last message."""
-    turn: int = 0
-    """Counted as this turn; 0: too short to be counted."""
+_MOST_MODELS = 1_024
 
 
 class PromptCache:
@@ -191,8 +66,8 @@ class PromptCache:
         self.on = on
         self.watch = Prefixes(alarm)
         self._salt = hashlib.blake2b(salt, digest_size=32, person=b"dmt-promptcache").digest()
-        self._sessions: OrderedDict[bytes, _Seen] = OrderedDict()
-        self._heads: OrderedDict[bytes, _Head] = OrderedDict()
+        self._sessions: OrderedDict[bytes, Seen] = OrderedDict()
+        self._heads: OrderedDict[bytes, Head] = OrderedDict()
         self._learned: dict[str, Learned] = {}
         self._models: dict[str, Cached] = {}
         self._last: tuple[dict[str, Raw], Layout | None] = ({}, None)
@@ -200,6 +75,9 @@ class PromptCache:
     def over(self, model: Model, alias: str, rule: Rule, card: Card | None) -> Cached:
         """The model with its provider's cache looked after."""
         cached = self._models[alias] = Cached(model, alias, rule, card, self)
+        for names in (self._models, self._learned):
+            while len(names) > _MOST_MODELS:  # clients may ask for names that nobody has heard of
+                del names[next(iter(names))]
         return cached
 
     def warmth(self, alias: str, call: Call) -> Warm | None:
@@ -275,8 +153,8 @@ class PromptCache:
         if layout is None:
             return None
         rule, session = model.rule, self._session(model.alias, call)
-        seen = _of(self._sessions, session, _Seen)
-        head = _of(self._heads, _digest(model.alias, call.caller.tenant, layout.head_hash), _Head)
+        seen = _of(self._sessions, session, Seen)
+        head = _of(self._heads, _digest(model.alias, call.caller.tenant, layout.head_hash), Head)
         continued = layout.shared(seen.messages, seen.digest) and seen.messages > 0
         plan = Plan(call, layout, seen, head, 0, continued, prefix.has_own_controls(call.fields, call.body), False)
         plan.held_out = bool(rule.used) and "cache_control" not in rule.used and held_out(session)
@@ -369,7 +247,8 @@ class PromptCache:
         seen, head, layout, call = plan.seen, plan.head, plan.layout, plan.call
         known.calls += 1
         self._count_turn(known, plan, rule)
-        self.watch.saw(call, layout, seen, model, usage, continued=plan.continued)
+        if call.caller.key != OWN_KEY:
+            self.watch.saw(call, layout, seen, model, usage, continued=plan.continued)
         self._remember(plan)
         if usage is None:
             return reply
@@ -381,8 +260,8 @@ class PromptCache:
         head.tokens = int(usage.total_in * layout.head_bytes / layout.size)
         known.cached_tokens += usage.cache_read
         if plan.expected and rule.reports:
-            known.expected = known.expected * _FORGET + plan.expected
-            known.read = known.read * _FORGET + min(usage.cache_read, plan.expected)
+            known.expected = known.expected * FORGET + plan.expected
+            known.read = known.read * FORGET + min(usage.cache_read, plan.expected)
             if rule.used and not plan.own and not seen.counted and (plan.keyed or plan.held_out):
                 seen.counted = True
                 known.effect.see(min(1.0, usage.cache_read / plan.expected), held_out=plan.held_out)
@@ -420,13 +299,13 @@ class PromptCache:
         seen, head, now_us = plan.seen, plan.head, plan.call.at_us
         lifetime_us = rule.lifetime_s * 1_000_000
         if plan.continued and seen.turn and now_us - seen.at_us < lifetime_us:
-            before = min(seen.turn, _TURNS) - 1
+            before = min(seen.turn, TURNS) - 1
             known.went_on[before] = min(known.turns[before], known.went_on[before] + 1)
         # Only of prompts that are long enough to be kept: long conversations end otherwise than short ones.
         if plan.layout.size / known.bytes_per_token >= rule.min_tokens:
-            at = min(plan.layout.turn, _TURNS) - 1
-            known.turns[at] = known.turns[at] * _FORGET + 1
-            known.went_on[at] *= _FORGET
+            at = min(plan.layout.turn, TURNS) - 1
+            known.turns[at] = known.turns[at] * FORGET + 1
+            known.went_on[at] *= FORGET
             plan.turn = plan.layout.turn
         if head.at_us:
             gap_us = max(0, now_us - head.at_us)
