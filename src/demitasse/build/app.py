@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from msgspec import Raw, Struct, structs
@@ -16,8 +16,7 @@ from ..config.switches import STORED, overlay, said_by_file, switch_named
 from ..core.call import Call, Reply
 from ..core.errors import ConfigError, DemitasseError, StoreError
 from ..core.ids import RANDOM_BITS, call_id
-from ..core.limits import Alert, Budget
-from ..core.policy import Certificate
+from ..core.limits import Budget
 from ..core.price import Card
 from ..gateway.alarm import Alarm, soft_limits
 from ..gateway.answer import Steps
@@ -42,6 +41,7 @@ from ..store.secret import server_secret
 from ..web.app import dashboard
 from ..web.review import Ground, Reviews, Texts
 from .assessing import Assessor, Purse
+from .certifying import ask
 from .control import KeyLogin, StoreControl
 from .facts import (
     cache_facts,
@@ -58,8 +58,10 @@ from .facts import (
 from .keeping import keeper
 from .models import Found, Models
 from .observing import observer
+from .proving import Proving
 from .shadowing import Counted, Shadowing
 from .steering import Steering
+from .watching import Watching
 from .webhook import webhook
 
 log = logging.getLogger("demitasse")
@@ -130,8 +132,10 @@ class App:
         )
         self._metrics = Metrics()
         self._telemetry = observer(config, env)
-        self._pilot = Pilot(self.ledger, _scorer, clock=clock, suspend=self._suspend)
-        self._evidence = Counted(self.ledger, self._metrics.labelled)
+        self._proving = Proving(data, self.evidence, self._alarm, ask, config=lambda: self.config, clock=clock)
+        self._watching = Watching(self.ledger, self.evidence, self._alarm, clock=clock, labelled=self._proving.labelled)
+        self._pilot = Pilot(self._watching, _scorer, clock=clock, suspend=self._watching.suspend)
+        self._evidence = Counted(self._watching, self._metrics.labelled)
         self.assessor = Assessor(
             self._evidence,
             Purse(self.ledger, clock),
@@ -142,7 +146,6 @@ class App:
         )
         self._shadowing = Shadowing(self.assessor, self._metrics, self._secret)
         self._tasks: list[asyncio.Task[None]] = []
-        self._spawned: set[asyncio.Task[None]] = set()
         self._ready = "starting"
         self.gateway = self._gateway(self._steps(config))
 
@@ -154,8 +157,10 @@ class App:
         self._shadowing.set(self.config)
         self.gateway.replace(self._steps(self.config))
         self._shadowing.start()
+        await self._watching.start()
         await self._pilot.warm()
         self._tasks.append(asyncio.create_task(self._watch_soft_limits()))
+        self._tasks.append(asyncio.create_task(self._watching.run()))
         self._tasks.append(asyncio.create_task(self._follow_switches()))
         if self._keeper is not None:
             self._tasks.append(asyncio.create_task(self._keeper.expire()))
@@ -168,8 +173,8 @@ class App:
         await self._shadowing.stop()
         for task in self._tasks:
             task.cancel()
-        if self._spawned:
-            await asyncio.wait(self._spawned, timeout=LAST_CALLS_TRIES / 100)
+        await self._proving.close()
+        await self._watching.close()
         await self._models.stop()
         if self._telemetry is not None:
             await asyncio.to_thread(self._telemetry.close)
@@ -278,34 +283,6 @@ class App:
         routes = f"{served} route{'s' if served > 1 else ''}"
         mode = f"optimise: {routes} under a certificate" if served else "observe: calls pass through unchanged"
         return mode + ("; exact cache on" if self.config.cache.exact else "; exact cache off")
-
-    def _suspend(self, certificate: Certificate, why: str) -> None:
-        """What a certificate was proven on has changed: it serves no more in any process, and a person is told."""
-        self._spawn(self.ledger.certificate(certificate, "suspended", self.clock(), why))
-        route = certificate.policy.route
-        self._alarm(
-            Alert(
-                id=f"suspended-{certificate.id}",
-                at_us=self.clock(),
-                kind="certificate_suspended",
-                subject=route,
-                message=f"route '{route}' is back on its reference, because its certificate {certificate.id} was proven "
-                f"on something else: {why}",
-                remedy=f"demitasse certify {route}",
-            )
-        )
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Run what the way of a call may not wait for; what goes wrong is in the log."""
-
-        def ended(task: asyncio.Task[None]) -> None:
-            self._spawned.discard(task)
-            if not task.cancelled() and (error := task.exception()) is not None:
-                log.warning("%s", error)
-
-        task = asyncio.get_running_loop().create_task(work)
-        self._spawned.add(task)
-        task.add_done_callback(ended)
 
     def _steps(self, config: Config, cache: Cache | None = None) -> Steps:
         settings = settings_of(config)

@@ -2,10 +2,19 @@
 
 Writes two things: the standing evidence (the store's setting ``certify:ROUTE``) and, where something is proven, a
 certificate in the state ``certified``, which serves nothing before a person promotes it.
+
+    python -m demitasse.build.certifying DATA TERMS
+
+does so in a process of its own, so that a gateway need not import what it takes; ``ask`` runs that.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,8 +22,9 @@ from msgspec import Struct
 
 from .. import __version__
 from ..config import Config
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, DemitasseError
 from ..core.evidence import OWN_KEY
+from ..core.policy import Certificate
 from ..store.books import SqliteBooks
 from ..store.evidence import SqliteEvidence
 from ..store.settings import Settings
@@ -40,22 +50,29 @@ class Ladder(Struct, frozen=True):
     second: str | None = None
 
 
-class Wish(Struct, frozen=True):
-    """What is to be promised. None: as it was, or as the configuration has it."""
+class Terms(Struct, frozen=True):
+    """What is to be promised, of what. ``since_us``, ``seed``: as a person wishes them; None: as they are."""
 
-    quality: float | None = None
-    delta: float | None = None
-    days: float | None = None
+    ladder: Ladder
+    quality: float
+    delta: float
+    days: float
     since_us: int | None = None
     seed: int | None = None
+
+
+class Proven(Struct, frozen=True):
+    """What a look in another process came to; ``certificate``: its id, or None."""
+
+    certificate: str | None
+    saving: float = 0.0
+    quality: float = 0.0
 
 
 class Look(Struct, frozen=True):
     """One look at the evidence, and what it came to."""
 
-    ladder: Ladder
-    quality: float
-    delta: float
+    terms: Terms
     era: Era
     gathered: Gathered
     finding: Finding
@@ -64,8 +81,20 @@ class Look(Struct, frozen=True):
     """What would have been promised rests on calls that are too old."""
 
 
-def ladder_of(config: Config, route: str) -> Ladder:
-    """The models of a route. Raises ConfigError: no such route, or nothing below its reference."""
+def terms(
+    config: Config,
+    route: str,
+    *,
+    quality: float | None = None,
+    delta: float | None = None,
+    days: float | None = None,
+    since_us: int | None = None,
+    seed: int | None = None,
+) -> Terms:
+    """What is wished for, and for the rest what the configuration has.
+
+    Raises ConfigError: no such route, nothing below its reference, or less quality than the route demands.
+    """
     settings = config.routes.get(route)
     if settings is None:
         known = ", ".join(sorted(config.routes)) or "none; write one in demitasse.toml: [routes.NAME]"
@@ -77,28 +106,28 @@ def ladder_of(config: Config, route: str) -> Ladder:
             f"routes.{route}.ladder: nothing stands below the reference '{reference}'; name a cheaper model before it, "
             'such as: ladder = ["small", "large"]'
         )
-    return Ladder(route, lower[0], reference, lower[1] if len(lower) > 1 else None)
+    if settings.quality is not None and quality is not None and quality < settings.quality:
+        raise ConfigError(
+            f"routes.{route}.quality is {settings.quality:g}, and a certificate for {quality:g} would serve nothing there; "
+            f"lower it in {config.path or 'demitasse.toml'} first, or leave --quality out"
+        )
+    return Terms(
+        Ladder(route, lower[0], reference, lower[1] if len(lower) > 1 else None),
+        quality or settings.quality or QUALITY,
+        delta or config.certificates.delta,
+        days or config.certificates.days,
+        since_us,
+        seed,
+    )
 
 
-def certify(
-    config: Config,
-    settings: Settings,
-    evidence: SqliteEvidence,
-    books: SqliteBooks,
-    route: str,
-    wish: Wish = Wish(),  # noqa: B008 - frozen
-) -> Look:
-    """Count the labels that have come, and promise what they prove; see ``lab.standing`` and ``lab.issue``.
-
-    Raises ConfigError: the route cannot be certified, or a lower quality is wished for than its configuration demands.
-    """
+def certify(terms: Terms, settings: Settings, evidence: SqliteEvidence, books: SqliteBooks) -> Look:
+    """Count the labels that have come, and promise what they prove; see ``lab.standing`` and ``lab.issue``."""
     from ..lab import issue, standing  # noqa: PLC0415 - numpy
     from ..lab.cases import gather  # noqa: PLC0415
     from ..lab.learning import learn  # noqa: PLC0415
 
-    ladder = ladder_of(config, route)
-    quality, delta, days = _promise(config, route, wish)
-    now_us = settings.clock()
+    ladder, route, now_us = terms.ladder, terms.ladder.route, settings.clock()
     labels = evidence.newer(0, route=route)
     gathered = gather(labels, ladder.cheap, ladder.reference, ladder.second)
     era = standing.begin(
@@ -106,12 +135,12 @@ def certify(
         gathered.cases,
         models=(ladder.cheap, ladder.reference, ladder.second),
         features=gathered.features,
-        seed=wish.seed,
-        since_us=wish.since_us,
+        seed=terms.seed,
+        since_us=terms.since_us,
         ended=_ended(evidence, route),
         now_us=now_us,
     )
-    standings = standing.go_on(era, gathered.cases, quality, delta, learn)
+    standings = standing.go_on(era, gathered.cases, terms.quality, terms.delta, learn)
     settings.set_setting(_name(route), msgspec.json.decode(era.encode()))
     labelling = _labelling(books, labels, route, now_us)
     found = issue.find(
@@ -119,31 +148,23 @@ def certify(
         standings,
         gathered.cases,
         route=route,
-        quality=quality,
-        delta=delta,
+        quality=terms.quality,
+        delta=terms.delta,
         now_us=now_us,
-        days=days,
+        days=terms.days,
         code=f"demitasse {__version__}, {gathered.features}",
         labelling=labelling,
     )
     certificate = found.certificate
     expired = certificate is not None and certificate.expires_us <= now_us
     if certificate is not None and not expired:
-        certificate = Signer(settings.data).sign(certificate)
-        settings.put_certificate(certificate, "certified")
+        known = _same(certificate, evidence)
+        if known is None:
+            known = Signer(settings.data).sign(certificate)
+            settings.put_certificate(known, "certified")
+        certificate = known
     found = issue.with_certificate(found, None if expired else certificate)
-    return Look(ladder, quality, delta, era, gathered, found, labelling, expired)
-
-
-def _promise(config: Config, route: str, wish: Wish) -> tuple[float, float, float]:
-    wanted = config.routes[route].quality
-    quality = wish.quality or wanted or QUALITY
-    if wanted is not None and quality < wanted:
-        raise ConfigError(
-            f"routes.{route}.quality is {wanted:g}, and a certificate for {quality:g} would serve nothing there; lower it in "
-            f"{config.path or 'demitasse.toml'} first, or leave --quality out"
-        )
-    return quality, wish.delta or config.certificates.delta, wish.days or config.certificates.days
+    return Look(terms, era, gathered, found, labelling, expired)
 
 
 def _kept(settings: Settings, route: str) -> Era | None:
@@ -155,6 +176,58 @@ def _kept(settings: Settings, route: str) -> Era | None:
 
 def _name(route: str) -> str:
     return f"certify:{route}"
+
+
+async def ask(data: Path, terms: Terms, *, timeout_s: float = 300.0) -> Proven:
+    """``certify`` in a process of its own, which gives way to all others. Raises DemitasseError when that fails."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, str(data), msgspec.json.encode(terms).decode(),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), timeout_s)
+    except TimeoutError:
+        raise DemitasseError(f"labels of route '{terms.ladder.route}' were not read within {timeout_s:g} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        why = err.decode(errors="replace").strip().rpartition("\n")[2]
+        raise DemitasseError(f"labels of route '{terms.ladder.route}' could not be looked at: {why}")
+    return msgspec.json.decode(out, type=Proven)
+
+
+def _main(data: str, terms: str) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(10)
+    with (
+        contextlib.closing(SqliteEvidence(Path(data))) as evidence,
+        contextlib.closing(SqliteBooks(Path(data))) as books,
+        contextlib.closing(Settings(Path(data))) as settings,
+    ):
+        found = certify(msgspec.json.decode(terms, type=Terms), settings, evidence, books).finding.certificate
+    proven = Proven(None) if found is None else Proven(found.id, found.saving, found.quality)
+    sys.stdout.buffer.write(msgspec.json.encode(proven))
+
+
+def _same(certificate: Certificate, evidence: SqliteEvidence) -> Certificate | None:
+    """One that says the same already, of the same calls, and may serve."""
+    for known, state, *_ in evidence.certificates(route=certificate.policy.route):
+        alike = known.policy.id == certificate.policy.id and known.n_certify == certificate.n_certify
+        wish = (known.quality, known.delta, known.expires_us)
+        if (
+            state in ("certified", "promoted")
+            and alike
+            and wish
+            == (
+                certificate.quality,
+                certificate.delta,
+                certificate.expires_us,
+            )
+        ):
+            return known
+    return None
 
 
 def _ended(evidence: SqliteEvidence, route: str) -> tuple[int, str] | None:
@@ -183,3 +256,7 @@ def _labelling(books: SqliteBooks, labels: list[Placed], route: str, now_us: int
     nanos = sum(b.cost_nanos for b in buckets if b.key == OWN_KEY and b.route == route)
     days = max(now_us - since_us, HOUR_US) / DAY_US
     return Labelling(nanos / 1e9 / count if nanos else None, count / days)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

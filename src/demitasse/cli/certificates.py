@@ -170,7 +170,7 @@ def say_look(place: Place, look: Look, *, as_json: bool) -> None:
 
 
 def _look_told(look: Look) -> Iterator[str]:
-    ladder, finding = look.ladder, look.finding
+    ladder, finding = look.terms.ladder, look.finding
     second = f", with '{ladder.second}' for a second opinion," if ladder.second else ""
     yield f"route '{ladder.route}': '{ladder.cheap}'{second} in place of '{ladder.reference}'"
     cases = look.gathered.cases
@@ -217,9 +217,9 @@ def buys(ahead: NextLabels, now: float) -> str:
 
 
 def _nothing(place: Place, look: Look) -> str:
-    ladder, finding = look.ladder, look.finding
+    ladder, finding = look.terms.ladder, look.finding
     route, labels = ladder.route, len(look.gathered.cases)
-    what = f"nothing is proven yet for route '{route}' at {look.quality:.4g} of '{ladder.reference}'"
+    what = f"nothing is proven yet for route '{route}' at {look.terms.quality:.4g} of '{ladder.reference}'"
     if look.expired:
         return f"{what} by calls of the last {place.config().certificates.days:g} days; its newest labels are older"
     if not place.config().shadow.usd_per_day:
@@ -368,12 +368,12 @@ def _look_json(look: Look) -> dict[str, Any]:
     finding, cases = look.finding, look.gathered.cases
     certificate = finding.certificate
     return {
-        "route": look.ladder.route,
-        "cheap": look.ladder.cheap,
-        "second": look.ladder.second,
-        "reference": look.ladder.reference,
-        "quality": look.quality,
-        "delta": look.delta,
+        "route": look.terms.ladder.route,
+        "cheap": look.terms.ladder.cheap,
+        "second": look.terms.ladder.second,
+        "reference": look.terms.ladder.reference,
+        "quality": look.terms.quality,
+        "delta": look.terms.delta,
         "labels": len(cases),
         "unjudged": int((~cases.judged).sum()) if len(cases) else 0,
         "counted": finding.standing.evidence.calls if finding.standing is not None else 0,

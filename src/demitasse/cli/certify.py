@@ -49,14 +49,14 @@ def certify(
 
     What is proven becomes a certificate; it serves nothing until: demitasse promote ROUTE
     """
-    from ..build.certifying import Wish
     from ..build.certifying import certify as look
+    from ..build.certifying import terms
     from ..store.evidence import SqliteEvidence
     from .certificates import say_look
 
     since_us = None if since is None else moment_us(since, place.clock())
-    wish = Wish(quality, delta, days, since_us, seed)
+    wanted = terms(place.config(), route, quality=quality, delta=delta, days=days, since_us=since_us, seed=seed)
     evidence = SqliteEvidence(place.data)
     with contextlib.closing(evidence), place.books() as books, place.settings() as settings:
-        found = look(place.config(), settings, evidence, books, route, wish)
+        found = look(wanted, settings, evidence, books)
     say_look(place, found, as_json=as_json)

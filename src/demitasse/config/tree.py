@@ -280,6 +280,9 @@ class Certificates(Struct, frozen=True):
     days: Annotated[
         Annotated[float, Meta(gt=0, le=365)], says("How long one holds after the newest call that it was proven on.")
     ] = 30.0
+    look: Annotated[
+        bool, says("Look by itself at what new labels prove, and tell a person; promoting stays theirs.")
+    ] = True
 
 
 class Ledger(Struct, frozen=True):

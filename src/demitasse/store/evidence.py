@@ -50,15 +50,21 @@ class SqliteEvidence(Reading):
         rows = self._rows(f"{_PICK}{only} ORDER BY labels.seq DESC LIMIT ?", [*values, last])
         return [read_label(leaf) for _, leaf in rows]
 
-    def newer(self, seq: int, *, route: str | None = None) -> list[tuple[int, Label]]:
-        """Labels in the order in which they came, each with its place in the chain, after the place ``seq``.
+    def newer(self, seq: int, *, route: str | None = None, since_us: int = 0) -> list[tuple[int, Label]]:
+        """Labels of calls since ``since_us`` in the order in which they came, each with its place in the chain, after the
+        place ``seq``.
 
         For whoever follows along: a label may be about a call that is older than another's.
         """
         where, values = _matching(route=route)
-        where.append("labels.seq > ?")
-        rows = self._rows(f"{_PICK} WHERE {' AND '.join(where)} ORDER BY labels.seq", [*values, seq])
+        where += ["labels.seq > ?", "labels.at_us >= ?"]
+        values += [seq, since_us]
+        rows = self._rows(f"{_PICK} WHERE {' AND '.join(where)} ORDER BY labels.seq", values)
         return [(at, read_label(leaf)) for at, leaf in rows]
+
+    def last_place(self) -> int:
+        """The place of the label that came last; 0 where there is none."""
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM labels", [])[0][0])
 
     def of(self, ids: Iterable[str], *, source: str | None = None) -> list[Label]:
         """All labels of these calls."""
