@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 
 import msgspec
 import pytest
@@ -127,6 +128,18 @@ async def test_both_bodies_are_kept_side_by_side_and_a_recording_stays_the_clien
             await until(lambda: all(app._keeper.recording(ref) for ref in refs))
             first, second = (app._keeper.recording(ref) for ref in refs)
             assert refs[0] == label.id and msgspec.json.decode(second.request)["model"] == "cheap"
+            shown = await ask(app.gateway, b"", path="/review", method="GET", headers={"accept": "application/json"})
+            pair, ground = shown.json()["pair"], shown.json()["ground"]
+            assert pair["prompt"] == [{"role": "user", "text": "What is kept?"}] and pair["left"] == pair["right"]
+            assert ground == {"draws": True, "keeps": True, "ladder": True, "judge": ""}
+            page = await ask(app.gateway, b"", path="/review", method="GET")
+            csrf = re.search(rb'name="csrf" value="([0-9a-f]+)"', page.body)[1].decode()
+            form = f"csrf={csrf}&id={label.id}&number=0&choice=equal&back=/review".encode()
+            head = {"content-type": "application/x-www-form-urlencoded", "origin": "http://127.0.0.1:4141"}
+            voted = await ask(app.gateway, form, path="/review/vote", headers=head)
+            assert voted.status == 303, voted.body
+            (vote,) = app.evidence.labels(source="vote")
+            assert vote.others[0].score == 1.0 and 'source="vote"' in app._metrics.text({}, {}).decode()
             again = await ask(app.gateway, chat("What is kept?", model="again", max_tokens=6))
             assert again.json()["id"] == json.loads(bytes(first.reply))["id"], "and not what another model said"
     finally:
