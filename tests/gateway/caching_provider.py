@@ -90,10 +90,13 @@ class CachingProvider:
             default=0,
         )
         at_breakpoints = "prompt_cache_breakpoint" in self.rule.controls
+        by_itself = body.get("prompt_cache_options", {}).get("mode") != "explicit"
         written = 0
         for nth, (d, n, marked) in enumerate(prefixes):
             last = nth == len(prefixes) - 1
-            if n >= self.rule.min_tokens and (marked if explicit else marked or last or not at_breakpoints):
+            if n >= self.rule.min_tokens and (
+                marked if explicit else marked or (last and by_itself) or not at_breakpoints
+            ):
                 written = max(written, n)
                 self.entries[machine, d] = at_us
         write = max(0, written - read) if self.rule.write > 1 else 0

@@ -298,6 +298,31 @@ async def test_gpt_5_6_gets_a_breakpoint_after_a_shared_beginning_and_finds_it_a
     assert reads[0] == 0 and all(read > 4000 for read in reads[1:])
 
 
+async def test_one_shot_prompts_are_not_written_once_it_is_known_that_they_are_and_what_that_spares_is_booked() -> None:
+    memory, up, model = at(GPT56)
+    saved, asked = [], []
+    for n in range(120):
+        reply = await Talk(model, session=f"s{n}", system=f"{n} {LONG}").say()
+        asked.append("prompt_cache_options" in up.bodies[-1])
+        saved.append(sum(nanos for _, nanos, _ in reply.saved))
+        u = reply.usage
+        assert u is not None
+        if asked[-1] and not marks(up.bodies[-1]):
+            assert u.cache_write_5m == 0 and saved[-1] == u.uncached_in * 250
+    assert not any(asked[:15]), "a guess is not enough to give up what the provider does by itself"
+    assert sum(asked[-40:]) > 30
+    assert memory.learned("large").writes
+
+
+async def test_conversations_are_written_as_ever() -> None:
+    _, up, model = at(GPT56)
+    for n in range(60):
+        talk = Talk(model, session=f"s{n}", system=f"{n} {LONG}")
+        for _ in range(3):
+            await talk.say()
+    assert not any("prompt_cache_options" in body for body in up.bodies)
+
+
 async def test_no_history_that_a_provider_has_read_is_ever_rewritten() -> None:
     """Each request's messages, as the provider hashes them, begin with those of the one before."""
     from demitasse.wire.prefix import hashed

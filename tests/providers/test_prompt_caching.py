@@ -12,6 +12,7 @@ from demitasse.providers.vendors import VENDORS
 ON_THIS_WIRE = {
     "prompt_cache_key",
     "prompt_cache_breakpoint",
+    "prompt_cache_options",
     "cache_control",
     "session_id",
     "x-grok-conv-id",

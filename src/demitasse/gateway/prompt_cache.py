@@ -186,12 +186,16 @@ class PromptCache:
         headers = call.headers
         if layout.size / per_token < 0.9 * rule.min_tokens:
             return
+        plan.unwritten = "prompt_cache_options" in rule.used and self._is_one_shot(model, plan, per_token)
         for control in rule.used:
             if control in _MARKS:
                 at = self._marks(model, plan, per_token)
                 if at:
                     fields["messages"] = prefix.mark(layout.messages, at, _MARKS[control])
                     plan.marked = True
+            elif control == "prompt_cache_options":
+                if plan.unwritten:
+                    fields = prefix.with_member(fields, control, b'{"mode":"explicit"}')
             elif control in _KEYS or control in _HEADERS:
                 key = self._key(rule, plan, session)
                 if control in _KEYS:
@@ -199,8 +203,15 @@ class PromptCache:
                 else:
                     headers = (*headers, (control, key))
                 plan.keyed = True
-        if plan.keyed or plan.marked:
+        if plan.keyed or plan.marked or plan.unwritten:
             plan.call = structs.replace(call, fields=fields, headers=headers)
+
+    def _is_one_shot(self, model: Cached, plan: Plan, per_token: float) -> bool:
+        """Whether a first request is so unlikely to be followed up that writing it, which this provider does by itself and
+        charges for, is money lost."""
+        if plan.continued or plan.layout.turn > 1 or plan.layout.size / per_token < model.rule.min_tokens:
+            return False
+        return not _pays(self.learned(model.alias).goes_on_at_most(1), *model.multipliers)
 
     def _key(self, rule: Rule, plan: Plan, session: bytes) -> str:
         """A prefix's key, split once its calls are more than one machine takes; a conversation keeps the one it began with."""
@@ -228,14 +239,15 @@ class PromptCache:
         read, write = model.multipliers
         now_us, lifetime_us = plan.call.at_us, rule.lifetime_s * 1_000_000
         shareable = layout.head > 0 and layout.head_bytes / per_token >= rule.min_tokens
+        warm = now_us - head.marked_us < lifetime_us
+        shared = warm or _pays(head.shared(now_us, lifetime_us), read, write)
         if rule.automatic:
-            # What caches by itself writes these tokens in any case: a further breakpoint costs nothing.
-            plan.head_marked = shareable
-            return [layout.head - 1] if shareable else []
+            # What caches by itself writes these tokens in any case, and then a further breakpoint costs nothing.
+            plan.head_marked = shareable and (shared or not plan.unwritten)
+            return [layout.head - 1] if plan.head_marked else []
         goes_on = self.learned(model.alias).goes_on(layout.turn)
         plan.wrote = layout.size / per_token >= rule.min_tokens and _pays(goes_on, read, write)
-        warm = now_us - head.marked_us < lifetime_us
-        plan.head_marked = shareable and (warm or plan.wrote or _pays(head.shared(now_us, lifetime_us), read, write))
+        plan.head_marked = shareable and (shared or plan.wrote)
         at = [layout.head - 1] if plan.head_marked else []
         ends = prefix.turn_ends(layout, rule.breakpoints - 1, _BEARERS)
         until = len(layout.messages) if plan.wrote else self._entry(plan, lifetime_us)
@@ -254,10 +266,14 @@ class PromptCache:
             return reply
         if usage.total_in > 200 and not call.images:
             known.bytes_per_token += 0.1 * (min(12.0, max(1.0, layout.size / usage.total_in)) - known.bytes_per_token)
+        head.tokens = int(usage.total_in * layout.head_bytes / layout.size)
         seen.tokens, seen.out = usage.total_in, usage.total_out
+        if plan.unwritten:
+            seen.tokens = head.tokens if plan.head_marked else 0
         if plan.wrote:
             seen.entry_tokens = usage.total_in
-        head.tokens = int(usage.total_in * layout.head_bytes / layout.size)
+        if rule.automatic and not plan.unwritten and usage.cache_write_5m > (head.tokens + 256 if plan.marked else 0):
+            known.writes = True
         known.cached_tokens += usage.cache_read
         if plan.expected and rule.reports:
             known.expected = known.expected * FORGET + plan.expected
@@ -270,28 +286,26 @@ class PromptCache:
 
     def _claim(self, model: Cached, plan: Plan, usage: Usage, tier: str | None) -> tuple[str, int, str] | None:
         """What the call would have cost more without us: ``(cause, nanos, grade)``; None: nothing to claim, or no price."""
-        card, written = model.card, usage.cache_write_5m + usage.cache_write_1h
-        if card is None or not (usage.cache_read or written):
+        card, known = model.card, self.learned(model.alias)
+        if card is None or not (plan.marked or plan.keyed or plan.unwritten):
             return None
+
+        def spared(**bare: int) -> int:
+            """What this usage would have cost more, had its tokens been in these buckets."""
+            costs = [
+                cost(card, told, at_us=plan.call.at_us, service_tier=tier)
+                for told in (structs.replace(usage, **bare), usage)
+            ]
+            return 0 if None in costs else costs[0] - costs[1]  # type: ignore[operator]
+
+        plain = usage.uncached_in + usage.cache_read
         if plan.marked and not model.rule.automatic:
-            bare = structs.replace(
-                usage,
-                uncached_in=usage.uncached_in + usage.cache_read + written,
-                cache_read=0,
-                cache_write_5m=0,
-                cache_write_1h=0,
-            )
-            share, grade = 1.0, "A"
-        elif plan.keyed or plan.marked:
-            bare = structs.replace(usage, uncached_in=usage.uncached_in + usage.cache_read, cache_read=0)
-            share, grade = self.learned(model.alias).effect.caused, "B"
+            written = usage.cache_write_5m + usage.cache_write_1h
+            nanos, grade = spared(uncached_in=plain + written, cache_read=0, cache_write_5m=0, cache_write_1h=0), "A"
         else:
-            return None
-        paid = cost(card, usage, at_us=plan.call.at_us, service_tier=tier)
-        without = cost(card, bare, at_us=plan.call.at_us, service_tier=tier)
-        if paid is None or without is None:
-            return None
-        nanos = int((without - paid) * share)
+            nanos, grade = int(spared(uncached_in=plain, cache_read=0) * known.effect.caused), "B"
+            if plan.unwritten and known.writes:
+                nanos += spared(uncached_in=0, cache_write_5m=usage.cache_write_5m + usage.uncached_in)
         return ("prompt_cache", nanos, grade) if nanos else None
 
     def _count_turn(self, known: Learned, plan: Plan, rule: Rule) -> None:

@@ -5,6 +5,8 @@ Plain memory: hashes of prefixes, counts and times, no word of any prompt.
 
 from __future__ import annotations
 
+from math import sqrt
+
 import msgspec
 from msgspec import Struct
 
@@ -34,6 +36,8 @@ class Learned(Struct):
     turns: list[float] = msgspec.field(default_factory=lambda: [0.0] * TURNS)
     went_on: list[float] = msgspec.field(default_factory=lambda: [0.0] * TURNS)
     effect: Effect = msgspec.field(default_factory=Effect.none)
+    writes: bool = False
+    """Seen: it charges for writing what nobody asked it to keep."""
     calls: int = 0
     cached_tokens: int = 0
     refused: bool = False
@@ -45,8 +49,16 @@ class Learned(Struct):
         return (0.9 * 20_000 + self.read) / (20_000 + self.expected)
 
     def goes_on(self, turn: int) -> float:
+        """P(a further turn comes while the entry lives)."""
         at = min(turn, TURNS) - 1
         return (PRIOR_GOES_ON[at] * _PRIOR + self.went_on[at]) / (_PRIOR + self.turns[at])
+
+    def goes_on_at_most(self, turn: int) -> float:
+        """The same from above, by about two standard errors (Agresti-Coull): for giving up what a provider does anyway."""
+        at = min(turn, TURNS) - 1
+        n = self.turns[at] + 4
+        share = (self.went_on[at] + 2) / n
+        return share + 2 * sqrt(share * (1 - share) / n)
 
 
 class Warm(Struct, frozen=True):
@@ -138,5 +150,7 @@ class Plan(Struct):
     head_marked: bool = False
     wrote: bool = False
     """A breakpoint stands after the last message."""
+    unwritten: bool = False
+    """The provider was asked not to write what it would have written by itself."""
     turn: int = 0
     """Counted as this turn; 0: too short to be counted."""
