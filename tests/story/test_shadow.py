@@ -430,6 +430,9 @@ async def test_metrics_tell_our_own_calls_apart(make):
     assert 'demitasse_own_calls_total{purpose="shadow",outcome="answered"} 1' in text
     assert 'demitasse_own_calls_total{purpose="judge",outcome="answered"} 2' in text
     assert 'demitasse_labels_total{route="auto",source="shadow"} 1' in text
+    paid = sum(entry.cost_nanos for entry in world.own if dict(entry.tags)["purpose"] == "judge") / 1e9
+    assert f'demitasse_own_cost_usd_total{{purpose="judge"}} {paid:g}' in text
+    assert 'demitasse_saved_usd_total{cause="routed"}' not in text, "a counter never falls"
     assert 'model="small",outcome' not in text, "a shadow is no client's call"
 
 

@@ -24,6 +24,7 @@ class Metrics:
         self.attempts: dict[tuple[str, str], int] = {}
         self.denied: dict[str, int] = {}
         self.own: dict[tuple[str, str], int] = {}
+        self.own_nanos: dict[str, int] = {}
         self.dropped: dict[str, int] = {}
         self.labels: dict[tuple[str, str], int] = {}
         self.duration = Histogram(_SECONDS)
@@ -37,12 +38,13 @@ class Metrics:
         if ours:
             what = (dict(entry.tags).get("purpose", ""), entry.outcome)
             self.own[what] = self.own.get(what, 0) + 1
+            self.own_nanos[what[0]] = self.own_nanos.get(what[0], 0) + (entry.cost_nanos or 0)
         else:
             who = (entry.route, model, entry.outcome, entry.cache)
             self.calls[who] = self.calls.get(who, 0) + 1
         if entry.cost_nanos:
             self.cost_nanos[model] = self.cost_nanos.get(model, 0) + entry.cost_nanos
-        for cause, nanos in entry.saved:
+        for cause, nanos in entry.saved if not ours else ():  # a counter never falls; what ours cost is told apart
             self.saved_nanos[cause] = self.saved_nanos.get(cause, 0) + nanos
         for attempt in entry.attempts:
             mark = (attempt.model, attempt.status)
@@ -122,6 +124,12 @@ class Metrics:
             "counter",
             "Closed calls of our own.",
             ((_labels(purpose=p, outcome=o), n) for (p, o), n in self.own.items()),
+        )
+        family(
+            "demitasse_own_cost_usd_total",
+            "counter",
+            "Paid for calls of our own.",
+            ((_labels(purpose=p), n / 1e9) for p, n in self.own_nanos.items()),
         )
         family(
             "demitasse_shadow_dropped_total",
