@@ -260,15 +260,18 @@ async def test_a_row_says_which_limit_refused_it_and_keeps_no_words_of_a_prompt(
         assert unknown.why is None
 
 
-async def test_a_setting_that_nothing_acts_on_yet_says_so(site: Site, caplog) -> None:
+async def test_a_setting_that_nothing_acts_on_says_so_and_one_that_lacks_something_says_what(
+    site: Site, caplog
+) -> None:
     site.write(
         more='[cache]\nsemantic = true\n[models.twin]\nprovider = "openai"\nbase_url = "http://127.0.0.1:9"\n'
         f'{PRICE}\n[routes.auto]\nreference = "mock"\nquality = 0.95\n'
     )
     async with site.app():
         said = [record.getMessage() for record in caplog.records]
-    assert sum("has no effect in this version" in line for line in said) == 2
+    assert sum("has no effect in this version" in line for line in said) == 1
     assert any("routes.auto.quality (the route has no ladder)" in line for line in said)
+    assert any(line.startswith("the semantic cache is off") and "models pull wordllama-256" in line for line in said)
 
 
 async def test_a_saving_that_is_switched_serves_at_once_and_after_a_restart(site: Site) -> None:

@@ -60,6 +60,7 @@ from .models import Found, Models
 from .observing import observer
 from .proving import Proving
 from .shadowing import Counted, Shadowing
+from .similar import Similar
 from .steering import Steering
 from .watching import Watching
 from .webhook import webhook
@@ -145,6 +146,7 @@ class App:
             secret=self._secret,
         )
         self._shadowing = Shadowing(self.assessor, self._metrics, self._secret)
+        self._similar = Similar(self.assessor, data, clock=clock, draw=random.random)
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = "starting"
         self.gateway = self._gateway(self._steps(config))
@@ -155,6 +157,7 @@ class App:
         _say_what_has_no_effect(self.config)
         self.prompt_cache.take_up(self.ledger.get_setting(LEARNED))
         self._shadowing.set(self.config)
+        await self._similar.set(self.config)
         self.gateway.replace(self._steps(self.config))
         self._shadowing.start()
         await self._watching.start()
@@ -162,6 +165,8 @@ class App:
         self._tasks.append(asyncio.create_task(self._watch_soft_limits()))
         self._tasks.append(asyncio.create_task(self._watching.run()))
         self._tasks.append(asyncio.create_task(self._follow_switches()))
+        self._tasks.append(asyncio.create_task(self._similar.run()))
+        self._tasks.append(asyncio.create_task(self._similar.run_keeping()))
         if self._keeper is not None:
             self._tasks.append(asyncio.create_task(self._keeper.expire()))
         self._ready = ""
@@ -175,6 +180,7 @@ class App:
             task.cancel()
         await self._proving.close()
         await self._watching.close()
+        await self._similar.keep()
         await self._models.stop()
         if self._telemetry is not None:
             await asyncio.to_thread(self._telemetry.close)
@@ -234,6 +240,7 @@ class App:
         self.prompt_cache.on = config.cache.prompt
         self._shape.settings = shape_settings(config)
         self._shadowing.set(config)
+        await self._similar.set(config)
         self.gateway.replace(self._steps(config, cache=self.gateway.steps.cache))
         if old is not None and old is not new:
             await asyncio.to_thread(old.close)
@@ -282,7 +289,11 @@ class App:
         served = sum(self._pilot.certificate(route) is not None for route in self.found.routes)
         routes = f"{served} route{'s' if served > 1 else ''}"
         mode = f"optimise: {routes} under a certificate" if served else "observe: calls pass through unchanged"
-        return mode + ("; exact cache on" if self.config.cache.exact else "; exact cache off")
+        return (
+            mode
+            + ("; exact cache on" if self.config.cache.exact else "; exact cache off")
+            + ("; semantic cache on" if self._similar.cache is not None else "")
+        )
 
     def _steps(self, config: Config, cache: Cache | None = None) -> Steps:
         settings = settings_of(config)
@@ -316,6 +327,8 @@ class App:
             alarm=self._alarm,
             observe=self._telemetry.observe if self._telemetry is not None else None,
             pilot=self._pilot,
+            semantic=self._similar.cache,
+            check=self._similar.check,
             shape=self._shape,
             shadow=self._shadowing.offer,
         )
@@ -431,8 +444,6 @@ def is_private(config: Config) -> bool:
 def without_effect(config: Config) -> list[str]:
     """Settings that are understood and that nothing acts on; whoever sets one must not believe that it works."""
     found = []
-    if config.cache.semantic:
-        found.append("cache.semantic")
     if config.shadow.usd_per_day and not any(set(r.ladder) - {r.reference} for r in config.routes.values()):
         found.append("shadow.usd_per_day (no route has a ladder)")
     for name, route in config.routes.items():
