@@ -61,7 +61,6 @@ def counter() -> Callable[[str], int]:
 
     from demitasse.providers.catalogue import embeddings
     from demitasse.providers.download import pull
-    from tokenizers import Tokenizer
 
     path = pull(embeddings()["wordllama-256"], Path(__file__).parent.parent / ".cache" / "models")
     raw = path.read_bytes()
