@@ -37,7 +37,7 @@ def test_a_large_change_is_caught(shift: float, width: float) -> None:
     caught = alarm(drift, rng.normal(shift, width, size=2_000))
     assert caught is not None and caught < 600
     assert drift.crossed and drift.evidence >= 100
-    assert drift.size > 0.1
+    assert drift.size > 0.05
 
 
 def test_an_alarm_stays() -> None:

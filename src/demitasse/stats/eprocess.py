@@ -40,8 +40,10 @@ class Session(Struct):
     """What has been bet on the verdicts of one session: inside a session bets add up, between sessions they multiply."""
 
     began: int
-    count: int
+    bets: list[float]
+    """Fixed when it begins: what it says itself must not choose them."""
     worth: list[float]
+    count: int = 0
 
 
 class Watch(Struct):
@@ -145,7 +147,8 @@ class Watch(Struct):
     def _session(self, name: str) -> Session:
         known = self.sessions.get(name) if name else None
         if known is None:
-            known = Session(self.n + 1, 0, [1.0] * len(self.drops))
+            laid = bets(self.quality, self.n, self.sums, self.drops, self.largest_bet)
+            known = Session(self.n + 1, laid, [1.0] * len(laid))
             if name:
                 self.sessions[name] = known
                 if len(self.sessions) > MOST_OPEN:
@@ -153,10 +156,9 @@ class Watch(Struct):
         return known
 
     def _bet(self, loss: float, own: Session) -> None:
-        stakes = bets(self.quality, self.n, self.sums, self.drops, self.largest_bet)
         self.n += 1
         own.count += 1
-        for i, bet in enumerate(stakes):
+        for i, bet in enumerate(own.bets):
             before = own.worth[i]
             # Below 0 only where a gain is larger than ``least`` says.
             own.worth[i] = max(before + bet * loss, 0.02)
