@@ -113,6 +113,7 @@ def certify(
     quality: float = 0.95,
     delta: float = 0.05,
     hint: Trial | None = None,
+    spread: Floats | float | None = None,
     standing: MutableMapping[str, Martingale] | None = None,
 ) -> Verdict:
     """The cheapest step of a path whose quality is at least ``quality`` x the reference's, with confidence 1 - delta.
@@ -120,6 +121,8 @@ def certify(
     Args:
         trial: calls that the path was not chosen on, in an order that does not depend on their scores.
         hint: the training calls under the same path: what losses to expect. Any are valid; good ones give power.
+        spread: (steps,) or one for all, root mean square of a loss, as far as it is known without the calls that are
+            tested; goes before what ``hint`` says. Without either, bets begin timidly.
         standing: martingales by slice name (``REST`` for all else) that go on from call to call: ``trial`` then holds
             only calls that they have not seen, and looking again costs nothing. Updated in place. None: the calls at
             hand are all there will be, and the bets aim at the last of them.
@@ -128,7 +131,7 @@ def certify(
     share = delta / len(names)
     rows = {name: _rows(trial, names, name) for name in names}
     peaks = {
-        name: _peaks(trial.take(at), _hint(hint, names, name), quality, share, name, standing)
+        name: _peaks(trial.take(at), _hint(hint, names, name), spread, quality, share, name, standing)
         for name, at in rows.items()
     }
     return settle(trial, peaks, quality=quality, delta=delta, standing=standing is not None)
@@ -218,6 +221,7 @@ def _hint(hint: Trial | None, names: list[str], name: str) -> Trial | None:
 def _peaks(
     trial: Trial,
     hint: Trial | None,
+    spread: Floats | float | None,
     quality: float,
     delta: float,
     name: str,
@@ -227,7 +231,8 @@ def _peaks(
     if standing is not None:
         known = standing.setdefault(name, Martingale(trial.steps, bound=bound))
         return known.update(loss).peak
-    spread = None if hint is None or not len(hint) else np.sqrt((losses(hint, quality)[0] ** 2).mean(axis=0))
+    if spread is None and hint is not None and len(hint):
+        spread = np.sqrt((losses(hint, quality)[0] ** 2).mean(axis=0))
     return aimed(loss, delta=delta, bound=bound, spread=spread)
 
 

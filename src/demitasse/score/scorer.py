@@ -14,9 +14,12 @@ from msgspec import Raw, Struct
 
 from ..core.errors import ConfigError
 from .draft import MARKS
+from .features import NAMES
 
 _BESIDE = tuple(MARKS.index(name) for name in ("agrees", "differs", "overlap", "longer", "second_known"))
 """Marks that a second answer gives."""
+_SOUND = MARKS.index("sound")
+_PROMPT_LENGTH, _DRAFT_LENGTH = NAMES.index("length"), MARKS.index("length")
 _MOST = 30.0
 
 
@@ -30,6 +33,22 @@ class Head(Struct, frozen=True, omit_defaults=True):
     def __call__(self, x: Sequence[float], slice: str) -> float:
         z = self.bias + self.slices.get(slice, 0.0) + math.fsum(w * v for w, v in zip(self.weights, x, strict=True))
         return 1 / (1 + math.exp(-max(-_MOST, min(_MOST, z))))
+
+
+class Dear(Struct, frozen=True):
+    """What the reference is expected to cost, as a multiple of what it costs on average, from lengths in characters."""
+
+    base: float
+    prompt: float
+    """Per character of the prompt."""
+    draft: float
+    """Per character of the draft: a reference writes about as much."""
+    least: float = 0.05
+
+    def __call__(self, features: Sequence[float], marks: Sequence[float]) -> float:
+        prompt_chars = math.expm1(features[_PROMPT_LENGTH] + 5)
+        draft_chars = math.expm1(marks[_DRAFT_LENGTH] * 10)
+        return max(self.least, self.base + self.prompt * prompt_chars + self.draft * draft_chars)
 
 
 class Scorer(Struct, frozen=True, omit_defaults=True):
@@ -46,6 +65,8 @@ class Scorer(Struct, frozen=True, omit_defaults=True):
     """P(the reference is right | prompt); None: it is what right means."""
     draft: Head | None = None
     """P(the small answer is as good | features and marks)."""
+    dear: Dear | None = None
+    """With it a draft's risk is divided by what it would save: of two risks, the one that saves more is taken first."""
 
     def prompt_score(self, features: Sequence[float], slice: str) -> float:
         """1 - what the reference would add, before any model was asked."""
@@ -54,10 +75,11 @@ class Scorer(Struct, frozen=True, omit_defaults=True):
         return 1.0 - max(0.0, large - small)
 
     def draft_score(self, features: Sequence[float], marks: Sequence[float], slice: str) -> float:
-        """Of an answer that is there. Marks of a second answer are among them, or 0."""
-        if self.draft is None:
+        """Of an answer that is there. Marks of a second answer are among them, or 0. A draft with a fault scores 0."""
+        if self.draft is None or marks[_SOUND] < 1:
             return 0.0
-        return self.draft((*features, *marks), slice)
+        good = self.draft((*features, *marks), slice)
+        return good if self.dear is None else max(0.0, 1 - (1 - good) / self.dear(features, marks))
 
 
 def alone(marks: Sequence[float]) -> tuple[float, ...]:
