@@ -143,7 +143,7 @@ async def test_a_route_without_a_ladder_is_not_even_looked_up() -> None:
     pilot = Pilot(Locked(), lambda _: Scores(), clock=lambda: NOW_US)
     call = Call(id="1", request_id="1", at_us=0, kind="chat", body=b"", fields={}, model="auto")
     assert pilot.plan(call, route) is plain(route)
-    assert pilot.mark(route) == ""
+    assert pilot.mark(call, route) == ""
 
 
 async def test_until_its_scorer_is_read_a_certificate_serves_nothing() -> None:
@@ -160,7 +160,7 @@ async def test_a_certificate_that_has_expired_serves_nothing_from_that_moment_on
     assert here.action() == "cheap"
     here.now_us += 1
     assert here.action() == "reference"
-    assert here.pilot.mark(ROUTE) == "" and here.pilot.certificate(ROUTE) is None
+    assert here.pilot.mark(here.call(), ROUTE) == "" and here.pilot.certificate(ROUTE) is None
 
 
 async def test_a_revocation_is_taken_up_by_the_very_next_call() -> None:
@@ -172,11 +172,11 @@ async def test_a_revocation_is_taken_up_by_the_very_next_call() -> None:
 
 async def test_a_new_certificate_takes_the_place_of_the_old_one_and_marks_its_answers_otherwise() -> None:
     here = await desk(certificate())
-    old = here.pilot.mark(ROUTE)
+    old = here.pilot.mark(here.call(), ROUTE)
     here.shelf.certificates = (certificate(id="cert_2"),)
     await here.ready()
     assert here.plan().certificate == "cert_2"
-    assert here.pilot.mark(ROUTE) not in ("", old)
+    assert here.pilot.mark(here.call(), ROUTE) not in ("", old)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +202,19 @@ async def test_a_route_that_is_configured_anew_is_looked_at_anew() -> None:
     assert here.action() == "reference"
     here.route = ROUTE
     assert here.action() == "cheap"
+
+
+@pytest.mark.parametrize("changed", ["small", "large"])
+async def test_another_model_behind_a_certified_name_answers_not_one_call_under_the_certificate(changed) -> None:
+    here = await desk(certificate())
+    assert here.action() == "cheap"
+    other = lambda rung: structs.replace(rung, upstream_model="other") if rung.alias == changed else rung
+    here.route = structs.replace(ROUTE, reference=other(LARGE), lower=(other(SMALL), MINI))
+    assert here.action() == "reference"
+    ((_, why),) = here.suspended
+    assert why == f"'{changed}' is test/other now; it was test/{changed}-1"
+    here.route = ROUTE
+    assert here.action() == "reference", "until a person says that it may serve again"
 
 
 async def test_a_slice_has_its_own_thresholds_and_a_failed_one_goes_to_the_reference() -> None:

@@ -26,7 +26,7 @@ from .closing import Facts, Way
 from .ladder import Ascent
 from .pilot import Plan, plain
 from .route import Route, Rung
-from .share import Similar, find_similar, follow, join, remember, serve_kept
+from .share import Similar, find_similar, follow, join, mark_of, remember, serve_kept
 from .steps import Client, Steps, close, tell
 
 log = logging.getLogger("demitasse")
@@ -46,7 +46,7 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
         route = steps.routes.strict(route)
     facts.route = route.name
     again = None if own else retry_key(call)
-    if again is not None and (joined := steps.cache.retried(call, again)) is not None:
+    if again is not None and (joined := steps.cache.retried(call, again, mark_of(call, route, steps))) is not None:
         reply = await join(call, joined, facts, client, steps)
         if reply is not None:
             return reply
@@ -59,8 +59,7 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
         else None
     )
     while key is not None:
-        facts.cache = "miss"
-        mark = steps.pilot.mark(route) if steps.pilot is not None else ""
+        facts.cache, mark = "miss", mark_of(call, route, steps)
         if settings.exact and call.wish.cache == "use" and (kept := steps.cache.find(key, mark)) is not None:
             return await serve_kept(call, kept, "exact", facts, client, steps, route)
         if (flight := steps.cache.flight(key, mark)) is None:
@@ -161,7 +160,8 @@ async def _climb(
         if not gone:
             await client.send(event)
 
-    facts.model = course.asks[0].alias
+    # The head of a stream that is slow to begin names nobody whom a later model may yet replace.
+    facts.model = course.asks[0].alias if len(course.asks) == 1 else None
 
     async def extend(rung: Rung) -> bool:
         nonlocal held
@@ -202,6 +202,7 @@ async def _climb(
         raise
     finally:
         client.unwatch()
+        facts.model = course.asks[0].alias  # where nobody could be asked at all
         _name(ascent, plan, facts)
         entry = close(
             call,

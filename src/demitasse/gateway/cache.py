@@ -39,6 +39,11 @@ class Kept(Struct, frozen=True):
     decision: Decision | None = None
     """Why that model answered."""
 
+    @property
+    def certificate(self) -> str:
+        """The one whose promise the answer is under; empty: none's."""
+        return self.decision.certificate if self.mark and self.decision is not None else ""
+
 
 class Flight:
     """One call under way, which identical calls may join. The leader publishes; followers read from the beginning."""
@@ -75,6 +80,11 @@ class Flight:
         """Told to stop, because nobody waited any more: whoever comes now asks anew."""
         self._wake: asyncio.Future[None] | None = None
         self._alone: Callable[[], object] | None = None
+
+    def open_to(self, mark: str) -> bool:
+        """Whether it may be shared by who is under the certificate of ``mark``."""
+        needs = self.mark if self.kept is None else self.kept.mark
+        return not self.stopping and needs in ("", mark)
 
     def when_alone(self, stop: Callable[[], object]) -> None:
         """The leader's client has left: ``stop`` as soon as nobody else waits for the answer."""
@@ -206,7 +216,7 @@ class Cache:
     def flight(self, key: bytes, mark: str = "") -> Flight | None:
         """The identical call under way, if one may be joined by who is under the certificate of ``mark``."""
         flight = self._flights.get(key) if self.settings.coalesce else None
-        return None if flight is None or flight.stopping or flight.mark not in ("", mark) else flight
+        return flight if flight is not None and flight.open_to(mark) else None
 
     def take_off(self, key: bytes | None, retry_key: bytes | None, flight: Flight) -> None:
         """A call is about to be put to a model."""
@@ -252,17 +262,18 @@ class Cache:
         if flight.kept is not None:
             self._recent_bytes -= _weight(flight.kept)
 
-    def retried(self, call: Call, retry_key: bytes) -> Flight | None:
-        """The call that this one repeats, as far as the client says so (retry count or Idempotency-Key)."""
+    def retried(self, call: Call, retry_key: bytes, mark: str = "") -> Flight | None:
+        """The call that this one repeats, as far as the client says so (retry count or Idempotency-Key), if its answer may
+        be given to who is under the certificate of ``mark``."""
         if not (call.wish.retry_count or call.wish.idempotency_key):
             return None
         under_way = self._retriable.get(retry_key)
-        if under_way is not None and not under_way.stopping:
+        if under_way is not None and under_way.open_to(mark):
             return under_way
         recent = self._recent.get(retry_key)
         if recent is None or recent[0] < call.at_us - self._retry_us:
             return None
-        return recent[1]
+        return recent[1] if recent[1].open_to(mark) else None
 
     def clear(self, tenant: str | None = None) -> int:
         """Forget kept answers (of one tenant); returns how many."""
@@ -289,13 +300,15 @@ class Cache:
 
 
 def retry_key(call: Call) -> bytes | None:
-    """The same client asking the same thing again: key, kind, body to the byte, and the Idempotency-Key if it sent one.
+    """The same client asking the same thing again: key, kind, body to the byte, whether only the reference will do, and the
+    Idempotency-Key if it sent one.
 
     None for a client that would never say that it retries: its calls need not be remembered.
     """
     if call.wish.retry_count is None and call.wish.idempotency_key is None:
         return None
-    head = f"{call.caller.key}\0{call.caller.tenant}\0{call.kind}\0{call.wish.idempotency_key or ''}\0".encode()
+    who, wish = call.caller, call.wish
+    head = f"{who.key}\0{who.tenant}\0{call.kind}\0{wish.route}\0{wish.idempotency_key or ''}\0".encode()
     return hashlib.sha256(head + call.body).digest()
 
 

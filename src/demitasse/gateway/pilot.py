@@ -32,6 +32,9 @@ MOST_SESSIONS = 20_000
 """Sessions remembered, the most recently seen; some 5 MB. Those still with the cheap model are not among them."""
 
 
+Tags = tuple[tuple[str, str], ...]
+
+
 class Scorer(Protocol):
     """What was learned, as a function: estimates of P(the small model's answer is as good as the reference's)."""
 
@@ -111,6 +114,8 @@ class Pilot:
         self._loading: dict[str, asyncio.Task[None]] = {}
         self._forces: dict[str, tuple[Route, _Force | str]] = {}
         """By name, for the route as it is configured now; a text says why its certificate does not serve."""
+        self._behind: dict[str, dict[str, str]] = {}
+        """By certificate: what stood behind the names of its models when it began to serve here."""
         self._complained: set[str] = set()
         self._sessions = _Sessions(most_sessions, int(session_s * 1e6))
 
@@ -119,10 +124,12 @@ class Pilot:
         force = self._force(route) if route.lower else None
         return force.certificate if isinstance(force, _Force) else None
 
-    def mark(self, route: Route) -> str:
-        """What a cheaper model's answer must have been kept under to be served now; empty: none is."""
+    def mark(self, call: Call, route: Route) -> str:
+        """What a cheaper model's answer must have been kept under to be served to this call; empty: none is."""
         force = self._force(route) if route.lower else None
-        return force.mark if isinstance(force, _Force) else ""
+        if not isinstance(force, _Force) or not _spoken_of(call) or not force.open_to(call, route):
+            return ""
+        return force.mark_of(call.tags)
 
     def why_not(self, route: Route) -> str:
         """Why a promoted certificate does not serve this route; empty where it does, or where there is none."""
@@ -134,16 +141,16 @@ class Pilot:
         force = self._force(route) if route.lower else None
         if not isinstance(force, _Force):
             return plain(route)
-        if call.kind != "chat":
-            return plain(route)  # no certificate speaks of it; another model's embeddings are no embeddings
-        if call.caller.models and not all(may_ask(call.caller, route, rung) for rung in force.lower):
-            return force.plan("reference", "this key may not use the cheaper model")
+        if not _spoken_of(call):
+            return plain(route)
+        if not force.open_to(call, route):
+            return force.plan(call, "reference", "this key may not use the cheaper model")
         session = f"{route.name}\0{call.caller.tenant}\0{call.session}" if route.sticky and call.session else ""
         if session and self._sessions.went_up(session, call.at_us):
-            return force.plan("reference", "its session stays with the reference", session=session)
+            return force.plan(call, "reference", "its session stays with the reference", session=session)
         scorer = self._scorer(force.certificate)
         if scorer is None:
-            return force.plan("reference", "the scorer could not be read, or not yet")
+            return force.plan(call, "reference", "the scorer could not be read, or not yet")
         setting = force.of(call.tags)
         try:
             score = scorer.prompt(call)
@@ -154,12 +161,12 @@ class Pilot:
                 log.exception(
                     "certificate %s: a prompt could not be scored; the reference answers", force.certificate.id
                 )
-            return force.plan("reference", "the prompt could not be scored; see the log")
+            return force.plan(call, "reference", "the prompt could not be scored; see the log")
         action: Action = choose(setting, score)
         if session and action == "reference":
             self._sessions.goes_up(session, call.at_us)
         judge = _Judge(scorer, call, score, setting, second=force.second is not None) if action == "draft" else None
-        return force.plan(action, _reason(action, setting, score), score=score, judge=judge, session=session)
+        return force.plan(call, action, _reason(action, setting, score), score=score, judge=judge, session=session)
 
     def learn(self, call: Call, route: Route, plan: Plan, *, escalated: bool, attempts: Iterable[Attempt]) -> None:
         """What follows from a call that was under a certificate: where its session stays, and whether the models are still
@@ -205,12 +212,24 @@ class Pilot:
         if known is not None and known[0] is route:
             return known[1]
         force = self._suspended.get(certificate.id) or _enforce(certificate, route)
+        if isinstance(force, _Force) and (other := self._moved(force, route)):
+            self._doubt(certificate, other)
+            force = other
         self._forces[route.name] = (route, force)
         if isinstance(force, str):
             log.warning(
                 "certificate %s does not serve route '%s', the reference answers: %s", certificate.id, route.name, force
             )
         return force
+
+    def _moved(self, force: _Force, route: Route) -> str:
+        """Which name of the certificate's stands for another model since it serves here; empty: none."""
+        now = {rung.alias: f"{rung.provider}/{rung.upstream_model}" for rung in (*force.lower, route.reference)}
+        was = self._behind.setdefault(force.certificate.id, now)
+        return next(
+            (f"'{alias}' is {model} now; it was {was[alias]}" for alias, model in now.items() if was[alias] != model),
+            "",
+        )
 
     def _follow(self) -> None:
         """Take up what is promoted now."""
@@ -226,6 +245,7 @@ class Pilot:
         # One that a person has promoted anew may serve again.
         self._suspended = {id: why for id, why in self._suspended.items() if id in still}
         self._scorers = {id: scorer for id, scorer in self._scorers.items() if id in still}
+        self._behind = {id: models for id, models in self._behind.items() if id in still}
         self._complained &= still
         self._forces.clear()
 
@@ -274,16 +294,32 @@ class _Force(Struct, frozen=True, eq=False):
     slices: dict[str, Setting]
     versions: dict[str, frozenset[str]]
 
-    def of(self, tags: tuple[tuple[str, str], ...]) -> Setting:
-        """The setting of the call's slice, which is its tag ``task``."""
-        if self.slices:
-            for name, value in tags:
-                if name == "task":
-                    return self.slices.get(value, self.certificate.policy.setting)
-        return self.certificate.policy.setting
+    def of(self, tags: Tags) -> Setting:
+        """The setting of the call's slice."""
+        return self.slices.get(self._slice(tags), self.certificate.policy.setting)
+
+    def mark_of(self, tags: Tags) -> str:
+        """What is good enough for one slice need not be so for another: those with a setting of their own share nothing."""
+        slice = self._slice(tags)
+        return f"{self.mark} {slice}" if slice in self.slices else self.mark
+
+    def open_to(self, call: Call, route: Route) -> bool:
+        """Whether the call's key may use the cheaper models."""
+        return not call.caller.models or all(may_ask(call.caller, route, rung) for rung in self.lower)
+
+    def _slice(self, tags: Tags) -> str:
+        """The call's tag ``task``; empty also where no slice differs."""
+        return next((value for name, value in tags if name == "task"), "") if self.slices else ""
 
     def plan(
-        self, action: Action, reason: str, *, score: float | None = None, judge: Judge | None = None, session: str = ""
+        self,
+        call: Call,
+        action: Action,
+        reason: str,
+        *,
+        score: float | None = None,
+        judge: Judge | None = None,
+        session: str = "",
     ) -> Plan:
         courses, asks = self.ways[action]
         return Plan(
@@ -292,7 +328,7 @@ class _Force(Struct, frozen=True, eq=False):
             self.candidates,
             policy=self.policy,
             certificate=self.certificate.id,
-            mark=self.mark,
+            mark=self.mark_of(call.tags),
             score=score,
             reason=reason,
             judge=judge,
@@ -354,6 +390,12 @@ def _enforce(certificate: Certificate, route: Route) -> _Force | str:
         slices=dict(policy.slices),
         versions={alias: frozenset(seen) for alias, seen in versions.items()},
     )
+
+
+def _spoken_of(call: Call) -> bool:
+    """Whether a certificate speaks of calls of this kind: shadow calls compare single answers to chats, and another model's
+    embeddings are no embeddings."""
+    return call.kind == "chat" and call.n == 1
 
 
 def _reference(route: Route) -> Course:

@@ -27,6 +27,11 @@ log = logging.getLogger("demitasse")
 _CAUSES: dict[CacheTier, Cause] = {"exact": "exact_cache", "coalesced": "coalesced", "semantic": "semantic_cache"}
 
 
+def mark_of(call: Call, route: Route, steps: Steps) -> str:
+    """Which cheaper model's answers may be given to this call now, as they are marked; empty: none."""
+    return steps.pilot.mark(call, route) if steps.pilot is not None else ""
+
+
 async def serve_kept(
     call: Call,
     kept: Kept,
@@ -40,7 +45,7 @@ async def serve_kept(
 ) -> Reply:
     """An answer that cost nothing: the same bytes of content, in the shape that this client wants."""
     facts.cache, facts.model = tier, kept.model
-    facts.certificate = kept.decision.certificate if kept.mark and kept.decision is not None else ""
+    facts.certificate = kept.certificate
     cause = _CAUSES[tier]
     booked = steps.ledger.settle(close(call, route, facts, steps, "answered", kept=kept, cause=cause))
     if call.stream and not sent:
@@ -90,7 +95,7 @@ async def join(call: Call, flight: Flight, facts: Facts, client: Client, steps: 
         client.unwatch()
     if kept is None:
         return None
-    facts.model = kept.model
+    facts.model, facts.certificate = kept.model, kept.certificate
     if late:
         steps.ledger.join(kept.entry_id, call.at_us)
         await steps.ledger.flush()
@@ -118,7 +123,7 @@ class Similar(NamedTuple):
             chosen=kept.model,
             propensity=1.0 - found.propensity,
             reason=f"it means the same as call {kept.entry_id}",
-            certificate=kept.decision.certificate if kept.mark and kept.decision is not None else "",
+            certificate=kept.certificate,
         )
         return structs.replace(kept, decision=decision)
 
@@ -126,9 +131,8 @@ class Similar(NamedTuple):
 def find_similar(call: Call, route: Route, steps: Steps) -> Similar | None:
     """What the semantic cache makes of a call; None: it is none that could share an answer."""
     assert steps.semantic is not None
-    mark = steps.pilot.mark(route) if steps.pilot is not None else ""
     try:
-        asked = steps.semantic.read(call, route.name, f"{route.stamp}\0{mark}")
+        asked = steps.semantic.read(call, route.name, f"{route.stamp}\0{mark_of(call, route, steps)}")
         return None if asked is None else Similar(asked, steps.semantic.find(asked))
     except Exception:
         # What only spares a question to a model may not cost an answer.
