@@ -11,12 +11,14 @@ import pytest
 from msgspec.structs import replace
 
 from demitasse.build.replaying import as_json as replay_json
+from demitasse.cli.offline import as_object as certified_file
 from demitasse.core import call, entry, policy, price
 from demitasse.core.ledger import Bucket
 from demitasse.core.limits import Alert
 from demitasse.core.policy import ALWAYS_CHEAP, Policy
 from demitasse.gateway import prefix_watch
 from demitasse.gateway.prompt_cache import PromptCache
+from demitasse.lab.offline import certify_rows
 from demitasse.lab.replay import Worse, replay
 from demitasse.providers.prompt_caching import rules
 from demitasse.testing import FakeModel, MockUpstream
@@ -27,6 +29,7 @@ from demitasse.web.report import build_report, month_start_us
 from tests.build.test_app import Site
 from tests.docs.pages import page, sources, tables, texts, words
 from tests.docs.test_metrics_page import ATTEMPT, ENTRY
+from tests.lab.test_offline import population
 from tests.web.fakes import HOUR_US, NOW_US, FakeBooks
 
 PAGE = tables(page("reference/json.md"))
@@ -74,6 +77,14 @@ def test_a_replay_has_the_documented_fields() -> None:
     assert set(told["worst"][0]) == listed("replay", "worst")
     about = {"route", "policy", "since_us", "until_us", "slices", "worst"}
     assert set(told["slices"][0]) == {"name"} | fields("replay") - about
+
+
+def test_a_certified_file_has_the_documented_fields() -> None:
+    rows = population(200, 1)
+    told = certified_file(certify_rows(rows), (1.0, 0.0))
+    assert set(told) == fields("certified file")
+    assert set(told["baselines"]) | {"quality", "saving"} == listed("certified file", "baselines")
+    assert set(told["holdout"]) == {"quality", "saving"}
 
 
 def test_a_report_has_the_documented_fields() -> None:

@@ -1,4 +1,4 @@
-"""`certify`: what a route's labels prove, as a certificate."""
+"""`certify`: what a route's labels prove, as a certificate; or what a file of outcomes proves."""
 
 # ruff: noqa: PLC0415 - a command pays only for what it uses
 from __future__ import annotations
@@ -12,7 +12,16 @@ from .units import moment_us
 
 
 @click.command()
-@click.argument("route")
+@click.argument("route", required=False)
+@click.option(
+    "--outcomes", metavar="FILE", help="Rows with known scores (CSV, JSONL or Parquet) instead of a route's labels."
+)
+@click.option("--holdout", metavar="FILE", help="With --outcomes: rows never seen, to measure on what was certified.")
+@click.option(
+    "--prices",
+    metavar="cheap=USD,reference=USD",
+    help="With --outcomes: dollars per million tokens, where the file has no costs.",
+)
 @click.option(
     "--quality",
     type=click.FloatRange(0, 1, min_open=True),
@@ -37,7 +46,10 @@ from .units import moment_us
 @placed
 def certify(
     place: Place,
-    route: str,
+    route: str | None,
+    outcomes: str | None,
+    holdout: str | None,
+    prices: str | None,
     quality: float | None,
     delta: float | None,
     since: str | None,
@@ -48,7 +60,29 @@ def certify(
     """Prove on ROUTE's labels how much of its traffic the small model may answer; looking often costs nothing.
 
     What is proven becomes a certificate; it serves nothing until: demitasse promote ROUTE
+
+    With --outcomes the same is proven on a file's rows (columns prompt, cheap, reference; optional slice, session,
+    cheap_cost, reference_cost), and nothing is kept.
     """
+    if outcomes is not None:
+        if route is not None or since is not None or days is not None:
+            raise click.UsageError("--outcomes reads a file: leave out ROUTE, --since and --days")
+        from .offline import certify_file
+
+        certify_file(
+            place.cwd / outcomes,
+            quality=0.95 if quality is None else quality,
+            delta=0.05 if delta is None else delta,
+            prices=prices,
+            seed=7 if seed is None else seed,
+            holdout=None if holdout is None else place.cwd / holdout,
+            as_json=as_json,
+        )
+        return
+    if route is None:
+        raise click.UsageError("name a ROUTE, or a file of known scores with --outcomes FILE")
+    if holdout is not None or prices is not None:
+        raise click.UsageError("--holdout and --prices go with --outcomes FILE")
     from ..build.certifying import certify as look
     from ..build.certifying import terms
     from ..store.evidence import SqliteEvidence

@@ -35,6 +35,10 @@ class Outcomes:
     slice: Sequence[str] | None = None
     session: Sequence[str] | None = None
     weight: Floats | None = None
+    priced: bool = True
+    """The costs are the data's own; else they were made from prices."""
+    features: Floats | None = None
+    """(rows, features) of the prompts, where somebody has computed them already."""
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -50,6 +54,8 @@ class Outcomes:
             None if self.slice is None else [self.slice[i] for i in rows],
             None if self.session is None else [self.session[i] for i in rows],
             None if self.weight is None else self.weight[rows],
+            self.priced,
+            None if self.features is None else self.features[rows],
         )
 
     def groups(self) -> Rows:
