@@ -128,6 +128,15 @@ def test_the_prompt_cache_and_its_findings_have_the_documented_fields() -> None:
     assert set(prefix_watch.as_json(finding)) == fields("finding")
 
 
+def test_the_semantic_cache_tells_the_documented_fields() -> None:
+    from demitasse.gateway.care import figures
+    from demitasse.gateway.semantic import Embed, SemanticCache, SemanticSettings
+
+    assert set(figures(None)) == {"on"}
+    told = figures(SemanticCache(SemanticSettings(), Embed(), clock=lambda: 0, draw=lambda: 0.5))
+    assert set(told) == fields("semantic cache")
+
+
 def test_an_alert_has_the_documented_fields() -> None:
     assert set(Alert.__struct_fields__) == fields("alert")
 

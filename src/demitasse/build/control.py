@@ -94,7 +94,8 @@ class StoreControl:
         return await self._steering.undo(route)
 
     async def clear_cache(self) -> int:
-        return self._steps().cache.clear()
+        steps = self._steps()
+        return steps.cache.clear() + (steps.semantic.evict() if steps.semantic is not None else 0)
 
 
 class KeyLogin:

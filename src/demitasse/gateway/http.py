@@ -20,6 +20,7 @@ from ..core.ids import call_id
 from ..wire.ask import read
 from ..wire.errors import error_body
 from ..wire.sse import DONE, PING, frame
+from . import care
 from .answer import Client, Facts, Steps, answer, refused
 from .door import Door
 from .feedback import MOST_BYTES, Feedback
@@ -253,7 +254,9 @@ class Gateway:
         if path == "/demitasse/feedback" and method == "POST" and self._feedback is not None:
             body = await read_body(receive, headers, MOST_BYTES)
             await self.steps.ledger.flush()
-            return 200, msgspec.json.encode(await self._feedback.take(caller, body)), json
+            told = await self._feedback.take(caller, body)
+            care.heard(self.steps.semantic, told["id"], told["score"])
+            return 200, msgspec.json.encode(told), json
         if path.startswith("/demitasse/calls/") and method == "GET":
             await self.steps.ledger.flush()
             row = await asyncio.to_thread(self._facts_of, path.removeprefix("/demitasse/calls/"))
@@ -264,15 +267,25 @@ class Gateway:
                     code="unknown_call",
                 )
             return 200, msgspec.json.encode(row), json
+        if path.startswith(care.PATH + "/") and method == "GET":
+            call_id = path.removeprefix(care.PATH + "/")
+            return 200, msgspec.json.encode(care.why(self.steps.semantic, call_id, caller)), json
         _must_read(caller)
+        if path == care.PATH and method == "GET":
+            return 200, msgspec.json.encode(care.figures(self.steps.semantic)), json
+        if path == care.PATH + "/evict" and method == "POST":
+            body = await read_body(receive, headers, MOST_BYTES)
+            return 200, msgspec.json.encode(care.evict(self.steps.semantic, body, caller)), json
         if path == "/demitasse/status" and method == "GET":
             return 200, msgspec.json.encode(self._status()), json
         if path == "/demitasse/cache" and method == "GET":
             return 200, msgspec.json.encode(self.steps.cache.stats()), json
         if path == "/demitasse/cache/clear" and method == "POST":
-            if caller.key != "local" and "admin" not in caller.scopes:
+            if not care.may_all(caller):
                 raise Refused("clearing the cache needs the scope 'admin'", status=403, code="missing_scope")
-            return 200, msgspec.json.encode({"cleared": self.steps.cache.clear()}), json
+            semantic = self.steps.semantic
+            cleared = self.steps.cache.clear() + (semantic.evict() if semantic is not None else 0)
+            return 200, msgspec.json.encode({"cleared": cleared}), json
         raise Refused(f"there is no {method} {path} here", status=404, code="unknown_path")
 
     def _model(self, route: Route) -> dict[str, Any]:
