@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import sys
 from pathlib import Path
@@ -31,11 +32,12 @@ from ..store.settings import Settings
 from ..store.signing import Signer
 
 if TYPE_CHECKING:
-    from ..lab.cases import Gathered, Placed
+    from ..lab.cases import Cases, Gathered, Placed
     from ..lab.issue import Finding, Labelling
     from ..lab.standing import Era
 
 QUALITY = 0.95
+LOCK = "certify.lock"
 DAY_US = 86_400_000_000
 _RATE_DAYS = 7
 HOUR_US = 3_600_000_000
@@ -122,7 +124,16 @@ def terms(
 
 
 def certify(terms: Terms, settings: Settings, evidence: SqliteEvidence, books: SqliteBooks) -> Look:
-    """Count the labels that have come, and promise what they prove; see ``lab.standing`` and ``lab.issue``."""
+    """Count the labels that have come, and promise what they prove; see ``lab.standing`` and ``lab.issue``.
+
+    One at a time in a data folder: two that look at once would count the same labels twice.
+    """
+    with (settings.data / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _certify(terms, settings, evidence, books)
+
+
+def _certify(terms: Terms, settings: Settings, evidence: SqliteEvidence, books: SqliteBooks) -> Look:
     from ..lab import issue, standing  # noqa: PLC0415 - numpy
     from ..lab.cases import gather  # noqa: PLC0415
     from ..lab.learning import learn  # noqa: PLC0415
@@ -130,6 +141,7 @@ def certify(terms: Terms, settings: Settings, evidence: SqliteEvidence, books: S
     ladder, route, now_us = terms.ladder, terms.ladder.route, settings.clock()
     labels = evidence.newer(0, route=route)
     gathered = gather(labels, ladder.cheap, ladder.reference, ladder.second)
+    _need_prices(gathered.cases, ladder)
     era = standing.begin(
         _kept(settings, route),
         gathered.cases,
@@ -141,7 +153,6 @@ def certify(terms: Terms, settings: Settings, evidence: SqliteEvidence, books: S
         now_us=now_us,
     )
     standings = standing.go_on(era, gathered.cases, terms.quality, terms.delta, learn)
-    settings.set_setting(_name(route), msgspec.json.decode(era.encode()))
     labelling = _labelling(books, labels, route, now_us)
     found = issue.find(
         era,
@@ -155,6 +166,7 @@ def certify(terms: Terms, settings: Settings, evidence: SqliteEvidence, books: S
         code=f"demitasse {__version__}, {gathered.features}",
         labelling=labelling,
     )
+    settings.set_setting(_name(route), msgspec.json.decode(era.encode()))  # before anything is promised
     certificate = found.certificate
     expired = certificate is not None and certificate.expires_us <= now_us
     if certificate is not None and not expired:
@@ -209,6 +221,15 @@ def _main(data: str, terms: str) -> None:
         found = certify(msgspec.json.decode(terms, type=Terms), settings, evidence, books).finding.certificate
     proven = Proven(None) if found is None else Proven(found.id, found.saving, found.quality)
     sys.stdout.buffer.write(msgspec.json.encode(proven))
+
+
+def _need_prices(cases: Cases, ladder: Ladder) -> None:
+    """What is saved can only be told of models that have a price."""
+    for alias, costs in ((ladder.cheap, cases.cheap_cost), (ladder.reference, cases.reference_cost)):
+        if len(costs) and costs[0] != costs[0]:  # nan: not one answer has a price
+            raise ConfigError(
+                f"'{alias}' has no price, so that nothing is known to be saved; set one: models.{alias}.price"
+            )
 
 
 def _same(certificate: Certificate, evidence: SqliteEvidence) -> Certificate | None:

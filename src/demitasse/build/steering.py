@@ -13,6 +13,8 @@ from ..lab.policy_file import policy_of
 from ..store.books import SqliteBooks
 from ..store.evidence import SqliteEvidence
 from ..store.ledger import SqliteLedger
+from ..store.signing import public_key
+from .promoting import objection, promote
 from .replaying import Recordings, as_json, replay_past
 
 
@@ -51,13 +53,19 @@ class Steering:
         self.switch = switch
 
     async def promote(self, id: str) -> str:
-        """Put a certificate in force; returns its route."""
-        rows = await asyncio.to_thread(self._evidence.certificates)
-        found = next((certificate for certificate, *_ in rows if certificate.id == id), None)
-        if found is None:
+        """Put a certificate in force; returns its route. Raises ConfigError: why it may not serve."""
+        return await asyncio.to_thread(self._promote, id)
+
+    def _promote(self, id: str) -> str:
+        kept = next((row for row in self._evidence.certificates() if row[0].id == id), None)
+        if kept is None:
             raise ConfigError(f"there is no certificate '{id}'; list them with: demitasse certificates list")
-        await self._ledger.certificate(found, "promoted", self._ledger.clock(), "on the dashboard")
-        return found.policy.route
+        own = public_key(self._ledger.data)
+        against = objection(kept, self._config(), self._books, self._ledger.clock(), own=own)
+        if against is not None:
+            raise ConfigError(against)
+        promote(self._ledger, kept, "on the dashboard")
+        return kept[0].policy.route
 
     async def undo(self, route: str) -> str | None:
         """Back to the reference; the certificate that was in force, if one was."""

@@ -220,6 +220,8 @@ def _nothing(place: Place, look: Look) -> str:
     ladder, finding = look.terms.ladder, look.finding
     route, labels = ladder.route, len(look.gathered.cases)
     what = f"nothing is proven yet for route '{route}' at {look.terms.quality:.4g} of '{ladder.reference}'"
+    if finding.fell:
+        return f"{what}: {finding.fell}, so that evidence begins anew with the labels to come"
     if look.expired:
         return f"{what} by calls of the last {place.config().certificates.days:g} days; its newest labels are older"
     if not place.config().shadow.usd_per_day:
@@ -229,9 +231,10 @@ def _nothing(place: Place, look: Look) -> str:
     else:
         shadow = f"about {look.labelling.per_day:,.0f} labels come a day"
     if finding.standing is None:
+        from ..lab.cases import TRAIN_SHARE
         from ..lab.standing import FIRST
 
-        needed = max(0, 2 * FIRST - labels)
+        needed = max(10, round(FIRST / TRAIN_SHARE) - labels)
         return (
             f"{what}: {labels:,} labels, and about {needed:,} more are needed before anything can be learned; {shadow}"
         )
@@ -380,6 +383,7 @@ def _look_json(look: Look) -> dict[str, Any]:
         "since_us": look.era.since_us,
         "anew": look.era.why or None,
         "certificate": None if certificate is None else msgspec.json.decode(encode_certificate(certificate)),
+        "fell": finding.fell or None,
         "just_switch": finding.just_switch,
         "baselines": [msgspec.to_builtins(b) for b in finding.baselines],
         "next_labels": [

@@ -24,6 +24,8 @@ Rows = npt.NDArray[np.int64]
 Placed = tuple[int, Label]
 """A label with its place in the chain of events: later words have higher places."""
 
+TRAIN_SHARE = 0.35
+"""Of sessions, to learn from."""
 BLOCK = 32
 """More calls of one session than this are no longer one piece of evidence: some applications give all calls one name."""
 ONCE_US = 86_400_000_000
@@ -113,15 +115,15 @@ def gather(labels: Iterable[Placed], cheap: str, reference: str, second: str | N
     return Gathered(_cases(meant), features, unanswered, len(rows) - len(meant))
 
 
-def half(session: str, seed: int) -> bool:
-    """Whether a session's calls are for training: a coin that falls the same way for ever."""
+def for_training(session: str, seed: int) -> bool:
+    """Whether a session's calls are to learn from: a coin that falls the same way for ever."""
     key = seed.to_bytes(8, "little", signed=True)
-    return bool(hashlib.blake2b(session.encode(), digest_size=1, key=key).digest()[0] & 1)
+    return int.from_bytes(hashlib.blake2b(session.encode(), digest_size=4, key=key).digest()) < TRAIN_SHARE * 2**32
 
 
-def halves(cases: Cases, seed: int) -> tuple[Cases, Cases]:
-    """For training, and for certifying; no session is in both."""
-    train = np.array([half(session, seed) for session in cases.session], dtype=bool)
+def parted(cases: Cases, seed: int) -> tuple[Cases, Cases]:
+    """To learn from, and to count; no session is in both."""
+    train = np.array([for_training(session, seed) for session in cases.session], dtype=bool)
     return cases.take(train), cases.take(~train)
 
 

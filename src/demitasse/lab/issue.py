@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from msgspec import Raw, structs
 
 from ..core.policy import (
@@ -26,16 +26,21 @@ from ..core.policy import (
     SliceFloor,
     encode_certificate,
 )
-from ..stats.betting import Floats, Martingale
-from .cases import Cases, halves, weights
-from .certify import REST, Trial, losses, settle
+from ..score.scorer import load
+from ..stats.betting import Martingale
+from ..stats.eprocess import Watch
+from . import cascade
+from .baselines import baselines
+from .cases import TRAIN_SHARE, Cases, parted, weights
+from .certify import REST, losses, settle
 from .standing import Era, Standing
 
 METHOD = "learn-then-test along a fixed path, standing WSR betting by session, inverse-propensity weights"
 DAY_US = 86_400_000_000
-_DRAWS = 7
+_DRAWS = 5
 """Futures that are drawn to guess what more labels would buy."""
 _AHEAD = (50, 100, 200, 400, 800, 1600, 3200)
+_MOST_SLICES = 30
 _WORTH = 0.01
 """Less than a point of saving is not worth telling."""
 
@@ -56,15 +61,17 @@ class Finding:
         certificate: unsigned; None: nothing is proven, or nothing that saves.
         standing: the path that stands best; None: too little to learn from.
         just_switch: the small model alone keeps the promise.
+        fell: why what was proven once is not promised: the same labels show that it is no longer so.
     """
 
     certificate: Certificate | None
     standing: Standing | None
     cases: Cases
-    """Those of the certifying half that the figures are taken from."""
+    """Those of the counting part that the figures are taken from."""
     baselines: tuple[Baseline, ...]
     next_labels: tuple[NextLabels, ...]
     just_switch: bool = False
+    fell: str = ""
 
 
 def find(
@@ -84,15 +91,27 @@ def find(
 
     Args:
         standings: as ``standing.go_on`` found them. cases: all of the route.
+        era: ended here where its labels show that quality has fallen.
         quality, delta: what is to be promised. days: how long, from the newest call that it rests on.
         code: version of what computed it.
     """
     now = cases.take(cases.at_us >= era.since_us)
-    train, certify = halves(now, era.seed)
-    null = baselines(certify, quality)
+    train, certify = parted(now, era.seed)
+    null = baselines(
+        certify.cheap,
+        certify.reference,
+        certify.cheap_cost,
+        certify.reference_cost,
+        quality=quality,
+        weight=weights(certify, ()),
+    )
     best = _best(standings)
     if best is None:
         return Finding(None, None, certify, null, ())
+    fell = fallen(best, quality, delta)
+    if fell:
+        era.ended = (now_us, fell)
+        return Finding(None, best, certify, null, (), fell=fell)
     ahead = more(era, best, certify, quality, delta, labelling)
     serves = best.verdict.certified and best.verdict.saving > 0
     if not serves:
@@ -102,34 +121,26 @@ def find(
     return Finding(_named(certificate), best, certify, null, ahead, just_switch=_all_cheap(certificate.policy))
 
 
+def fallen(standing: Standing, quality: float, delta: float) -> str:
+    """Why the policy may not serve although it was proven: the watch, over the same calls in their order, has seen it fall.
+
+    Evidence that was won stays won; so somebody must look whether what it says is still so. "" where it is.
+    """
+    verdict, trial = standing.verdict, standing.trial
+    if not verdict.certified or trial.slice is None:
+        return ""
+    watch = Watch(quality, delta)
+    for i, name in enumerate(trial.slice):
+        step = verdict.of(name)
+        served = trial.served[i, step] if step >= 0 else trial.reference[i]
+        if watch.saw(min(1.0, float(trial.reference[i])), min(1.0, float(served))):
+            return f"its labels show that quality has fallen below {quality:.4g}"
+    return ""
+
+
 def with_certificate(found: Finding, certificate: Certificate | None) -> Finding:
     """The same finding with its certificate signed, or without one."""
     return replace(found, certificate=certificate, just_switch=found.just_switch and certificate is not None)
-
-
-def baselines(cases: Cases, quality: float) -> tuple[Baseline, ...]:
-    """What trivial policies would have done with the same calls; none where there are no calls.
-
-    ``always-small`` · ``best single``: the cheapest single model that keeps ``quality``, as far as these calls tell ·
-    ``random mix``: as much of the small model, by lot, as keeps it · ``oracle``: the calls on which it costs least, known
-    beforehand.
-    """
-    weight = weights(cases, ())
-    whole, full = float(weight @ cases.reference), float(weight @ cases.reference_cost)
-    if not len(cases) or whole <= 0 or not full > 0:
-        return ()
-    small = float(weight @ cases.cheap) / whole
-    saving = 1 - float(weight @ cases.cheap_cost) / full
-    keeps = small >= quality
-    share = 1.0 if keeps else (1 - quality) / (1 - small)
-    lost, spared = weight * (cases.reference - cases.cheap), weight * (cases.reference_cost - cases.cheap_cost)
-    kept, won = _oracle(lost / whole, spared / full, 1 - quality)
-    return (
-        Baseline("always-small", small, saving),
-        Baseline("best single", small if keeps and saving > 0 else 1.0, saving if keeps and saving > 0 else 0.0),
-        Baseline("random mix", 1 - share * (1 - small), share * saving),
-        Baseline("oracle", 1 - kept, won),
-    )
 
 
 def more(
@@ -139,22 +150,19 @@ def more(
 
     The path stays as it is; a better one, learned from more, is not foreseen.
     """
-    trial, evidence = standing.trial, standing.evidence
+    trial = standing.trial
+    horizons = [pieces for pieces in _AHEAD if pieces <= 8 * max(len(trial), 100)]
     if not len(trial):
         return ()
-    loss, _ = losses(trial, quality)
-    assert trial.slice is not None
-    slices = np.array(trial.slice)
     rng = np.random.default_rng(era.seed)
-    per_piece = 2 * len(certify) / len(trial)  # the other half of the labels is for training
-    sure = standing.verdict.saving if standing.verdict.certified else 0.0
+    futures = [_future(standing, horizons, quality, delta * standing.evidence.level, rng) for _ in range(_DRAWS)]
+    per_piece = len(certify) / len(trial) / (1 - TRAIN_SHARE)
+    known = standing.verdict.saving if standing.verdict.certified else 0.0
     found: list[NextLabels] = []
-    for pieces in _AHEAD:
-        if pieces > 8 * max(len(trial), 100):
-            break
-        saving = _future(standing, trial, loss, slices, pieces, quality, delta * evidence.level, rng)
-        if saving < sure + _WORTH or (found and saving < found[-1].saving + _WORTH):
+    for pieces, saving in zip(horizons, np.median(np.array(futures), axis=0).tolist(), strict=True):
+        if saving < known + _WORTH:
             continue
+        known = saving
         labels = _round(pieces * per_piece)
         found.append(
             NextLabels(
@@ -191,7 +199,6 @@ def _certificate(
     used = certify.take(certify.seq <= best.evidence.seq)
     hashes = set(used.prompt_hash)
     until_us = int(used.at_us.max())
-    floors = [(s.name or "(none)", s) for s in verdict.slices]
     return Certificate(
         id="",
         policy=_policy(era, best, route),
@@ -213,10 +220,31 @@ def _certificate(
         code=code,
         seed=era.seed,
         method=METHOD,
-        slices=tuple(SliceFloor(name, s.n, s.quality, s.floor, s.saving, s.certified) for name, s in floors)
-        if len(floors) > 1
-        else (),
+        slices=_slices(best, used),
     )
+
+
+def _slices(best: Standing, used: Cases) -> tuple[SliceFloor, ...]:
+    """Every task: those with a walk of their own, then the larger ones of the rest, which have an estimate and no floor."""
+    names = Counter(used.slice)
+    if len(names) < 2:
+        return ()
+    own = [s for s in best.verdict.slices if s.name != REST]
+    found = [SliceFloor(s.name, s.n, s.quality, s.floor, s.saving, s.certified) for s in own]
+    step = best.verdict.step
+    for name, n in names.most_common():
+        if name in {s.name for s in own} or len(found) >= _MOST_SLICES:
+            continue
+        rows = used.take(np.array([slice == name for slice in used.slice]))
+        quality, saving = 1.0, 0.0
+        if step >= 0:
+            calls = cascade.trial((best.path.steps[step],), cascade.scored(load(best.path.scorer), rows), rows)
+            weight = weights(rows, best.path.propensities)
+            whole = float(weight @ rows.reference)
+            quality = float(weight @ calls.served[:, 0]) / whole if whole > 0 else 1.0
+            saving = 1 - float(weight @ calls.cost[:, 0]) / float(weight @ rows.reference_cost)
+        found.append(SliceFloor(name or "(none)", n, quality, None, saving, certified=False))
+    return tuple(found)
 
 
 def _policy(era: Era, best: Standing, route: str) -> Policy:
@@ -255,36 +283,23 @@ def _named(certificate: Certificate) -> Certificate:
     return structs.replace(certificate, id=f"crt_{digest}")
 
 
-def _oracle(lost: Floats, spared: Floats, allowed: float) -> tuple[float, float]:
-    """What is lost and spared by a choice that knows both beforehand: the most saving for the loss that is allowed."""
-    free = (lost <= 0) & (spared > 0)
-    budget = allowed - float(lost[free].sum())
-    won = float(spared[free].sum())
-    dear = np.flatnonzero((lost > 0) & (spared > 0))
-    order = dear[np.argsort(-spared[dear] / lost[dear])]
-    taken = np.cumsum(lost[order]) <= budget + 1e-12
-    return float(lost[free].sum() + lost[order][taken].sum()), won + float(spared[order][taken].sum())
-
-
 def _future(
-    standing: Standing,
-    trial: Trial,
-    loss: Floats,
-    slices: npt.NDArray[np.str_],
-    pieces: int,
-    quality: float,
-    delta: float,
-    rng: np.random.Generator,
-) -> float:
-    """The median saving of some futures."""
-    savings = []
-    for _ in range(_DRAWS):
-        drawn = rng.integers(0, len(trial), pieces)
-        peaks = {}
-        for name, wealth in standing.evidence.wealth.items():
-            peaks[name] = Martingale.from_json(bytes(wealth)).update(loss[drawn][slices[drawn] == name]).peak
+    standing: Standing, horizons: Sequence[int], quality: float, delta: float, rng: np.random.Generator
+) -> list[float]:
+    """The saving after so many further pieces of evidence, in one future."""
+    trial = standing.trial
+    loss, _ = losses(trial, quality)
+    slices = np.array(trial.slice)
+    purses = {name: Martingale.from_json(bytes(wealth)) for name, wealth in standing.evidence.wealth.items()}
+    savings, seen = [], 0
+    for pieces in horizons:
+        drawn = rng.integers(0, len(trial), pieces - seen)
+        seen = pieces
+        for name, purse in purses.items():
+            purse.update(loss[drawn][slices[drawn] == name])
+        peaks = {name: purse.peak for name, purse in purses.items()}
         savings.append(settle(trial, peaks, quality=quality, delta=delta).saving)
-    return float(np.median(savings))
+    return savings
 
 
 def _round(labels: float) -> int:

@@ -5,7 +5,7 @@
     certificate = "crt_…"       … or what a certificate's policy does, learned scores and all
     direct = 0.9                … or a certificate's policy with other settings: direct, draft, second, accept
 
-A JSON file may also be a whole policy, as ``demitasse certificates show ID --json`` prints one.
+A JSON file may also be a whole policy, or a certificate as ``demitasse certificates show ID --json`` prints one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ import msgspec
 from msgspec import structs
 
 from ..core.errors import ConfigError
-from ..core.policy import ALWAYS_CHEAP, ALWAYS_REFERENCE, Certificate, Policy, Setting, decode_policy
+from ..core.policy import (
+    ALWAYS_CHEAP,
+    ALWAYS_REFERENCE,
+    Certificate,
+    Policy,
+    Setting,
+    decode_certificate,
+    decode_policy,
+)
 
 SETTINGS = Setting.__struct_fields__
 FIELDS = ("route", "serve", "reference", "certificate", *SETTINGS)
@@ -45,6 +53,8 @@ def read_policy(path: Path, certificates: Iterable[Certificate], references: Map
             found = msgspec.json.decode(text)
             if isinstance(found, dict) and "cheap" in found:
                 return decode_policy(text)
+            if isinstance(found, dict) and "policy" in found:
+                return decode_certificate(text).policy
         else:
             found = tomllib.loads(text.decode("utf-8"))
     except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,13 +1,13 @@
-"""Evidence that goes on from look to look: paths learned on one half of the labels, wealth won on the other.
+"""Evidence that goes on from look to look: paths learned on one part of the labels, wealth won on the other.
 
 Pressing the button every day is peeking. What makes it harmless (docs/decisions/0020):
 
-- A *path* is a function of the training half alone, made when that half has come to a size that is fixed beforehand. So it
+- A *path* is a function of the training part alone, made when that has come to a size that is fixed beforehand. So it
   owes nothing to the calls that it is tested on, also to those that came before it.
-- Each path and promise has one betting martingale per slice, which counts each session of the other half once and is never
+- Each path and promise has one betting martingale per slice, which counts each session of the other part once and is never
   begun anew; it may be looked at whenever one likes (Ville).
-- The paths share delta: 0.6 of it is the first one's, then 0.2, 0.1, …; so do the promises that were asked for after the
-  first, which were chosen after looking: together they have a fifth, divided by the steps of the path.
+- The paths share delta: a half of it is the first one's, then a quarter, …; so do the promises that were asked for after
+  the first, which were chosen after looking: together they have a tenth, divided by the steps of the path.
 - An *era* is one pair of models in one version, one seed, one kind of features, and the time since a revocation or a fall
   in quality. What begins anew begins with calls that nothing was promised from before.
 
@@ -29,13 +29,13 @@ from ..core.policy import Setting
 from ..score.scorer import load
 from ..stats.betting import Floats, Martingale, needed
 from . import cascade
-from .cases import Cases, fresh, halves, sizes, units, weights
+from .cases import Cases, fresh, parted, sizes, units, weights
 from .certify import REST, Trial, Verdict, losses, settle
 
-FIRST, GROWTH = 60, 3
+FIRST, GROWTH = 40, 4
 """A path is made at the first look at FIRST training calls or more, and again each time there are GROWTH times as many."""
 MOST_OLD = 4_000
-LATER = 0.2
+LATER = 0.1
 """The share of delta for promises that were asked for after the first."""
 
 
@@ -69,7 +69,7 @@ class Evidence(Struct):
 
 
 class Path(Struct):
-    """What was learned at one size of the training half, and what speaks for it."""
+    """What was learned at one size of the training part, and what speaks for it."""
 
     number: int
     """1, 2, …"""
@@ -83,6 +83,8 @@ class Path(Struct):
     names: tuple[str, ...]
     """Slices with a walk of their own, and ``REST`` where there is a rest."""
     propensities: tuple[float, ...]
+    aims: dict[str, list[float]] = {}
+    """By slice: the bet on each step that the training part speaks for."""
     evidence: list[Evidence] = []
 
     @property
@@ -106,6 +108,8 @@ class Era(Struct):
     qualities: list[float] = []
     """Promises in the order in which they were asked for."""
     paths: list[Path] = []
+    ended: tuple[int, str] | None = None
+    """When and why what its labels say stopped being so."""
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
@@ -135,7 +139,7 @@ def go_on(era: Era, cases: Cases, quality: float, delta: float, learn: Learn) ->
     Returns: [] as long as there is too little to learn from.
     """
     now = cases.take(cases.at_us >= era.since_us)
-    train, certify = halves(now, era.seed)
+    train, certify = parted(now, era.seed)
     if quality not in era.qualities:
         era.qualities.append(quality)
     _learn(era, cases.take(cases.at_us < era.since_us), train, learn, delta)
@@ -185,12 +189,14 @@ def begin(
         return anew(changed_us, "prompts are looked at in another way now")
     if changed_us > known.since_us:
         return anew(changed_us, change)
-    if ended is not None and ended[0] > known.since_us:
-        return anew(ended[0], ended[1])
+    for end in (ended, known.ended):
+        if end is not None and end[0] > known.since_us:
+            return anew(*end)
     looked = any(evidence.calls for path in known.paths for evidence in path.evidence)
     if seed is not None and seed != known.seed:
         return anew(now_us if looked else known.since_us, f"the seed is {seed} now")
-    if since_us is not None and since_us > known.since_us:
+    first_us = int(cases.at_us[cases.at_us >= known.since_us].min(initial=now_us))
+    if since_us is not None and since_us > first_us:
         return anew(now_us if looked else since_us, "another window was asked for")
     return known
 
@@ -210,7 +216,7 @@ def last_change(cases: Cases) -> tuple[int, str]:
 
 def share(number: int) -> float:
     """Of delta, for the path of this number; all together 1."""
-    return 0.6 if number == 1 else 0.4 * 0.5 ** (number - 1)
+    return float(0.5**number)
 
 
 def trial_of(cases: Cases, path: Path, weight: Floats) -> Trial:
@@ -262,7 +268,25 @@ def _make(era: Era, train: Cases, n_new: int, learn: Learn, delta: float) -> Non
         names=_names(train, quality, delta * share(number)),
         propensities=tuple(train.propensity[-200:].tolist()),
     )
+    path.aims = _aims(trial_of(train, path, weights(train, ())), path.names, quality)
     era.paths.append(path)
+
+
+def _aims(trial: Trial, names: tuple[str, ...], quality: float) -> dict[str, list[float]]:
+    """The bets that would grow fastest on the training part: ``-mean loss / mean square``, shrunk towards a call at the
+    promise. Below 0 where losses are above 0."""
+    loss, _ = losses(trial, quality)
+    assert trial.slice is not None
+    found = {}
+    for name in names:
+        mine = loss[np.array([slice == name for slice in trial.slice], dtype=bool)]
+        aims = -mine.sum(axis=0) / ((mine**2).sum(axis=0) + _CAUTION * quality * (1 - quality))
+        found[name] = [round(aim, 4) for aim in aims.tolist()]
+    return found
+
+
+_CAUTION = 20
+"""Calls: the training part is small, and its path fits it too well."""
 
 
 def _names(train: Cases, quality: float, delta: float) -> tuple[str, ...]:
@@ -301,7 +325,12 @@ def _count(path: Path, evidence: Evidence, certify: Cases) -> None:
     for name in path.names:
         rows = np.array([slice == name for slice in trial.slice], dtype=bool)
         wealth = evidence.wealth.get(name)
-        known = Martingale(trial.steps, bound=bound) if wealth is None else Martingale.from_json(bytes(wealth))
+        if wealth is None:
+            first = evidence is path.evidence[0]
+            aims = np.array(path.aims[name]) if first and name in path.aims else np.full(trial.steps, np.nan)
+            known = Martingale(trial.steps, bound=bound, aims=aims)
+        else:
+            known = Martingale.from_json(bytes(wealth))
         evidence.wealth[name] = _rounded(known.update(loss[rows]).to_json())
     evidence.calls += len(taken)
     evidence.pieces += len(trial)

@@ -86,16 +86,22 @@ class Martingale:
     Holds a mixture of constant bets (Ville holds for the mixture), so that it does not matter when one looks or stops.
     Losses must come in an order that does not depend on them, each once.
 
+    Args:
+        aims: (steps,) the bets that are expected to be the right ones, from other data; below 0 or nan: nothing is known of
+            that step. Half of the money is laid near them: any split is valid, a good one saves labels.
+
     Attributes:
         n: losses seen.
         peak: (steps,) the largest log wealth at any time.
     """
 
-    def __init__(self, steps: int, *, bound: float = 1.0, bets: int = 24) -> None:
+    def __init__(self, steps: int, *, bound: float = 1.0, bets: int = 24, aims: Floats | None = None) -> None:
         self.bound = bound
         self.n = 0
         self.bets: Floats = np.geomspace(0.004, LARGEST_BET, bets) / bound
         self._log: Floats = np.zeros((steps, bets))
+        if aims is not None:
+            self._log += _near(self.bets, aims)
         self.peak: Floats = np.zeros(steps)
 
     @property
@@ -137,6 +143,20 @@ class Martingale:
         it.n, it.bets, it.peak = kept.n, np.array(kept.bets), np.array(kept.peak)
         it._log = np.array(kept.log).reshape(len(kept.peak), len(kept.bets))
         return it
+
+
+def _near(bets: Floats, aims: Floats) -> Floats:
+    """(steps, bets) logs of how the money is split, times their number: half near the aims, half the larger the bet is."""
+    large = bets / bets.sum()
+    known = np.where(aims > 0, np.clip(aims, bets[0], bets[-1]), np.nan)
+    near = np.exp(-0.5 * ((np.log(bets) - np.log(known)[:, None]) / _WIDTH) ** 2)
+    near = near / near.sum(axis=1, keepdims=True)
+    split = np.where(np.isnan(near), large, 0.5 * near + 0.5 * large)
+    return np.asarray(np.log(split * len(bets)))
+
+
+_WIDTH = 0.5
+"""Of the money around an aim, in logs."""
 
 
 class _Kept(Struct, frozen=True):
