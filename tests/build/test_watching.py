@@ -218,6 +218,21 @@ async def test_one_that_a_person_promotes_anew_after_a_suspension_serves_again(s
         assert await model(app, "again") == "small"
 
 
+async def test_who_takes_a_certificate_back_and_promotes_it_again_does_not_wipe_out_what_was_seen(site: Site) -> None:
+    async with site.app() as app:
+        await serving(app)
+        needed = await fail(app)
+        await serving(app, certificate(id="cert_2"))
+        for number in range(needed - 1):
+            await app._watching.label(label(500 + number, certificate="cert_2"))
+        assert app._watching.promoted()
+        for became in ("undone", "promoted"):
+            await asyncio.to_thread(app.ledger.put_certificate, certificate(id="cert_2"), became, "by hand")
+            await app._watching.look()
+        await app._watching.label(label(600, certificate="cert_2"))
+        assert not app._watching.promoted() and state(app, "cert_2")[0] == "revoked"
+
+
 async def test_a_task_with_a_floor_of_its_own_has_a_watch_of_its_own(site: Site) -> None:
     from demitasse.core.policy import SliceFloor
 

@@ -70,3 +70,19 @@ def test_a_certificate_comes_back_from_json_as_it_was():
 def test_what_is_no_certificate_is_refused():
     with pytest.raises(msgspec.DecodeError):
         decode_certificate(b'{"id":"cert_1"}')
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b'"direct":0.5', b'"direct":0.5,"other":1'),
+        (b'"direct":0.5', b'"direct":"nan"'),
+        (b'"direct":0.5', b'"direct":1e999'),
+        (b'"scorer":null', b'"scorer":' + b"[" * 5_000 + b"]" * 5_000),
+    ],
+)
+def test_a_certificate_that_somebody_has_bent_is_refused_and_not_tripped_over(change):
+    text = encode_certificate(a_certificate())
+    assert change[0] in text
+    with pytest.raises(msgspec.DecodeError):
+        decode_certificate(text.replace(*change))

@@ -140,9 +140,7 @@ class Watching:
 
     def _begin(self, certificate: Certificate) -> Watched:
         """With all that its calls have said until now, in the order in which it came."""
-        since_us = next(
-            (at for state, at, _ in reversed(self._evidence.history(certificate.id)) if state == "promoted"), 0
-        )
+        since_us = _serves_since(self._evidence.history(certificate.id))
         route = certificate.policy.route
         before = self._evidence.labels(route=route, since_us=certificate.since_us, until_us=certificate.until_us + 1)
         watched = Watched(certificate, before)
@@ -191,6 +189,18 @@ class Watching:
             self._fallen.pop(id, None)
             self._watched.pop(id, None)
             self._from_ledger = None
+
+
+def _serves_since(history: Sequence[tuple[CertificateState, int, str]]) -> int:
+    """When it began to serve what it speaks of now. That a person took it back and promoted it again does not wipe out what
+    was seen; after a suspension it is another world."""
+    since_us: int | None = None
+    for state, at_us, _ in history:
+        if state == "promoted" and since_us is None:
+            since_us = at_us
+        elif state == "suspended":
+            since_us = None
+    return since_us or 0
 
 
 def _alert(certificate: Certificate, fallen: Fallen, at_us: int) -> Alert:

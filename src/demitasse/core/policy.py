@@ -6,11 +6,14 @@ Knows thresholds and names; what turns a prompt into a score is opaque here (``P
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from math import inf, isfinite
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
+
+_T = TypeVar("_T")
 
 Action = Literal["cheap", "draft", "reference"]
 """cheap: the small model answers, streamed as it comes · draft: it answers, unseen, until its answer is judged ·
@@ -164,14 +167,14 @@ def encode_certificate(certificate: Certificate) -> bytes:
 
 def decode_certificate(text: bytes) -> Certificate:
     """What ``encode_certificate`` wrote. Raises msgspec.DecodeError: it is none."""
-    found = _read(text)
+    found = _shallow(_read, text)
     facts = {name: getattr(found, name) for name in Certificate.__struct_fields__}
     return Certificate(**facts | {"policy": _policy(found.policy)})
 
 
 def decode_policy(text: bytes) -> Policy:
     """A policy as it stands in a certificate's JSON. Raises msgspec.DecodeError: it is none."""
-    return _policy(_read_policy(text))
+    return _policy(_shallow(_read_policy, text))
 
 
 _Spelt = dict[str, float | Literal["inf", "-inf"]]
@@ -189,6 +192,13 @@ class _CertificateText(Certificate, frozen=True):
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _read = msgspec.json.Decoder(_CertificateText).decode
 _read_policy = msgspec.json.Decoder(_PolicyText).decode
+
+
+def _shallow(read: Callable[[bytes], _T], text: bytes) -> _T:
+    try:
+        return read(text)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deeply") from None
 
 
 def _policy(spelt: _PolicyText) -> Policy:
@@ -209,4 +219,6 @@ def _spelt(setting: Setting) -> _Spelt:
 
 
 def _setting(spelt: Any) -> Setting:
+    if unknown := spelt.keys() - set(Setting.__struct_fields__):
+        raise msgspec.ValidationError(f"a setting has no '{min(unknown)}'")
     return Setting(**{name: float(value) for name, value in spelt.items()})
