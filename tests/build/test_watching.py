@@ -16,7 +16,7 @@ from demitasse.core.evidence import Answered, Label
 from demitasse.core.policy import Certificate
 from demitasse.store.settings import Settings
 from demitasse.testing import MockUpstream
-from tests.build.test_app import PRICE, Site, now_us, say
+from tests.build.test_app import PRICE, Site, now_us
 from tests.build.test_ladder import certificate, model, promote
 from tests.story.asgi import until
 
