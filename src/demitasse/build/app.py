@@ -346,7 +346,7 @@ class App:
         if not is_private(self.config):
             secure = self.config.server.tls_cert is not None or self.config.server.behind_proxy
             login = KeyLogin(self.ledger, self._secret, secure=secure)
-        steering = Steering(
+        self.steering = Steering(
             self.ledger,
             self.books,
             self.evidence,
@@ -357,7 +357,7 @@ class App:
         )
         pages = dashboard(
             self.books,
-            StoreControl(self.ledger, self._secret, lambda: self.gateway.steps, steering),
+            StoreControl(self.ledger, self._secret, lambda: self.gateway.steps, self.steering),
             clock=self.clock,
             login=login,
             models=lambda: model_rows(self.found, self.gateway.steps),
@@ -370,7 +370,7 @@ class App:
             reviews=Reviews(self.evidence, self._texts, self._evidence.label, self._ground),
             routes=lambda: route_rows(self.config),
             switches=lambda: switch_rows(self.config, self._given),
-            what_if=steering.what_if,
+            what_if=self.steering.what_if,
             chain=lambda id: chain_fact(self.books, id),
             base_url=self.base_url,
             version=__version__,
