@@ -6,14 +6,17 @@ import random
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from demitasse.core.call import Usage
 from demitasse.core.entry import Attempt, Entry
 from demitasse.core.evidence import OWN_KEY, Answered, Label
 from demitasse.core.policy import ALWAYS_CHEAP, ALWAYS_REFERENCE, Policy, Setting
 from demitasse.lab.replay import replay
+from demitasse.score.draft import MARKS
 
 SMALL, LARGE = 100, 1_000
+AGREES = MARKS.index("agrees")
 
 
 class ByFirstFeature:
@@ -44,7 +47,7 @@ def drawn(n: int, score: float, *, small: int = SMALL, large: int = LARGE, p: fl
     return Label(
         id=f"c{n}", at_us=n, route="auto", source=source,  # type: ignore[arg-type]
         reference=Answered("large", score=1.0, cost_nanos=large), features=(x,), propensity=p,
-        others=(Answered("small", score=score, cost_nanos=small, entry=f"e{n}", marks=(mark,)),),
+        others=(Answered("small", score=score, cost_nanos=small, entry=f"e{n}", marks=(mark,) + (0.0,) * (len(MARKS) - 1)),),
     )  # fmt: skip
 
 
@@ -173,3 +176,43 @@ def test_calls_whose_prompt_was_never_seen_are_estimated_from_all_that_were_draw
     truth = sum(SMALL if x >= 0.7 else LARGE for x in xs)
     assert done.would_nanos.low <= truth <= done.would_nanos.high
     assert done.would_nanos.high - done.would_nanos.low < 0.1 * truth
+
+
+class Agreeing(ByFirstFeature):
+    """A draft's first mark, and half more where a second answer agrees with it."""
+
+    def draft_score(self, features: Sequence[float], marks: Sequence[float], slice: str) -> float:
+        return marks[0] + 0.5 * marks[AGREES]
+
+
+def beside(n: int, score: float, *, mark: float, second: int | None) -> Label:
+    """Drawn, with a second cheap answer that agrees with the draft."""
+    label = drawn(n, score)
+    small = label.others[0]
+    marks = list(small.marks)
+    marks[0], marks[AGREES] = mark, 1.0
+    others = (replace(small, marks=tuple(marks)), Answered("mini", score=1.0, cost_nanos=second))
+    return replace(label, others=others)
+
+
+def test_a_second_opinion_counts_and_costs_only_where_the_policy_would_have_asked_for_it() -> None:
+    labels = [beside(i, 1.0, mark=0.4, second=7) for i in range(10)]
+    calls = [call(i) for i in range(10)]
+    setting = Setting(draft=0.0, second=0.6, accept=0.8)
+
+    def cost(of: Policy, labels: list[Label] = labels) -> tuple[float, float | None]:
+        done = replay(calls, labels, of, scorer=Agreeing(), price=price)
+        return done.total.would_nanos.value / 10, done.total.cheap_share
+
+    assert cost(policy(setting)) == (SMALL + LARGE, 0.0), "nobody is asked for a second opinion"
+    assert cost(policy(setting, second="mini")) == (SMALL + 7, 1.0)
+    assert cost(policy(replace(setting, second=0.3), second="mini")) == (SMALL + LARGE, 0.0), "it could change nothing"
+    sure = [beside(i, 1.0, mark=0.9, second=7) for i in range(10)]
+    assert cost(policy(setting, second="mini"), sure) == (SMALL, 1.0)
+
+
+def test_a_second_opinion_that_was_never_heard_is_not_called_exact() -> None:
+    labels = [drawn(i, 1.0, mark=0.4) for i in range(10)]
+    of = policy(Setting(draft=0.0, second=0.6, accept=0.8), second="mini")
+    done = replay([call(i) for i in range(10)], labels, of, scorer=Agreeing(), price=price)
+    assert done.total.exact == 0 and done.total.would_nanos.grade != "A"

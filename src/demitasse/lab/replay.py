@@ -13,13 +13,14 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from ..core.entry import Entry, Grade
 from ..core.evidence import OWN_KEY, Answered, Label
-from ..core.policy import Action, Policy, choose
+from ..core.policy import Action, Policy, Setting, choose
+from ..score.scorer import alone
 from ..stats.intervals import wilson
 
 Z95 = 1.959964
@@ -190,22 +191,48 @@ def _fate(
         fate.cost, fate.model_cost = known_small, small
         fate.loss = _loss(cheap, reference)
     elif action == "draft":
-        accepted = None
-        if cheap is not None and cheap.marks and seen and scorer is not None:
-            accepted = scorer.draft_score(seen, cheap.marks, slice) >= setting.accept
         # Until drafts were seen, each is taken to be refused: the dearest that can happen.
-        fate.model_cost = None if small is None or large is None else small + large
-        if accepted is not None:
-            fate.served = "cheap" if accepted else "reference"
-            fate.loss = _loss(cheap, reference) if accepted else 0.0
-            if known_small is not None and (accepted or known_large is not None):
-                fate.cost = known_small + (0 if accepted else known_large or 0)
+        may_ask = (small, large, *((price(entry, policy.second or ""),) if _may_ask_second(policy, setting) else ()))
+        fate.model_cost = None if None in may_ask else sum(nanos or 0 for nanos in may_ask)
+        verdict = _judged(label, cheap, seen, policy, slice, scorer) if cheap is not None and seen else None
+        if verdict is not None:
+            fate.served = "cheap" if verdict.stands else "reference"
+            fate.loss = _loss(cheap, reference) if verdict.stands else 0.0
+            costs = (known_small, verdict.second_nanos, 0 if verdict.stands else known_large)
+            fate.cost = None if None in costs else sum(nanos or 0 for nanos in costs)
     else:
         fate.model_cost = large
     return fate
 
 
-def _answer(label: Label | None, model: str) -> Answered | None:
+class _Verdict(NamedTuple):
+    stands: bool
+    second_nanos: int | None
+    """What the second opinion cost; 0 where none was asked for."""
+
+
+def _judged(
+    label: Label | None, cheap: Answered, seen: Sequence[float], policy: Policy, slice: str, scorer: Scorer | None
+) -> _Verdict | None:
+    """The verdict on a draft, as the gateway comes to it: by itself, and beside a second answer only where that is asked for.
+    None: not all of what it needs is known."""
+    if scorer is None or not cheap.marks:
+        return None
+    setting = policy.of(slice)
+    score = scorer.draft_score(seen, alone(cheap.marks), slice)
+    if not _may_ask_second(policy, setting) or score >= setting.second:
+        return _Verdict(score >= setting.accept, 0)
+    second = _answer(label, policy.second)
+    if second is None:
+        return None
+    return _Verdict(scorer.draft_score(seen, cheap.marks, slice) >= setting.accept, second.cost_nanos)
+
+
+def _may_ask_second(policy: Policy, setting: Setting) -> bool:
+    return policy.second is not None and setting.second > -inf
+
+
+def _answer(label: Label | None, model: str | None) -> Answered | None:
     if label is None:
         return None
     return next((answered for answered in label.others if answered.model == model), None)
