@@ -30,7 +30,7 @@ class ByFirstFeature:
 
 
 def price(entry: Entry, model: str) -> int | None:
-    return {"small": SMALL, "large": LARGE}.get(model)
+    return {"small": SMALL, "mini": 7, "large": LARGE}.get(model)
 
 
 def call(n: int, *, model: str = "large", cost: int | None = None, task: str = "", session: str = "") -> Entry:
