@@ -255,7 +255,7 @@ def _ahead(
     """
     rng = np.random.default_rng(seed)
     expected = _spread(replace(hint, group=None), replace(trial, group=None), quality)
-    found = []
+    found: list[tuple[int, float]] = []
     least = needed(delta, 1 - quality)
     for more in MORE:
         further = _round(max(more * len(rows), 2 * more * least))
