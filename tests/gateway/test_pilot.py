@@ -192,7 +192,7 @@ async def test_a_new_certificate_takes_the_place_of_the_old_one_and_marks_its_an
 async def test_a_certificate_that_does_not_speak_of_the_route_as_it_is_serves_nothing_and_says_why(wrong, why) -> None:
     here = await desk(certificate(**wrong), route=structs.replace(ROUTE, quality=0.95))
     assert here.plan() is plain(here.route)
-    assert why in here.pilot.why_not(here.route)
+    assert why in here.pilot.why_not("auto")
 
 
 async def test_a_route_that_is_configured_anew_is_looked_at_anew() -> None:
@@ -371,7 +371,7 @@ async def test_a_model_of_another_version_suspends_the_certificate_for_the_next_
     here.pilot.learn(here.call(), ROUTE, plan, escalated=False, attempts=[said("small", "small-2")])
     assert here.action() == "reference"
     assert len(here.suspended) == 1 and "'small-2' now; it was 'small-1'" in here.suspended[0][1]
-    assert "small-2" in here.pilot.why_not(ROUTE)
+    assert "small-2" in here.pilot.why_not("auto")
 
 
 async def test_a_suspended_certificate_that_was_promoted_anew_may_serve_again() -> None:

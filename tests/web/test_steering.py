@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from demitasse.core.evidence import Label
 
 from . import fakes
@@ -79,6 +81,16 @@ def test_an_expired_certificate_is_not_shown_in_force():
     support = next(r for r in routes if r["row"]["name"] == "support")
     assert support["in_force"] is None and support["proofs"][0]["state"] == "expired"
     assert not support["proofs"][0]["promotable"]
+
+
+def test_a_certificate_in_force_that_serves_nothing_is_not_shown_as_a_saving():
+    why = "it promises 0.95 of the reference's quality, the route wants 0.98"
+    rows = tuple(structs.replace(row, why_not=why) if row.name == "support" else row for row in fakes.ROUTES)
+    visitor = site(routes=lambda: rows)
+    text = text_of(visitor.get("/routes"))
+    assert f"serves nothing, because {why}" in text and "Quality is at least 95.0 %" not in text
+    offer = next(o for o in visitor.json("/savings")["offers"] if o["name"] == "route:support")
+    assert offer["state"] == "waits" and why in offer["evidence"] and offer["button"] == "turn off"
 
 
 def test_what_if_shows_money_quality_and_how_well_they_are_known(full):

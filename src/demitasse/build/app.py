@@ -368,7 +368,7 @@ class App:
             meter=lambda: meter(self.config),
             evidence=self.evidence,
             reviews=Reviews(self.evidence, self._texts, self._evidence.label, self._ground),
-            routes=lambda: route_rows(self.config),
+            routes=lambda: route_rows(self.config, self._pilot.why_not),
             switches=lambda: switch_rows(self.config, self._given),
             what_if=self.steering.what_if,
             chain=lambda id: chain_fact(self.books, id),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +93,8 @@ def cache_facts(cache: Cache) -> CacheFacts:
     return CacheFacts(**{name: stats[name] for name in CacheFacts.__struct_fields__})  # type: ignore[arg-type]
 
 
-def route_rows(config: Config) -> list[RouteRow]:
-    """The routes that the configuration names."""
+def route_rows(config: Config, why_not: Callable[[str], str]) -> list[RouteRow]:
+    """The routes that the configuration names; ``why_not``: see ``gateway.pilot.Pilot``."""
     return [
         RouteRow(
             name=name,
@@ -101,6 +102,7 @@ def route_rows(config: Config) -> list[RouteRow]:
             ladder=route.ladder,
             quality=route.quality,
             shadow_rate=config.shadow.rate,
+            why_not=why_not(name),
         )
         for name, route in config.routes.items()
     ]

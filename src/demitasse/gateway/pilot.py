@@ -131,9 +131,10 @@ class Pilot:
             return ""
         return force.mark_of(call.tags)
 
-    def why_not(self, route: Route) -> str:
-        """Why a promoted certificate does not serve this route; empty where it does, or where there is none."""
-        force = self._force(route) if route.lower else None
+    def why_not(self, route: str) -> str:
+        """Why a promoted certificate did not serve the route of this name when it was last asked for; empty where it did, or
+        where there is none. For pages: changes nothing, and may be asked from any thread."""
+        _, force = self._forces.get(route, (None, None))
         return force if isinstance(force, str) else ""
 
     def plan(self, call: Call, route: Route) -> Plan:

@@ -89,6 +89,8 @@ class RouteRow(Struct, frozen=True):
     """From the cheapest up, the reference last; one model where there is nothing cheaper."""
     quality: float | None = None
     shadow_rate: float = 0.0
+    why_not: str = ""
+    """Why the certificate in force does not serve it all the same; empty where it does, or where there is none."""
 
 
 class SwitchRow(Struct, frozen=True):
