@@ -1,11 +1,12 @@
 """What a policy costs in CPU on the way of a call: its pieces, and whole calls with and without one, as JSON.
 
-    python -m bench.routing_cpu [--words 300] [--calls 400] [--seed 7] [--out bench/out]
+    python -m bench.routing_cpu [--words 300] [--calls 400] [--known 2000] [--seed 7] [--out bench/out]
 
 One process, models that answer at once, books in memory: only what the gateway itself computes is counted, in CPU time of
-this process; of several runs the fastest, since the others were disturbed. A prompt is a system prompt and a question of
-``--words`` words, each question another one. The scorer has weights for every feature and mark; what they are does not
-change what they cost.
+this process; of several runs the fastest, since the others were disturbed. Each prompt is another question of about
+``--words`` words: MMLU's and GSM8K's from ``../shared/data``, else made up. The semantic cache knows ``--known`` others;
+its embedding is looked for under ``.cache/models``, and without it that part is left out. The scorer has weights for every
+feature and mark; what they are does not change what they cost.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from demitasse.core.price import Card, rates
 from demitasse.gateway.answer import Steps
 from demitasse.gateway.attempt import Breakers
 from demitasse.gateway.budget import Budgets
-from demitasse.gateway.cache import Cache
+from demitasse.gateway.cache import Cache, Kept
 from demitasse.gateway.http import Gateway
 from demitasse.gateway.keys import KeyRing
 from demitasse.gateway.loop_guard import Repeats
@@ -36,6 +37,7 @@ from demitasse.gateway.pilot import Pilot
 from demitasse.gateway.request import as_call
 from demitasse.gateway.route import Route, Routes, Rung
 from demitasse.gateway.settings import Settings
+from demitasse.providers import catalogue
 from demitasse.score.draft import MARKS
 from demitasse.score.features import NAMES
 from demitasse.score.scorer import Head, Scorer, dump
@@ -52,6 +54,9 @@ SETTINGS = {
     "escalated": Setting(draft=-1.0, accept=2.0),
     "reference": Setting(direct=2.0, draft=2.0),
 }
+DATA = Path(__file__).parents[2] / "shared" / "data" / "routellm" / "mmlu_gsm8k.parquet"
+EXACT, MEANING, PLAN = "exact cache: key and look", "semantic cache: read and find", "plan with one, scored"
+EACH_CALL = {EXACT, MEANING, PLAN}
 GOAL_US = 1_000
 RUNS = 5
 
@@ -60,11 +65,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--words", type=int, default=300)
     parser.add_argument("--calls", type=int, default=400)
+    parser.add_argument("--known", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=machine.OUT)
     asked = parser.parse_args()
-    bodies = prompts(asked.words, asked.calls, asked.seed)
-    pieces = {name: best_us(work, len(bodies)) for name, work in parts(bodies).items()}
+    bodies, known, source = prompts(asked.words, asked.calls, asked.known, asked.seed)
+    work = parts(bodies) | meaning(bodies, known)
+    pieces = {name: best_us(one, len(bodies)) for name, one in work.items()}
+    together = sum(us for name, us in pieces.items() if name in EACH_CALL)
     calls = {name: whole_us(name, bodies) for name in SETTINGS}
     added = {name: us - calls["no ladder"] for name, us in calls.items()}
     result = {
@@ -72,37 +80,56 @@ def main() -> None:
         "command": sys.argv,
         "seed": asked.seed,
         "words": asked.words,
-        "calls": asked.calls,
+        "calls": len(bodies),
+        "known": len(known),
+        "prompts": source,
         "pieces_cpu_us": {name: round(us, 1) for name, us in pieces.items()},
         "call_cpu_us": {name: round(us, 1) for name, us in calls.items()},
         "added_cpu_us": {name: round(us, 1) for name, us in added.items()},
+        "together_us": round(together, 1),
         "goal_us": GOAL_US,
     }
     rows = [[name, f"{us:,.1f}"] for name, us in pieces.items()]
     print(machine.table(rows, ["a piece", "CPU µs"]))
+    print(f"\nexact cache, semantic cache and router together: {together:,.0f} µs a call (goal {GOAL_US:,})\n")
     rows = [[name, f"{us:,.1f}", f"{added[name]:+,.1f}"] for name, us in calls.items()]
     print("\n" + machine.table(rows, ["a whole call", "CPU µs", "added"]))
     print(f"\n{machine.write('routing_cpu', result, asked.out)}")
 
 
-def prompts(words: int, calls: int, seed: int) -> list[bytes]:
-    """Requests whose questions are ``words`` made-up words long, no two the same."""
+def prompts(words: int, calls: int, known: int, seed: int) -> tuple[list[bytes], list[bytes], str]:
+    """Requests of about ``words`` words, no two the same; others of any length that came before; and where all are from."""
     chance = random.Random(seed)
+    try:
+        import pyarrow.parquet
+
+        texts = pyarrow.parquet.read_table(DATA, columns=["prompt"])["prompt"].to_pylist()
+    except (ImportError, OSError) as error:
+        print(f"prompts are made up, since real ones are not at hand: {error}")
+        texts = list(made_up(words, calls + known, chance))
+        source = "made up"
+    else:
+        texts = sorted(set(texts))
+        source = f"{DATA.parent.name}/{DATA.name}"
+    chance.shuffle(texts)
+    near = [text for text in texts if abs(len(text.split()) - words) <= words / 5][:calls]
+    others = sorted(set(texts) - set(near))
+    chance.shuffle(others)
+    return [body(text) for text in near], [body(text) for text in others[:known]], source
+
+
+def made_up(words: int, count: int, chance: random.Random) -> Iterator[str]:
     letters = "abcdefghijklmnopqrstuvwxyz"
-    known = ["".join(chance.choices(letters, k=chance.randint(2, 10))) for _ in range(3_000)]
-    texts = (
-        " ".join(
-            chance.choice(known) + chance.choices(["", ",", ".", "?", " 17"], [80, 8, 8, 1, 3])[0] for _ in range(words)
-        )
-        for _ in range(calls)
-    )
+    known = ["z" + "".join(chance.choices(letters, k=chance.randint(2, 9))) for _ in range(3_000)]
+    ends = ["", ",", ".", "?", " 17"]
+    for _ in range(count):
+        yield " ".join(chance.choice(known) + chance.choices(ends, [80, 8, 8, 1, 3])[0] for _ in range(words))
+
+
+def body(text: str) -> bytes:
     system = {"role": "system", "content": "You answer questions of customers, briefly and to the point."}
-    return [
-        json.dumps(
-            {"model": "auto", "max_tokens": 200, "messages": [system, {"role": "user", "content": text}]}
-        ).encode()
-        for text in texts
-    ]
+    asked = {"model": "auto", "max_tokens": 200, "messages": [system, {"role": "user", "content": text}]}
+    return json.dumps(asked).encode()
 
 
 def best_us(work: Callable[[int], object], count: int) -> float:
@@ -127,13 +154,40 @@ def parts(bodies: list[bytes]) -> dict[str, Callable[[int], object]]:
     steps = stand(route, pilot)
     return {
         "read the request": lambda n: read("chat", bodies[n]),
-        "exact cache: key and look": lambda n: steps.cache.find(steps.cache.key(calls[n], route) or b""),
-        "certificate in force?": lambda _: pilot.mark(route),
+        EXACT: lambda n: steps.cache.find(steps.cache.key(calls[n], route) or b""),
+        "certificate in force?": lambda n: pilot.mark(calls[n], route),
         "plan without a certificate": lambda n: empty.plan(calls[n], route),
-        "plan with one, scored": lambda n: pilot.plan(calls[n], route),
+        PLAN: lambda n: pilot.plan(calls[n], route),
         "a draft's score": lambda n: scoring.draft(calls[n], 0.5, reply, None),
         "a draft's score beside a second": lambda n: scoring.draft(calls[n], 0.5, reply, other),
     }
+
+
+def meaning(bodies: list[bytes], known: list[bytes]) -> dict[str, Callable[[int], object]]:
+    """The semantic cache's look, among questions of the same length that are no neighbours, and among some that are."""
+    file = catalogue.embeddings()["wordllama-256"].file
+    path = Path(__file__).parent.parent / ".cache" / "models" / file
+    if not path.exists():
+        print(f"no {path}: the semantic cache is left out; get it with: demitasse models pull wordllama-256")
+        return {}
+    from demitasse.gateway.semantic import SemanticCache, SemanticSettings
+    from demitasse.score.embed import Embedder
+
+    cache = SemanticCache(SemanticSettings(), Embedder(path), clock=lambda: 1, draw=lambda: 0.5)
+    for n, body in enumerate(known):
+        call = as_call(read("chat", body), f"known-{n}", "", 1, Caller(), {})
+        reply = asyncio.run(FakeModel("a small cup, full strength")(call, _drop))
+        asked = cache.read(call, "auto", "stamp")
+        if asked is None:
+            continue  # it asks for the time, or names somebody
+        cache.keep(asked, Kept(reply, "large", "test", call.id, 1, call.caller.tenant))
+    calls = [as_call(read("chat", body), f"{n}", "", 1, Caller(), {}) for n, body in enumerate(bodies)]
+
+    def look(n: int) -> object:
+        asked = cache.read(calls[n], "auto", "stamp")
+        return None if asked is None else cache.find(asked)
+
+    return {MEANING: look}
 
 
 def whole_us(name: str, bodies: list[bytes]) -> float:
