@@ -1,7 +1,11 @@
 """Two answers held against each other: what is decided, and what is left to a judge."""
 
 import json
+import random
+from collections import Counter
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -182,3 +186,29 @@ class TestTold:
     def test_known_json_must_parse(self):
         assert score('{"a": 1}', "a is 1", "json") == 0
         assert score('```json\n{"a": 1}\n```', '{"a": 2}', "json") == 0
+
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "zeroeval"
+
+
+@pytest.mark.skipif(not DATA.exists(), reason=f"no data in {DATA}")
+def test_on_real_answers_hardly_a_verdict_contradicts_the_grading():
+    """Whole outputs of nine models to 2,840 questions: two that say the same are both right or both wrong; of two that are
+    both right, neither is a zero."""
+    told = pq.read_table(DATA / "outputs_small_models.parquet").to_pydict()
+    outputs = {(i, m): o for i, m, o in zip(told["id"], told["model"], told["output"], strict=True)}
+    told = pq.read_table(DATA / "outcomes.parquet").to_pydict()
+    right = {(i, m): ok for i, m, ok in zip(told["id"], told["model"], told["ok"], strict=True)}
+    chance = random.Random(1)
+    ids, models = sorted({i for i, _ in outputs}), sorted({m for _, m in outputs})
+    counts: Counter[tuple[float | None, int]] = Counter()
+    for _ in range(4000):
+        i, (a, b) = chance.choice(ids), chance.sample(models, 2)
+        if (i, a) in outputs and (i, b) in outputs:
+            verdict = compare(Answer(outputs[i, a]), Answer(outputs[i, b]))
+            counts[verdict.score, right[i, a] + right[i, b]] += 1
+    ones, zeros = (sum(n for (score, _), n in counts.items() if score == kind) for kind in (1.0, 0.0))
+    assert ones > 1500
+    assert counts[1.0, 1] <= 0.005 * ones
+    assert zeros > 350
+    assert counts[0.0, 2] <= 0.005 * zeros + 1

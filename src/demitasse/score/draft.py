@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .asked import Asked
-from .normal import NO_JSON, Answer, arguments, choice, json_of, label, overlap, said_last, same_json, tokens
+from .normal import NO_JSON, Answer, arguments, choice, json_of, label, overlap, said_last, same_json
 from .quantity import number, numbers_in
 from .verdict import agreement
 
@@ -64,7 +64,7 @@ def marks(
         float(bool(_HEDGES.search(text))),
         float(_marks_a_result(asked, text)),
         math.log1p(_said(draft)) / 10,
-        min(1.0, len(numbers_in(text[:_READ])) / max(1, len(tokens(text[:_READ])))),
+        min(1.0, len(_DIGITS.findall(text[:_READ])) / max(1, len(text[:_READ].split()))),
         _repeats(text),
         max(-1.0, sum(draft.logprobs) / len(draft.logprobs)) if draft.logprobs else 0.0,
         len(low) / len(draft.logprobs) if draft.logprobs else 0.0,
@@ -155,6 +155,7 @@ def refuses(draft: Answer) -> bool:
 
 _WHOLE = frozenset({None, "stop", "tool_calls", "function_call"})
 _HALF = math.log(0.5)
+_DIGITS = re.compile(r"\d[\d.,]*")
 _READ = 8000
 """Characters of a draft that its word counts are taken from."""
 _SHORT = 600

@@ -10,6 +10,7 @@ import json
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -120,8 +121,9 @@ def plain(text: str) -> str:
 
     Signs that carry meaning inside a word or formula stay (``-5``, ``c++``, ``1.5``, ``a<b``). Idempotent.
     """
-    text = _undress(unicodedata.normalize("NFKC", text).translate(_SAME_SIGNS)).casefold()
-    words = [_bare(w) for w in text.split()]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    words = [w if w.isalnum() else _bare(w) for w in _undress(text.translate(_SAME_SIGNS)).casefold().split()]
     kept = [w for w in words if w and w not in _ARTICLES]
     # an answer that is all articles ("A") says one of them
     return " ".join(kept or [w for w in words if w])
@@ -131,13 +133,9 @@ _ARTICLES = frozenset({"a", "an", "the"})
 _SAME_SIGNS = {
     ord(c): to for cs, to in (("−‐‑‒–—", "-"), ("“”„«»", '"'), ("‘’‚`´", "'"), ("\u00a0\u200b\ufeff", " ")) for c in cs
 }
-_MARKDOWN = re.compile(
-    r"""^\s{0,3}(?:\#{1,6}\s+|>\s?|[-*+]\s+(?!\d))    # headings, quotes, bullets
-      | (?<![\w*])\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?![\w*])   # *emphasis*, not 2*3
-      | (?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)           # _emphasis_, not snake_case
-      | ^```\w*\s*$""",
-    re.VERBOSE | re.MULTILINE,
-)
+_LINE_STARTS = re.compile(r"^[ \t]{0,3}(?:#{1,6}\s+|>\s?|[-*+]\s+(?!\d)|```\w*\s*$)", re.MULTILINE)
+"""Headings, quotes, bullets and fences; ``- 5`` is a number."""
+_EMPHASIS = re.compile(r"\*{1,3}|_{1,3}")
 _LATEX_WORDS = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathit|operatorname)\s*\{([^{}]*)\}")
 _BRACED = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
 _LATEX_FRACTION = re.compile(rf"\\[dtc]?frac\s*(?:{_BRACED}\s*{_BRACED}|(\d)\s*(\d))")
@@ -151,20 +149,34 @@ def _undress(text: str) -> str:
         text = _LATEX_WORDS.sub(r"\1", text)
         for _ in range(3):  # fractions of fractions
             text = _LATEX_FRACTION.sub(lambda m: f"{_side(m[1] or m[3])}/{_side(m[2] or m[4])}", text)
-        text = _LATEX_DRESS.sub(
-            lambda m: "$" if m[0] == "$" and _is_price(text, m) else " " if m[0] == "\\ " else "", text
-        )
+        odd = text.count("$") % 2 == 1
+        text = _LATEX_DRESS.sub(lambda m: _undressed(m, odd=odd), text)
         text = text.replace("\\%", "%").replace("\\$", "$")
-    return _MARKDOWN.sub("", text)
+    text = _LINE_STARTS.sub("", text)
+    return _EMPHASIS.sub(_stress, text) if "*" in text or "_" in text else text
+
+
+def _undressed(found: re.Match[str], *, odd: bool) -> str:
+    """What stays of a piece of LaTeX: a space, or a dollar sign that is money, since an odd number of them can't be brackets."""
+    if found[0] == "$" and odd and found.string[found.end() : found.end() + 1].isdigit():
+        return "$"
+    return " " if found[0] == "\\ " else ""
+
+
+def _stress(found: re.Match[str]) -> str:
+    """Nothing for ``*emphasis*`` and ``_emphasis_``; the signs themselves in ``2*3``, ``2 * 3`` and ``snake_case``."""
+    before, after = found.string[: found.start()][-1:], found.string[found.end() : found.end() + 1]
+    inner = _is_word(before) and _is_word(after)
+    alone = not before.strip() and not after.strip()
+    return found[0] if inner or alone else ""
+
+
+def _is_word(sign: str) -> bool:
+    return sign.isalnum() or sign == "_"
 
 
 def _side(part: str) -> str:
     return part if re.fullmatch(r"\s*-?\w+\s*", part) else f"({part})"
-
-
-def _is_price(text: str, at: re.Match[str]) -> bool:
-    """Whether a dollar sign is money: an odd number of them can't be brackets."""
-    return text.count("$") % 2 == 1 and text[at.end() : at.end() + 1].isdigit()
 
 
 def _unbox(text: str) -> str:
@@ -203,10 +215,10 @@ def said_last(text: str) -> str | None:
     boxed = _boxed(text)
     if boxed:
         return boxed[1].strip()
-    found = _last(_MARKS, text)
+    found = _last(_MARKS, text) if _MAYBE_MARKED.search(text) else None
     if found is None:
         return None
-    line = _undress(text[found.end() :]).lstrip(" *:=").split("\n", 1)[0].strip()
+    line = _undress(text[found.end() :][:_RESULT]).lstrip(" *:=").split("\n", 1)[0].strip()
     if LISTED.match(line):  # "1. Open the lid" begins a list and is no result
         return line
     return _SENTENCE_END.split(line, maxsplit=1)[0].strip(" *") or None
@@ -219,12 +231,16 @@ def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     return found
 
 
+_RESULT = 1000
+"""Characters after a mark that are looked at."""
 LISTED = re.compile(r"\s*\d{1,2}[.)]\s+\S")
 """How a numbered list begins."""
 _MARKS = re.compile(
     r"####\s*|\b(?:final\s+answer|correct\s+(?:answer|option|choice)|answer)\b[*\s]*(?:is|are|:|=|\|)[*\s:]*",
     re.IGNORECASE,
 )
+_MAYBE_MARKED = re.compile(r"(?:ns|NS)(?:wer|WER)|ption|PTION|hoice|HOICE|####")
+"""What every mark holds: much quicker to look for."""
 _SENTENCE_END = re.compile(r"[.!?;](?:\s|$)")
 
 
@@ -237,14 +253,19 @@ def choice(text: str, *, told: bool = False) -> str | None:
     ``told``: the question is known to have lettered options; then ``B. Paris`` and ``B) because …`` are read too, which
     else might be a list, a worm (``C. elegans``) or a drive.
     """
-    short = _undress(text.translate(_SAME_SIGNS)).strip()
-    found = _CHOICE_ALONE.fullmatch(short) or _last(_CHOICE_MARKED, short)
+    short = text.translate(_NO_STRESS).strip()
+    if "\\" in short:
+        short = _undress(short)
+    found = _CHOICE_ALONE.fullmatch(short) or (_last(_CHOICE_MARKED, short) if _MAYBE_MARKED.search(short) else None)
     if found is None and told:
         marked = said_last(text)
         found = (_CHOICE_ALONE.fullmatch(marked) or _CHOICE_FIRST.match(marked)) if marked else None
         if found is None and len({m["letter"] for m in _CHOICE_LINE.finditer(short)}) == 1:
             found = _CHOICE_FIRST.match(short) or _CHOICE_LINE.search(short)
     return _letter(found) if found else None
+
+
+_NO_STRESS = _SAME_SIGNS | {ord("*"): "", ord("$"): ""}
 
 
 def _letter(found: re.Match[str]) -> str:
@@ -371,24 +392,15 @@ def arguments(written: str) -> Any:
 
 
 def tokens(text: str) -> list[str]:
-    """Words and numbers of a text, for counting what two texts share."""
-    return _TOKENS.findall(plain(text))
+    """Words, numbers and signs of a text, for counting what two texts share."""
+    return _TOKENS.findall(text.casefold())
 
 
-_TOKENS = re.compile(r"\w+(?:[.'-]\w+)*|[^\w\s]")
+_TOKENS = re.compile(r"\w+|[^\w\s]")
 
 
 def overlap(a: str, b: str) -> float:
     """Share of words that two texts have in common, 0..1 (F1 over bags of words)."""
-    ours, theirs = tokens(a), tokens(b)
-    if not ours or not theirs:
-        return float(ours == theirs)
-    count: dict[str, int] = {}
-    for word in ours:
-        count[word] = count.get(word, 0) + 1
-    common = 0
-    for word in theirs:
-        if count.get(word, 0) > 0:
-            count[word] -= 1
-            common += 1
-    return 2 * common / (len(ours) + len(theirs))
+    ours, theirs = Counter(tokens(a)), Counter(tokens(b))
+    both = ours.total() + theirs.total()
+    return 2 * (ours & theirs).total() / both if both else 1.0

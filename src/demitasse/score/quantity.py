@@ -27,6 +27,8 @@ def number(text: str) -> Number | None:
 
     None where it is anything else (two numbers, a formula, prose), and where it can be read in two ways (``1,5``).
     """
+    if len(text) > _LONGEST_DRESSED:
+        return None
     short = plain(text)
     if "," not in short:
         short = short.strip("() ")
@@ -65,6 +67,8 @@ def same_number(a: Number, b: Number, *, relative: float = 1e-6) -> bool | None:
 
 
 _LONGEST = 60
+_LONGEST_DRESSED = 250
+"""Characters with Markdown and LaTeX around it."""
 _DIGITS = (
     r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?"  # 1,234.5
     r"|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}"  # 1.234,5 and 1.234.567

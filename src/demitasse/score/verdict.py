@@ -72,8 +72,14 @@ def compare(reference: Answer, candidate: Answer, how: How = "auto", *, labels: 
 def agreement(one: Answer, other: Answer, how: How = "auto", *, labels: Iterable[str] = ()) -> float | None:
     """Whether two drafts say the same: 1, 0, or None where only a judge could tell. Symmetric."""
     known = tuple(labels)
-    there, back = compare(one, other, how, labels=known).score, compare(other, one, how, labels=known).score
-    return there if there == back else None
+    there = compare(one, other, how, labels=known)
+    if there.method in _SYMMETRIC:
+        return there.score
+    back = compare(other, one, how, labels=known).score
+    return there.score if there.score == back else None
+
+
+_SYMMETRIC = frozenset({"equal", "text", "code"})
 
 
 # ── how an answer ended ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -274,12 +280,15 @@ def _choice_told(ours: str, theirs: str, _labels: tuple[str, ...]) -> Verdict | 
     return Verdict(None if got is None else float(wanted == got), "choice")
 
 
+_SHORT = 40
 _YES_NO = {"yes": "yes", "no": "no", "true": "true", "false": "false"}
 
 
 def _label(ours: str, theirs: str, labels: tuple[str, ...]) -> Verdict | None:
     """Both name a label of the closed set; without one, both say yes or no, true or false."""
     if not labels:
+        if max(len(ours), len(theirs)) > _SHORT:
+            return None
         said = _YES_NO.get(plain(ours)), _YES_NO.get(plain(theirs))
         kinds = [word in {"yes", "no"} for word in said]
         return Verdict(float(said[0] == said[1]), "label") if None not in said and kinds[0] == kinds[1] else None
@@ -308,9 +317,18 @@ def _text(ours: str, theirs: str, _labels: tuple[str, ...]) -> Verdict | None:
     blocks = code(ours), code(theirs)
     if blocks[0] is not None or blocks[1] is not None:
         return Verdict(1.0, "code") if blocks[0] == blocks[1] else None
-    if _literal(ours) or _literal(theirs):
+    if _literal(ours) or _literal(theirs) or not _alike(len(ours), len(theirs)):
         return None
     return Verdict(1.0, "equal") if plain(ours) == plain(theirs) else None
+
+
+def _alike(a: int, b: int) -> bool:
+    """Whether texts of these lengths could be the same but for their dress, and are not too long to look at between two bytes
+    of an answer."""
+    return max(a, b) <= 2 * min(a, b) + _SHORT and max(a, b) <= _LONGEST
+
+
+_LONGEST = 20_000
 
 
 def _literal(text: str) -> bool:
