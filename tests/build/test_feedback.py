@@ -1,6 +1,7 @@
 """Feedback by HTTP into a real store: who may, from where, and what is kept."""
 
 from pathlib import Path
+from typing import Any
 
 from demitasse.build.app import App
 from demitasse.core.keys import RANDOM_BYTES, mac, make
@@ -42,9 +43,9 @@ async def test_an_application_scores_the_answer_that_it_got(tmp_path):
     assert (label.reference.score, label.method, label.route) == (0.5, "feedback:tone", "mock")
 
 
-def a_key(app: App, name: str, data: Path) -> str:
+def a_key(app: App, name: str, data: Path, **more: Any) -> str:
     id, token = make(name.encode().ljust(RANDOM_BYTES, b"."))
-    app.ledger.add_key(Key(id, name, mac(server_secret(data), token.encode()), created_us=1))
+    app.ledger.add_key(Key(id, name, mac(server_secret(data), token.encode()), created_us=1, **more))
     return token
 
 
@@ -63,3 +64,20 @@ async def test_where_keys_are_needed_feedback_needs_the_keys_own(tmp_path):
                 for headers in (host, head(other), head(mine))
             ]
             assert statuses == [401, 404, 200]
+
+
+async def test_who_may_only_look_writes_no_evidence_and_nobody_writes_without_end(tmp_path):
+    async with MockUpstream() as up:
+        site = Site(tmp_path, up)
+        site.write("[server]\nbehind_proxy = true")
+        async with site.app() as app:
+            data = site.home / "data"
+            mine = a_key(app, "mine", data, team="search", rpm=3)
+            reader = a_key(app, "reader", data, team="search", scopes=("read",))
+            head = lambda key: {"host": "gate.example", "authorization": f"Bearer {key}"}
+            answer = await ask(app.gateway, chat(model="mock"), headers=head(mine))
+            statuses = []
+            for key, label in ((reader, "a"), (mine, "a"), (mine, "b"), (mine, "c")):
+                said = {"id": answer.headers["x-request-id"], "score": 1, "label": label}
+                statuses.append((await ask(app.gateway, said, path=PATH, headers=head(key))).status)
+            assert statuses == [403, 200, 200, 429], "three a minute: one call, two scores"

@@ -252,6 +252,7 @@ class Gateway:
     ) -> tuple[int, bytes, bytes]:
         json = b"application/json"
         if path == "/demitasse/feedback" and method == "POST" and self._feedback is not None:
+            self.steps.keys.admit(caller)  # it writes: who may only look may not, and none without end
             body = await read_body(receive, headers, MOST_BYTES)
             await self.steps.ledger.flush()
             told = await self._feedback.take(caller, body)
