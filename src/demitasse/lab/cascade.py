@@ -222,14 +222,22 @@ def _fit(x: Floats, target: Floats, start: Head, names: Sequence[str], penalty: 
     """
     x = np.hstack([np.ones((len(x), 1)), x])
     believed = np.array([start.bias, *start.weights, *(start.slices.get(name, 0.0) for name in names)])
+
+    def worth(at: Floats) -> float:
+        z = x @ at
+        return float(weight * (target * z - np.logaddexp(0, z)).sum() - (penalty * (at - believed) ** 2).sum() / 2)
+
     found = believed.copy()
+    best = worth(found)
     for _ in range(50):
         p = _sigmoid(x @ found)
         slope = x.T @ (weight * (target - p)) - penalty * (found - believed)
         bend = (x * (weight * p * (1 - p))[:, None]).T @ x + np.diag(penalty)
         step = np.linalg.solve(bend, slope)
-        # near certainty the curvature vanishes and a whole Newton step would leap
-        found = found + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
+        # near certainty the curvature vanishes and a whole Newton step would leap, from one side to the other and back
+        while (reached := worth(found + step)) < best and float(np.abs(step).max()) >= _TIGHT:
+            step = step / 2
+        found, best = found + step, reached
         if float(np.abs(step).max()) < _TIGHT:
             break
     bias, *rest = found.tolist()
