@@ -112,6 +112,14 @@ def test_the_cache_is_counted_and_cleared(gateway, cli):
     assert "entries    0" in cli("cache", "stats").stdout
 
 
+def test_the_semantic_cache_is_told_of_and_cared_for(gateway, cli):
+    assert json.loads(cli("cache", "stats", "--json").stdout)["semantic"] == {"on": False}
+    assert "semantic   off" in cli("cache", "stats").stdout
+    assert "no such hit of the semantic cache" in cli("cache", "why", "c000", status=1).stderr
+    assert cli("cache", "evict", "--tag", "feature=titles").stdout == "0 answers taken out\n"
+    assert "name one of --id, --tag and --tenant" in cli("cache", "evict", status=2).stderr
+
+
 def test_a_process_is_pointed_at_the_gateway(gateway, cli):
     code = "import os; print(os.environ['OPENAI_BASE_URL'], os.environ['OPENAI_API_KEY'])"
     done = cli("run", "--", sys.executable, "-c", code)
