@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-
-from demitasse.cli import cache
+from importlib import import_module
 
 TOLD = {
     "id": "c9", "answer": "sem_c1", "from_call": "c1", "age_s": 4000.2, "nearest": "How do I\nblock my card?",
@@ -21,7 +20,7 @@ def test_a_hit_is_explained_in_words(run, monkeypatch) -> None:
             asked.append((method, path))
             return TOLD
 
-    monkeypatch.setattr(cache, "need", lambda *_: Gateway())
+    monkeypatch.setattr(import_module("demitasse.cli.cache"), "need", lambda *_: Gateway())
     assert run("cache", "why", "c9").stdout.splitlines() == [
         "taken for   How do I block my card?",
         "asked in    call c1, 4,000 s before; 7 questions share its answer",
