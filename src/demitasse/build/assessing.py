@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -24,9 +25,11 @@ from ..gateway.answer import Steps
 from ..gateway.cache import Kept
 from ..gateway.route import Rung
 from ..gateway.shadow import prompt_hash
-from ..score import judge
-from ..score.normal import Answer, answer_of
 from ..wire.text import question, system_text, turns
+
+if TYPE_CHECKING:
+    from ..score import judge
+    from ..score.normal import Answer
 
 log = logging.getLogger("demitasse.shadow")
 
@@ -223,6 +226,8 @@ class Assessor:
     async def _ask_judge(
         self, call: Call, reference: Answer, candidate: Answer, entry: Entry, purpose: Purpose
     ) -> Judged:
+        from ..score import judge  # noqa: PLC0415 - as in _look
+
         # A judge that sees only the words cannot judge an answer about a picture.
         if not self.judge or call.images:
             return Judged(None)
@@ -248,6 +253,9 @@ class Assessor:
     async def _put(
         self, call: Call, pair: tuple[Answer, Answer], rung: Rung, mark: str, entry: Entry, purpose: Purpose
     ) -> judge.Better | None:
+        from ..score import judge  # noqa: PLC0415 - as in _look
+        from ..score.normal import answer_of  # noqa: PLC0415
+
         conversation = [(said.role, said.text) for said in turns(call.body)]
         for constrained in (True, False) if rung.alias not in self._unconstrained else (False,):
             body = judge.ask(conversation, *pair, mark=mark, model=rung.alias, constrained=constrained)
@@ -285,6 +293,7 @@ def _look(body: bytes, reference: Reply, replies: Sequence[Reply]) -> _Seen:
     """Runs in a thread: the work of some milliseconds on a long prompt."""
     from ..score import draft, features  # noqa: PLC0415 - only where shadows are made
     from ..score.asked import asked_of  # noqa: PLC0415
+    from ..score.normal import answer_of  # noqa: PLC0415
     from ..score.verdict import compare  # noqa: PLC0415
     from .scoring import VERSION  # noqa: PLC0415
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..config import Config
 from ..core.errors import ConfigError
 from ..core.price import Card
-from ..lab.policy_file import policy_of
 from ..store.books import SqliteBooks
 from ..store.evidence import SqliteEvidence
 from ..store.ledger import SqliteLedger
@@ -17,7 +16,9 @@ from ..store.signing import public_key
 from ..web.promises import share_text
 from .certifying import ask, terms
 from .promoting import objection, promote
-from .replaying import Recordings, as_json, replay_past
+
+if TYPE_CHECKING:
+    from .replaying import Recordings
 
 
 class Switching(Protocol):
@@ -89,6 +90,9 @@ class Steering:
 
     def what_if(self, asked: Mapping[str, str], since_us: int, until_us: int) -> dict[str, Any]:
         """The object of ``replay --json`` for a policy file's settings; blocks. Raises ConfigError."""
+        from ..lab.policy_file import policy_of  # noqa: PLC0415 - only for who asks
+        from .replaying import as_json, replay_past  # noqa: PLC0415
+
         certificates = [row[0] for row in self._evidence.certificates()]
         references = {name: route.reference or route.ladder[-1] for name, route in self._config().routes.items()}
         policy = policy_of(asked, certificates, references, where="what if")

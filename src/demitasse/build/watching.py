@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..core.errors import DemitasseError
 from ..core.evidence import Label
 from ..core.limits import Alert
 from ..core.policy import Certificate, CertificateState
-from ..lab.watch import Fallen, Watched
 from ..store.evidence import SqliteEvidence
 from ..store.ledger import SqliteLedger
+
+if TYPE_CHECKING:
+    from ..lab.watch import Fallen, Watched
 
 log = logging.getLogger("demitasse.watch")
 
@@ -75,6 +77,8 @@ class Watching:
 
     def suspend(self, certificate: Certificate, why: str) -> None:
         """What it was proven on has changed: it serves no more here; then the ledger and a person are told."""
+        from ..lab.watch import Fallen  # noqa: PLC0415 - only where a certificate is in force
+
         self._fell(certificate, Fallen("suspended", why))
         task = asyncio.get_running_loop().create_task(self._soon())
         self._tasks.add(task)
@@ -140,6 +144,8 @@ class Watching:
 
     def _begin(self, certificate: Certificate) -> Watched:
         """With all that its calls have said until now, in the order in which it came."""
+        from ..lab.watch import Watched  # noqa: PLC0415 - as above
+
         since_us = _serves_since(self._evidence.history(certificate.id))
         route = certificate.policy.route
         before = self._evidence.labels(route=route, since_us=certificate.since_us, until_us=certificate.until_us + 1)
@@ -154,6 +160,8 @@ class Watching:
         for certificate in self.promoted():
             route = certificate.policy.route
             if certificate.expires_us <= now_us:
+                from ..lab.watch import Fallen  # noqa: PLC0415 - as above
+
                 self._fell(certificate, Fallen("expired", "its time is over"))
             elif certificate.expires_us - now_us < min(SOON_US, (certificate.expires_us - certificate.issued_us) // 4):
                 self._alarm(

@@ -14,8 +14,6 @@ from msgspec import Struct, structs
 
 from ..core.errors import ConfigError
 from ..core.evidence import Answered, EvidenceBooks, Label
-from ..score.judge import Agreement, agreement
-from ..score.normal import Answer, answer_of
 from ..wire.text import Said, turns
 from .guard import Done
 
@@ -228,6 +226,8 @@ def _prompt(body: bytes) -> list[Said]:
 
 
 def _shown(body: bytes) -> Shown:
+    from ..score.normal import Answer, answer_of  # noqa: PLC0415 - a start needs none of it
+
     try:
         answer = answer_of(body)
     except ValueError:
@@ -282,6 +282,8 @@ def agreements(evidence: EvidenceBooks) -> list[dict[str, Any]]:
 
 
 def _agreements(evidence: EvidenceBooks, votes: Sequence[Label]) -> list[dict[str, Any]]:
+    from ..score.judge import agreement  # noqa: PLC0415 - as above
+
     people = {
         (label.id, answer.model): float(answer.score >= (label.reference.score or 0.0))
         for label in votes
@@ -296,5 +298,4 @@ def _agreements(evidence: EvidenceBooks, votes: Sequence[Label]) -> list[dict[st
             # Where a judge and a rule share a call's candidates, nobody knows whose word is whose.
             if said is not None and answer.score is not None and "+" not in label.method:
                 pairs.setdefault(who, []).append((answer.score, said))
-    found: list[tuple[str, Agreement]] = [(who, agreement(said)) for who, said in sorted(pairs.items())]
-    return [{"who": who, **msgspec.to_builtins(one)} for who, one in found]
+    return [{"who": who, **msgspec.to_builtins(agreement(said))} for who, said in sorted(pairs.items())]
