@@ -351,5 +351,5 @@ def test_a_button_that_is_pressed_every_day_breaks_its_word_in_no_more_than_delt
 @pytest.mark.timeout(900)
 def test_neither_daily_looks_nor_lowered_wishes_break_more_promises_than_delta() -> None:
     allowed = 0.05 + 2 * (0.05 * 0.95 / 200) ** 0.5
-    assert broken(range(200), looks=30, each=50) <= allowed
-    assert broken(range(1000, 1200), looks=30, each=50, qualities=(0.97, 0.95, 0.93, 0.92)) <= allowed
+    assert broken(range(200), looks=20, each=75) <= allowed
+    assert broken(range(1000, 1200), looks=20, each=75, qualities=(0.97, 0.95, 0.93, 0.92)) <= allowed

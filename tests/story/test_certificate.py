@@ -40,6 +40,8 @@ quality = 0.95
 [cache]
 exact = false
 coalesce = false
+[certificates]
+look = false
 """
 
 
