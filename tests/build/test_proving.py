@@ -41,7 +41,12 @@ class Desk:
         self.found: Proven | DemitasseError = Proven("crt_1", 0.31, 0.9)
         self.config = CONFIG
         self.proving = Proving(
-            Path("data"), self.shelf, self.alerts.append, self.ask, config=lambda: self.config, clock=lambda: self.now_us
+            Path("data"),
+            self.shelf,
+            self.alerts.append,
+            self.ask,
+            config=lambda: self.config,
+            clock=lambda: self.now_us,
         )  # type: ignore[arg-type]
 
     async def ask(self, data: Path, terms: Terms) -> Proven:
@@ -109,3 +114,24 @@ async def test_routes_without_a_ladder_and_a_wish_to_be_left_alone_are_heeded(de
     desk.config = structs.replace(CONFIG, certificates=Certificates(look=False))
     await desk.labelled(LABELS)
     assert not desk.asked
+
+
+async def test_a_process_of_its_own_proves_what_labels_are_worth(tmp_path: Path) -> None:
+    from demitasse.build.certifying import ask, terms
+    from demitasse.store import changes
+    from demitasse.store.evidence import SqliteEvidence
+    from demitasse.store.settings import Settings, now_us
+    from tests.lab.made_labels import made
+
+    settings = Settings(tmp_path)
+    settings._commit([changes.post_label(label) for label in made(320, end_us=now_us())])
+    found = await ask(tmp_path, terms(CONFIG, "auto"))
+    assert found.certificate is not None and found.saving > 0.3 and found.quality == 0.9
+    evidence = SqliteEvidence(tmp_path)
+    assert [(c.id, state) for c, state, *_ in evidence.certificates()] == [(found.certificate, "certified")]
+    assert settings.promoted() == ()
+    evidence.close()
+    settings.close()
+    (tmp_path / "ledger.sqlite3").write_bytes(b"no ledger")
+    with pytest.raises(DemitasseError, match="could not be looked at"):
+        await ask(tmp_path, terms(CONFIG, "auto"))

@@ -251,3 +251,14 @@ async def test_a_task_with_a_floor_of_its_own_has_a_watch_of_its_own(site: Site)
             number += 1
         found, why = state(app)
         assert found == "revoked" and "task 'maths'" in why
+
+
+async def test_shadow_calls_of_the_gateway_itself_are_watched(site: Site) -> None:
+    site.file.write_text(site.file.read_text() + "[shadow]\nusd_per_day = 1\nrate = 1.0\n")
+    async with site.app() as app:
+        await serving(app)
+        await until(lambda: app._watching._watched["cert_1"].n == 1)
+        watch = app._watching._watched["cert_1"].watches[""]
+        assert watch.seen == 1.0, "both models say the same here"
+        (kept,) = app.evidence.labels()
+        assert (kept.certificate, kept.served) == ("cert_1", "small")
