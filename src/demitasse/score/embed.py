@@ -42,7 +42,7 @@ class Embedder:
     def __init__(self, path: Path) -> None:
         tensors, tokenizer = _read(path)
         self._tensors = tensors
-        self._encode = _tokenizer(tokenizer).encode_batch
+        self._encode = _tokenizer(tokenizer).encode
         self.dims = int(tensors.shape[1])
         self._rows = np.zeros((_WORDS_KEPT, self.dims), np.float32)
         self._row: OrderedDict[str, int] = OrderedDict()
@@ -69,10 +69,11 @@ class Embedder:
             for word in found:
                 if word in row:
                     row.move_to_end(word)
-            for word, encoding in zip(missing, self._encode(missing, add_special_tokens=False), strict=True):
+            for word in missing:  # one by one: the library's batches start threads
+                ids = self._encode(word, add_special_tokens=False).ids
                 at = len(row) if len(row) < _WORDS_KEPT else row.popitem(last=False)[1]
                 row[word] = at
-                self._rows[at] = self._tensors[encoding.ids].astype(np.float32).sum(axis=0)
+                self._rows[at] = self._tensors[ids].astype(np.float32).sum(axis=0)
         return [row[word] for word in found]
 
 
