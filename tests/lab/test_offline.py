@@ -16,10 +16,10 @@ def population(n: int, seed: int, *, gap: float = 0.6, easy: float = 0.6, sessio
     rng = np.random.default_rng(seed)
     hard = rng.random(n) >= easy
     prompts = [
-        f"Compute {rng.integers(10, 99)} * {rng.integers(10, 99)} + {rng.integers(2, 9)} / 3 = ?  ({i})"
+        f"Compute {rng.integers(10, 99)} * {rng.integers(10, 99)} + {rng.integers(2, 9)} / 3 = ?  ({name})"
         if h
-        else f"Say hello to the people of town number {i}."
-        for i, h in enumerate(hard)
+        else f"Say hello to the people of town number {name}."
+        for h, name in zip(hard, rng.choice(np.arange(100_000, 1_000_000), n, replace=False), strict=True)
     ]
     reference = (rng.random(n) < 0.9).astype(float)
     cheap = (rng.random(n) < np.where(hard, 0.9 - gap, 0.9)).astype(float)

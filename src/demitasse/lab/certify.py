@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from ..stats.betting import Floats, Martingale, aimed, floor, needed
 
+WORTH = 1.25
 REST = ""
 """Name of what belongs to no slice with a floor of its own."""
 
@@ -36,6 +37,9 @@ class Trial:
             (smallest propensity / propensity); None: every call was as likely to be drawn.
         group: (rows,) numbers of sessions: calls of one session are one piece of evidence. None: every call is its own.
         slice: (rows,) names; None: no slices.
+        handed: (rows, steps) the chance that each step has the small model answer. Where training rows know it, steps that
+            hand over less than ``WORTH`` times what a model that is never right could be handed are passed over: they
+            would prove nothing of this one. None: all steps are tested.
     """
 
     served: Floats
@@ -45,6 +49,7 @@ class Trial:
     weight: Floats | None = None
     group: npt.NDArray[np.int64] | None = None
     slice: Sequence[str] | None = None
+    handed: Floats | None = None
 
     @property
     def steps(self) -> int:
@@ -64,6 +69,7 @@ class Trial:
             None if self.weight is None else self.weight[at],
             None if self.group is None else self.group[at],
             None if self.slice is None else [self.slice[i] for i in at],
+            None if self.handed is None else self.handed[at],
         )
 
 
@@ -131,7 +137,10 @@ def certify(
     share = delta / len(names)
     rows = {name: _rows(trial, names, name) for name in names}
     peaks = {
-        name: _peaks(trial.take(at), _hint(hint, names, name), spread, quality, share, name, standing)
+        name: _from(
+            _begin(hint, names, name, quality),
+            _peaks(trial.take(at), _hint(hint, names, name), spread, quality, share, name, standing),
+        )
         for name, at in rows.items()
     }
     return settle(trial, peaks, quality=quality, delta=delta, standing=standing is not None)
@@ -216,6 +225,23 @@ def _hint(hint: Trial | None, names: list[str], name: str) -> Trial | None:
         return None
     mine = hint.take(_rows(hint, names, name)) if hint.slice is not None else hint
     return mine if len(mine) >= 20 else hint
+
+
+def _begin(hint: Trial | None, names: list[str], name: str, quality: float) -> int:
+    """The first step that is worth testing, by what training rows of the slice (of all, where there is none) hand over."""
+    if hint is None or hint.handed is None or not len(hint):
+        return 0
+    at = _rows(hint, names, name)
+    handed = hint.handed[at if len(at) else np.arange(len(hint))].mean(axis=0)
+    worth = np.flatnonzero(handed > WORTH * (1 - quality))
+    return int(worth[0]) if len(worth) else hint.steps - 1
+
+
+def _from(begin: int, peaks: Floats) -> Floats:
+    """The walk begins here: what stands before is neither tested nor won without it."""
+    found = peaks.copy()
+    found[:begin] = peaks[begin]
+    return found
 
 
 def _peaks(

@@ -11,36 +11,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..core.policy import Baseline
-from ..score.features import NAMES, features
 from ..stats.betting import Floats, needed
 from .baselines import baselines
 from .certify import Trial, Verdict, certify, losses
 from .outcomes import Outcomes, Rows, split
-from .uplift import Uplift, fit
+from .router import Router, aim, train
 
-TRAIN_SHARE = 0.25
-STEPS = 20
+LEAST_SHARE, MOST_SHARE, GROWTH = 0.1, 1 / 3, 4_000
+"""Of the rows, to learn from: a tenth where there are few, and 1/GROWTH more for each, to a third. Few rows prove more
+than they teach."""
 MORE = (1.0, 3.0, 9.0)
 """Multiples of today's rows that ``next_labels`` looks ahead to."""
 MOST_AHEAD = 10_000
 FUTURES = 5
-LUCK = 0.02
-"""Added to every expected loss: an estimate near nothing is mostly luck, and of two such the dearer call saves more."""
-
-
-@dataclass(frozen=True)
-class Router:
-    """A score for each prompt, higher is safer: minus the expected loss, per share of the reference's cost."""
-
-    uplift: Uplift
-    slices: tuple[str, ...]
-    mean_cost: float
-
-    def scores(self, rows: Outcomes) -> Floats:
-        """(rows,) one minus the expected loss; where calls differ in price, per price of a mean call."""
-        expected = self.uplift.expected(_matrix(rows, self.slices)) + LUCK
-        relative = np.clip(rows.reference_cost / self.mean_cost, 0.1, 10.0) if self.mean_cost > 0 else 1.0
-        return np.asarray(1 - expected / relative)
+COARSE = 4
+"""Steps of the path that a look ahead skips over."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +39,8 @@ class SliceFound:
     floor: float | None
     saving: float
     certified: bool
+    step: int
+    """Of the router's path; -1: the reference."""
 
 
 @dataclass(frozen=True)
@@ -77,126 +64,79 @@ class Found:
     next_labels: tuple[tuple[int, float], ...]
     just_switch: bool
     router: Router
-    rest: bool = True
-    """What belongs to no slice of its own may be served by the small model too."""
+    step: int
+    """Of the router's path, for all that has no slice of its own; -1: the reference."""
 
     def served(self, rows: Outcomes) -> tuple[float, float]:
-        """Quality and saving of the policy on rows that it was neither learned nor certified on."""
-        cheap = self._cheap(rows)
-        quality = float(np.where(cheap, rows.cheap, rows.reference).sum())
-        cost = float(np.where(cheap, rows.cheap_cost, rows.reference_cost).sum())
+        """Quality and saving on rows that nothing was learned from or certified on, in expectation over the policy's chance."""
+        p = self.chances(rows)
+        quality = float((p * rows.cheap + (1 - p) * rows.reference).sum())
+        cost = float((p * rows.cheap_cost + (1 - p) * rows.reference_cost).sum())
         full, paid = float(rows.reference.sum()), float(rows.reference_cost.sum())
         return (quality / full if full > 0 else 1.0), (1 - cost / paid if paid > 0 else 0.0)
 
-    def _cheap(self, rows: Outcomes) -> Floats:
-        rest = self.threshold if self.rest else None
-        least = np.full(len(rows), np.inf if rest is None else rest)
+    def chances(self, rows: Outcomes) -> Floats:
+        """(rows,) with which the small model answers each."""
+        step = np.full(len(rows), self.step)
         if rows.slice is not None and self.slices:
-            own = {s.name: np.inf if s.threshold is None else s.threshold for s in self.slices}
-            least = np.array([own.get(name, least[i]) for i, name in enumerate(rows.slice)])
-        return np.asarray(self.router.scores(rows) >= least)
+            own = {s.name: s.step for s in self.slices}
+            step = np.array([own.get(name, self.step) for name in rows.slice], dtype=np.int64)
+        found = self.router.chances(rows)[np.arange(len(rows)), np.maximum(step, 0)]
+        return np.where(step < 0, 0.0, found)
+
+
+def train_share(rows: int) -> float:
+    """The part of so many rows that is learned from."""
+    return min(MOST_SHARE, LEAST_SHARE + rows / GROWTH)
 
 
 def certify_rows(rows: Outcomes, *, quality: float = 0.95, delta: float = 0.05, seed: int = 7) -> Found:
-    """Learn on about a quarter of the rows, certify on the rest; rows that share a prompt or a session stay together."""
+    """Learn on some of the rows, certify on the rest; rows that share a prompt or a session stay together."""
     groups = rows.groups()
-    learn, test = split(groups, TRAIN_SHARE, seed)
+    learn, test = split(groups, train_share(len(rows)), seed)
     if rows.session is None:  # the same prompt again is no further evidence
         test = test[np.sort(np.unique(groups[test], return_index=True)[1])]
-    train, trial_rows = rows.take(learn), rows.take(test)
-    router = learn_router(train)
-    path = _path(router, train)
-    trial, hint = _trial(router, path, trial_rows), _trial(router, path, train)
-    if not len(trial):
-        return Found(
-            False,
-            None,
-            1.0,
-            1.0,
-            0.0,
-            0.0,
-            0.0,
-            delta,
-            quality,
-            len(learn),
-            0,
-            (),
-            (),
-            (),
-            just_switch=False,
-            router=router,
-        )
-    verdict = certify(trial, quality=quality, delta=delta, hint=hint, spread=_spread(hint, trial, quality))
-    saves = verdict.certified and verdict.saving > 0
-    slices = _slices(path, verdict) if saves else ()
-    null = baselines(
-        trial_rows.cheap, trial_rows.reference, trial_rows.cheap_cost, trial_rows.reference_cost, quality=quality
-    )
+    learned, tested = rows.take(learn), rows.take(test)
+    router = train(learned, len(tested))
+    trial, hint = _trial(router, tested), _trial(router, learned)
+    verdict = None
+    if len(trial):
+        verdict = certify(trial, quality=quality, delta=delta, hint=hint, spread=_spread(hint, trial, quality))
+    told = verdict if verdict is not None and verdict.certified and verdict.saving > 0 else None
+    slices = _slices(router, told) if told else ()
     return Found(
-        certified=saves,
-        threshold=_threshold(path, verdict, slices) if saves else None,
-        quality=verdict.quality if saves else 1.0,
-        floor=verdict.floor if saves else 1.0,
-        saving=verdict.saving if saves else 0.0,
-        saving_low=verdict.saving_low if saves else 0.0,
-        saving_high=verdict.saving_high if saves else 0.0,
+        certified=told is not None,
+        threshold=_threshold(router, told, slices) if told else None,
+        step=told.step if told else -1,
+        quality=told.quality if told else 1.0,
+        floor=told.floor if told else 1.0,
+        saving=told.saving if told else 0.0,
+        saving_low=told.saving_low if told else 0.0,
+        saving_high=told.saving_high if told else 0.0,
         delta=delta,
         wanted=quality,
         n_train=len(learn),
         n_certify=len(test),
-        baselines=null,
+        baselines=baselines(tested.cheap, tested.reference, tested.cheap_cost, tested.reference_cost, quality=quality),
         slices=slices,
-        next_labels=_ahead(rows, trial, hint, quality, delta, seed),
-        just_switch=saves and verdict.step == len(path) - 1 and all(s.step == verdict.step for s in verdict.slices),
+        next_labels=_ahead(router, learned, tested, quality, delta, seed) if len(tested) else (),
+        just_switch=told is not None and _switch(router, told),
         router=router,
-        rest=verdict.step >= 0,
     )
 
 
-def learn_router(train: Outcomes) -> Router:
-    """A router from training rows alone."""
-    names = tuple(sorted({name for name in train.slice if name})) if train.slice is not None else ()
-    mean_cost = float(train.reference_cost.mean()) if len(train) else 0.0
-    if not len(train):
-        return Router(Uplift(np.zeros(1), np.ones(1), np.zeros((2, 2))), (), 0.0)
-    return Router(fit(_matrix(train, names), train.cheap, train.reference), names, mean_cost)
-
-
-def _matrix(rows: Outcomes, slices: Sequence[str]) -> Floats:
-    """(rows, features): the prompts' features, and one column for each slice."""
-    found = np.array([features(prompt) for prompt in rows.prompts], dtype=float).reshape(len(rows), len(NAMES))
-    if not slices or rows.slice is None:
-        return found if not slices else np.column_stack([found, np.zeros((len(rows), len(slices)))])
-    place = {name: i for i, name in enumerate(slices)}
-    own = np.zeros((len(rows), len(slices)))
-    for i, name in enumerate(rows.slice):
-        if name in place:
-            own[i, place[name]] = 1.0
-    return np.column_stack([found, own])
-
-
-def _path(router: Router, train: Outcomes) -> Floats:
-    """(steps,) thresholds from the most careful to the cheapest, each a further twentieth of what the reference costs; the
-    last serves the small model always. Chosen on training rows alone."""
-    scores = router.scores(train)
-    order = np.argsort(-scores, kind="stable")
-    spent = np.cumsum(train.reference_cost[order])
-    if not len(order) or spent[-1] <= 0:
-        return np.array([-np.inf])
-    ends = np.searchsorted(spent, spent[-1] * np.arange(1, STEPS) / STEPS)
-    cuts = np.unique(scores[order[np.minimum(ends, len(order) - 1)]])[::-1]
-    return np.append(cuts, -np.inf)
-
-
-def _trial(router: Router, path: Floats, rows: Outcomes) -> Trial:
-    cheap = router.scores(rows)[:, None] >= path
+def _trial(router: Router, rows: Outcomes) -> Trial:
+    """The rows under each policy of the path. What chance would decide is weighed instead: the mean is the same, and surer."""
+    p = router.chances(rows)
     return Trial(
-        served=np.where(cheap, rows.cheap[:, None], rows.reference[:, None]),
-        cost=np.where(cheap, rows.cheap_cost[:, None], rows.reference_cost[:, None]),
+        served=p * rows.cheap[:, None] + (1 - p) * rows.reference[:, None],
+        cost=p * rows.cheap_cost[:, None] + (1 - p) * rows.reference_cost[:, None],
         reference=rows.reference,
         reference_cost=rows.reference_cost,
+        weight=rows.weight,
         group=None if rows.session is None else _numbers(rows),
         slice=rows.slice,
+        handed=p,
     )
 
 
@@ -219,61 +159,68 @@ def _numbers(rows: Outcomes) -> Rows | None:
     return groups if len(np.unique(groups)) < len(groups) else None
 
 
-def _at(path: Floats, step: int) -> float | None:
-    if step < 0:
-        return None
-    return float(path[step]) if np.isfinite(path[step]) else ALWAYS
+def _at(router: Router, step: int) -> float | None:
+    return router.threshold(step) if step >= 0 else None
 
 
-ALWAYS = -1e9
-"""A threshold that every score passes: the small model serves all. JSON knows no infinity."""
-
-
-def _slices(path: Floats, verdict: Verdict) -> tuple[SliceFound, ...]:
+def _slices(router: Router, verdict: Verdict) -> tuple[SliceFound, ...]:
     found: list[SliceFound] = []
     for s in verdict.slices:
         serves = s.certified and s.saving > 0
-        threshold = _at(path, s.step) if serves or s.floor is None else None
-        found.append(SliceFound(s.name, s.n, threshold, s.quality, s.floor, s.saving, serves))
+        step = s.step if serves or s.floor is None else -1
+        found.append(SliceFound(s.name, s.n, _at(router, step), s.quality, s.floor, s.saving, serves, step))
     return tuple(found)
 
 
-def _threshold(path: Floats, verdict: Verdict, slices: Sequence[SliceFound]) -> float | None:
+def _threshold(router: Router, verdict: Verdict, slices: Sequence[SliceFound]) -> float | None:
     """That of what has no slice of its own, else of the slice with most calls."""
     if verdict.step >= 0:
-        return _at(path, verdict.step)
+        return _at(router, verdict.step)
     own = [s for s in slices if s.certified]
     return max(own, key=lambda s: s.n).threshold if own else None
 
 
+def _switch(router: Router, verdict: Verdict) -> bool:
+    last = len(router.levels) - 1
+    return {s.step for s in verdict.slices} | {verdict.step} == {last}
+
+
 def _ahead(
-    rows: Outcomes, trial: Trial, hint: Trial, quality: float, delta: float, seed: int
+    router: Router, learned: Outcomes, tested: Outcomes, quality: float, delta: float, seed: int
 ) -> tuple[tuple[int, float], ...]:
-    """(further labels, about this saving): today's certifying rows, drawn again as many times over; the router stays.
+    """(further labels, about this saving): today's tested rows, drawn again as many times over.
 
     A guess: a router that learned from more would do better, and rows not seen yet may be unlike these.
     """
     rng = np.random.default_rng(seed)
-    expected = _spread(replace(hint, group=None), replace(trial, group=None), quality)
+    known = len(learned) + len(tested)
+    least = needed(delta, 1 - quality, quality)
     found: list[tuple[int, float]] = []
-    least = needed(delta, 1 - quality)
     for more in MORE:
-        further = _round(max(more * len(rows), 2 * more * least))
+        further = _round(max(more * known, 2 * more * least))
         if further > MOST_AHEAD and found:
             break
-        n = len(trial) + round(further * (1 - TRAIN_SHARE))
+        n = round((known + further) * (1 - train_share(known + further)))
+        sharper = _coarse(aim(router, learned, n))
+        trial = replace(_trial(sharper, tested), group=None)
+        hint = replace(_trial(sharper, learned), group=None)
+        expected = _spread(hint, trial, quality)
         savings = []
         for _ in range(FUTURES):
-            drawn = replace(trial.take(rng.integers(0, len(trial), n)), group=None)
-            future = certify(
-                drawn,
-                quality=quality,
-                delta=delta,
-                spread=expected,
-            )
+            future = certify(trial.take(rng.integers(0, len(trial), n)), quality=quality, delta=delta, spread=expected)
             savings.append(max(0.0, future.saving) if future.certified else 0.0)
         found.append((further, float(np.median(savings))))
     return tuple(found)
+
+
+def _coarse(router: Router) -> Router:
+    at = slice(len(router.levels) % COARSE, None, COARSE)
+    last = [-1] if (len(router.levels) - 1 - at.start) % COARSE else []
+    return replace(
+        router,
+        levels=np.append(router.levels[at], router.levels[last]),
+        widths=np.append(router.widths[at], router.widths[last]),
+    )
 
 
 def _round(labels: float) -> int:

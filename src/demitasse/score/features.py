@@ -70,7 +70,7 @@ def features(text: str) -> tuple[float, ...]:
     size, count, options = len(raw) or 1, len(words) or 1, len(bodies) or 1
     ends = raw.count(b".") + raw.count(b"!") + raw.count(b"?")
     return (
-        math.log1p(chars) - 5.5,
+        math.log1p(chars) - 5.0,
         math.log1p(stem) - 5.0,
         math.log1p(ends) - 1.0,
         math.log1p(count / max(ends, 1)) - 2.5,
@@ -154,27 +154,28 @@ _STATEMENTS: Final = (b"Statement", b" I ", b" II", b" IV", b"of the above", b"o
 
 _FUNCTION, _PLAIN, _RELATION, _UNIT, _NEGATION, _CONDITION, _SUPERLATIVE, _PERSON, _EXPLAIN, _TASK = range(1, 11)
 _WORDS: Final = {
-    _PLAIN: """can into than them only other new some could time these two may do first any my now such like our over me even
-        made also did many must through back years where much your way well down should because just those people how
-        too little state good very make world still own see men work long get here between being under never day same
-        another know last might us great old year off come since against go came right used take three following
-        question answer which true false statement one about up out so said what its more would there been has who
-        will had but we i you were her all his him man most best after before when if each""",
+    _PLAIN: """can into than them only other new some could time these two may do first any my now such like our over
+        me even made also did many must through back years where much your way well down should because just
+        those people how too little state good very make world still own see men work long get here between
+        being under never day same another know last might us great old year off come since against go came
+        right used take three following question answer which true false statement one about up out so said what
+        its more would there been has who will had but we i you were her all his him man most best after before
+        when if each""",
     _FUNCTION: "the of and a to in is was for it with as on be at by this are from or have an that",
-    _RELATION: """each every per twice half third quarter double triple times percent percentage more less fewer than total altogether
-        remaining left rest average ratio rate equal equally difference sum product divided multiplied increase decrease increased
-        decreased additional combined""",
-    _UNIT: """dollar dollars cent cents hour hours minute minutes second seconds day days week weeks month months year years mile miles
-        km meter meters metre metres feet foot inch inches pound pounds kg gram grams ounce ounces liter liters gallon gallons degree
-        degrees volts mol joules""",
-    _NEGATION: """not except never no none without least cannot neither nor false incorrect unlikely dont doesnt isnt arent wasnt cant
-        wont didnt""",
+    _RELATION: """each every per twice half third quarter double triple times percent percentage more less fewer than
+        total altogether remaining left rest average ratio rate equal equally difference sum product divided
+        multiplied increase decrease increased decreased additional combined""",
+    _UNIT: """dollar dollars cent cents hour hours minute minutes second seconds day days week weeks month months year
+        years mile miles km meter meters metre metres feet foot inch inches pound pounds kg gram grams ounce
+        ounces liter liters gallon gallons degree degrees volts mol joules""",
+    _NEGATION: """not except never no none without least cannot neither nor false incorrect unlikely dont doesnt isnt
+        arent wasnt cant wont didnt""",
     _CONDITION: "if then after before when while until suppose assume given unless let",
     _SUPERLATIVE: "most best likely primary main first worst largest greatest smallest highest lowest",
     _PERSON: "he she they his her their him them hers theirs",
     _EXPLAIN: "why explain describe discuss compare derive prove show justify",
-    _TASK: """write translate summarise summarize list create generate rewrite classify extract draft design implement code fix
-        improve""",
+    _TASK: """write translate summarise summarize list create generate rewrite classify extract draft design implement
+        code fix improve""",
 }  # fmt: skip
 _KIND: Final = {word.encode(): kind for kind, listed in _WORDS.items() for word in listed.split()}
 """Which kind a word is of; a later kind wins, and what is in none is rare."""
