@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from demitasse.core.evidence import Answered, Label
 from demitasse.lab.cases import ONCE_US, TRAIN_SHARE, Cases, fresh, gather, parted, sizes, units, weights
+from demitasse.score.draft import MARKS
 from tests.lab.made_labels import NOON_US, made, placed
 
 
@@ -84,6 +85,19 @@ def test_calls_that_a_model_did_not_answer_and_old_features_are_left_out_and_cou
     labels[2] = replace(labels[2], version="features-0 marks-0")
     found = gather(placed(labels), "small", "large")
     assert (len(found.cases), found.unanswered, found.other_features) == (3, 2, 1)
+
+
+def test_a_second_answer_speaks_of_a_draft_only_where_the_ladder_has_one() -> None:
+    (label,) = made(1)
+    marks = tuple(1.0 if name in ("sound", "agrees", "second_known") else 0.0 for name in MARKS)
+    both = replace(
+        label,
+        others=(replace(label.others[0], marks=marks), Answered("mini", "mini-1", 1.0, 200, "m", (0.0,) * len(MARKS))),
+    )
+    known = MARKS.index("second_known")
+    assert cases([both], second="mini").marks[0, known] == 1.0
+    assert cases([both], second="mini").second_cost.tolist() == [200]
+    assert cases([both]).marks[0].sum() == 1.0, "sound, and nothing of another"
 
 
 def test_an_unknown_cost_is_taken_for_the_usual_one() -> None:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ..core.evidence import Answered, Label
 from ..score.draft import MARKS
+from ..score.scorer import alone
 from ..stats.betting import Floats
 
 Rows = npt.NDArray[np.int64]
@@ -112,7 +113,7 @@ def gather(labels: Iterable[Placed], cheap: str, reference: str, second: str | N
             rows.append((call, small, large, _answer(call.label, second) if second else None))
     features = rows[-1][0].label.version if rows else ""
     meant = [row for row in rows if row[0].label.version == features]
-    return Gathered(_cases(meant), features, unanswered, len(rows) - len(meant))
+    return Gathered(_cases(meant, seconded=second is not None), features, unanswered, len(rows) - len(meant))
 
 
 def for_training(session: str, seed: int) -> bool:
@@ -255,7 +256,7 @@ def _answer(label: Label, model: str) -> Answered | None:
     return next((a for a in label.others if a.model == model), None)
 
 
-def _cases(rows: Sequence[_Row]) -> Cases:
+def _cases(rows: Sequence[_Row], *, seconded: bool) -> Cases:
     labels = [call.label for call, *_ in rows]
     small, large = [row[1] for row in rows], [row[2] for row in rows]
     return Cases(
@@ -266,7 +267,8 @@ def _cases(rows: Sequence[_Row]) -> Cases:
         slice=tuple(label.slice for label in labels),
         propensity=np.array([label.propensity for label in labels], dtype=np.float64),
         features=_matrix([label.features for label in labels]),
-        marks=_matrix([a.marks or _NO_MARKS for a in small]),
+        # A second answer that nobody would ask for now has nothing to say of a draft.
+        marks=_matrix([(a.marks if seconded else alone(a.marks)) if a.marks else _NO_MARKS for a in small]),
         cheap=np.array([a.score or 0.0 for a in small], dtype=np.float64),
         reference=np.array([1.0 if a.score is None else a.score for a in large], dtype=np.float64),
         cheap_cost=_costs(small),
