@@ -223,6 +223,18 @@ def sessions(
     return Alarms(early, (alarm - falls_at + 1)[~early] if falls else np.empty(0))
 
 
+def bound_of_sessions(size: int, delta: float, quality: float = 0.95) -> float:
+    """2 ln(1/delta) / KL in verdicts, when a session's losses together are one observation."""
+    failures = np.arange(size + 1)
+    ways = np.array([math.comb(size, k) for k in range(size + 1)])
+    bad, good = (ways * q**failures * (1 - q) ** (size - failures) for q in (0.32, 0.02))
+    loss = failures - (1 - quality) * size
+    share = 0.08 / 0.3
+    bets = np.linspace(0, 1 / ((1 - quality) * size), 2001)[:-1]
+    growth = np.log1p(bets[:, None] * loss) @ (share * bad + (1 - share) * good)
+    return float(2 * math.log(1 / delta) * size / growth.max())
+
+
 def side_by_side(
     *, runs: int, steps: int, delta: float, seed: int, size: int, open: int = 10, quality: float = 0.95
 ) -> Alarms:
