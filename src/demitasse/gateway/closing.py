@@ -149,12 +149,16 @@ def _spared(call: Call, route: Route, way: Way, nanos: int | None, outcome: Outc
         baseline = None
         if card is not None and answer.usage is not None:
             baseline = cost(card, answer.usage, at_us=call.at_us, service_tier=call.service_tier)
-    else:
+    elif way.course.lower:
         # The reference was asked after all: it would have cost the same without the drafts before it.
         above = [attempt for attempt in attempts if attempt.model not in way.course.lower]
         baseline = _sum(above) if above else nanos
+    else:
+        baseline = nanos
     if baseline is None or nanos is None:
         return baseline, ()
+    if not way.ascent.climb.spared:
+        return baseline, (("routed", baseline - nanos),) if baseline != nanos else ()
     baseline += _unspared(route, way, answer, outcome)
     by_cause: dict[Cause, int] = {}
     for spared in way.ascent.climb.spared:
