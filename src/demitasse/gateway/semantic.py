@@ -1,7 +1,7 @@
 """Answers to questions that mean the same as one answered before: found by vector, guarded by words, admitted by evidence.
 
 Knows calls, replies and verdicts; knows no model and no money. Off unless asked for, and then closed until checks have
-bounded the errors among its hits (`semantic_gate`). Memory only, bounded, with a lifetime.
+bounded the errors among its hits (`semantic_gate`). Memory only, bounded, with a lifetime (`semantic_memory`).
 
     eligible? (semantic_asked) ─▶ nearest questions of the partition (semantic_index) ─▶ the answer most spoken for
       ─▶ guards (score.guards) ─▶ chance to be wrong (score.verifier) ─▶ gate: serve, check or ask
@@ -24,26 +24,24 @@ from ..core.call import Call
 from .cache import Kept
 from .semantic_asked import Asked, Why, read
 from .semantic_gate import Choice, Gate, GateSettings
-from .semantic_index import Index
+from .semantic_memory import Answer, Embed, Memory, Partition, Question
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..score.guards import Marks, Objection
-
-    Vector = NDArray[np.float32]
+    from ..score.guards import Objection
+    from ..score.verifier import Candidate
 
 NEIGHBOURS: Final = 24
 SETTLED: Final = 2
 """Questions found to have the same answer, from which on a new one needs not have the very same words."""
-_QUESTIONS: Final = 256
-"""Of one answer that are kept; further ones would add nothing."""
 _GUARDED: Final = 8
-"""Questions of an answer that the guards look at, nearest first; one that they let pass is enough."""
+"""Questions of an answer that the guards look at, nearest first."""
 _SHORT: Final = 400
 """Characters up to which the guards' marks of a question are kept."""
 _SCOPES: Final = 1_000
+"""Gates that are kept at hand; others are kept as data."""
 _SERVED: Final = 10_000
 """Hits that can still be flagged."""
 _FLAGGED: Final = 10_000
@@ -51,7 +49,7 @@ _FLAGGED: Final = 10_000
 
 
 class SemanticSettings(Struct, frozen=True):
-    """``[cache] semantic``."""
+    """``[cache] semantic``, as far as it is on."""
 
     gate: GateSettings = GateSettings()
     sampled: bool = False
@@ -59,76 +57,27 @@ class SemanticSettings(Struct, frozen=True):
     ttl_s: float = 86_400.0
     max_bytes: int = 64 << 20
     verdict_share: float = 1.0
-    """Share of the other candidates, which would not be hits, for which a verdict is asked: they teach the verifier."""
+    """Share of the candidates that would not be hits for which a verdict is asked all the same: they teach the verifier."""
 
 
-class Found(Struct):
-    """What was found for a question. Serve ``kept`` on a hit; else ask the model, ``keep`` its answer and, where
-    ``wants_verdict``, tell ``learn`` whether ``kept`` says the same."""
+class Found(Struct, frozen=True):
+    """What was found for a question. On a ``hit`` serve ``kept``. On a ``check`` ask the model, give its answer to
+    ``SemanticCache.keep``, and tell ``SemanticCache.learn`` whether ``kept`` says something else."""
 
-    id: str
-    """The call's."""
     action: Literal["hit", "check"]
     kept: Kept
-    propensity: float
-    """Probability with which a hit would have been checked."""
-    explain: dict[str, Any]
     rival: Kept | None
-    """The answer nearest in the running; a verdict on it too keeps answers from being kept twice."""
-    _asked: Asked
-    _choice: Choice
-    _marks: NDArray[np.float64]
-    _answer: int
-    _rival: int | None
-    _teaches: bool = True
-
-
-class Embed:
-    """What the cache needs of an embedding: ``dims``, and a unit vector for a text (``score.embed.Embedder``)."""
-
-    dims: int
-
-    def __call__(self, text: str) -> Vector: ...  # type: ignore[empty-body]
-
-
-class _Question:
-    """A text that was asked, and which answer it has."""
-
-    __slots__ = ("answer", "marks", "text", "words")
-
-    def __init__(self, text: str, words: frozenset[str], answer: int) -> None:
-        self.text, self.words, self.answer = text, words, answer
-        self.marks: Marks | None = None
-
-
-class _Answer:
-    """One kept reply and the questions that have it, by their number."""
-
-    __slots__ = ("id", "judged", "kept", "partition", "questions", "tags", "weight", "wrong")
-
-    def __init__(self, id: str, kept: Kept, partition: _Partition, tags: tuple[tuple[str, str], ...]) -> None:
-        self.id, self.kept, self.partition, self.tags = id, kept, partition, tags
-        self.questions: list[int] = []
-        self.judged = self.wrong = 0
-        self.weight = 0
-
-
-class _Partition:
-    """Questions that may share answers: one tenant, one model, one request but for the question."""
-
-    __slots__ = ("index", "key", "questions", "scope", "words")
-
-    def __init__(self, key: bytes, scope: str, dims: int) -> None:
-        self.key, self.scope = key, scope
-        self.index = Index(dims)
-        self.questions: dict[int, _Question] = {}
-        self.words: Counter[str] = Counter()
-        """In how many questions each word is."""
-
-    def rarity(self, word: str) -> float:
-        from math import log  # noqa: PLC0415
-
-        return log((len(self.questions) + 2) / (self.words[word] + 1))
+    """The nearest other answer. A verdict on it too, where that is cheap, keeps answers from being kept twice."""
+    propensity: float
+    """Probability with which this would-be hit was to be checked; 1.0 for what is no would-be hit, or while closed."""
+    explain: dict[str, Any]
+    asked: Asked
+    choice: Choice
+    marks: NDArray[np.float64]
+    answer: int
+    rival_answer: int | None
+    passed: bool
+    """The guards had nothing against it."""
 
 
 class SemanticCache:
@@ -138,7 +87,7 @@ class SemanticCache:
         embed: text to unit vector.
         clock: UTC microseconds.
         draw: uniform in [0, 1).
-        state: what ``dump`` once gave: evidence, not answers.
+        state: what ``dump`` once gave: evidence, not answers. What cannot be read of it is gathered anew.
     """
 
     def __init__(
@@ -151,72 +100,47 @@ class SemanticCache:
         state: bytes | None = None,
     ) -> None:
         self.settings = settings
-        self._embed, self._clock, self._draw = embed, clock, draw
-        self._partitions: dict[bytes, _Partition] = {}
-        self._answers: OrderedDict[int, _Answer] = OrderedDict()
-        """Least recently used first."""
-        self._by_id: dict[str, int] = {}
+        self._clock, self._draw = clock, draw
+        self._memory = Memory(embed, max_bytes=settings.max_bytes)
         self._gates: OrderedDict[str, Gate] = OrderedDict()
         self._gates_kept: dict[str, bytes] = {}
         self._served: OrderedDict[str, Found] = OrderedDict()
         self._flagged: OrderedDict[bytes, None] = OrderedDict()
-        self._bytes = 0
-        self._next = 0
-        self.not_eligible: Counter[str] = Counter()
-        self.guarded: Counter[str] = Counter()
-        self.lookups = self.evicted = 0
+        self._not_eligible: Counter[str] = Counter()
+        self._guarded: Counter[str] = Counter()
+        self._lookups = 0
         if state is not None:
             self._load(state)
 
     # The way of a call
 
     def read(self, call: Call, route: str, stamp: str) -> Asked | None:
-        """The question of a call; None when it is not eligible."""
+        """The question of a call; None when it is not eligible. ``stamp`` changes when the route's models do."""
         asked = read(call, route, stamp, sampled=self.settings.sampled)
         if isinstance(asked, str):
-            self.not_eligible[asked] += 1
+            self._not_eligible[asked] += 1
             return None
         return asked
 
     def find(self, asked: Asked) -> Found | None:
-        """The answer that a question may have in common with earlier ones; None: nothing near enough, or nothing to learn."""
+        """The answer that a question may have in common with earlier ones; None: nothing near, or nothing to be learned."""
         if not asked.look:
             return None
-        self.lookups += 1
-        partition = self._partition(asked)
-        if partition is None or not partition.questions:
+        self._lookups += 1
+        partition = self._memory.partition(asked.partition)
+        if partition is None:
             return None
-        near = self._near(partition, asked.text)
-        if not near:
-            return None
-        return self._consider(asked, partition, near)
+        oldest_us = self._clock() - int(self.settings.ttl_s * 1e6)
+        near = self._memory.near(partition, asked.text, NEIGHBOURS, self.settings.min_cosine, oldest_us)
+        return self._consider(asked, partition, near) if near else None
 
     def keep(self, asked: Asked, kept: Kept) -> str | None:
         """Keeps a model's whole answer to a question; its id, or None when it is not to be kept."""
-        if not kept.reply.complete or kept.tenant != asked.tenant:
+        if not kept.reply.complete or kept.tenant != asked.tenant or _fault(asked.partition, kept) in self._flagged:
             return None
-        if self._fault(asked.partition, kept) in self._flagged:
-            return None
-        from ..score.embed import words  # noqa: PLC0415 - numpy
+        from ..score.embed import words  # noqa: PLC0415 - numpy, and only where it is used
 
-        partition = self._partition(asked, make=True)
-        assert partition is not None
-        self._next += 1
-        number = self._next
-        answer = _Answer(f"sem_{asked.call_id}", kept, partition, asked.tags)
-        answer.weight = len(kept.reply.body) + 1_500
-        if answer.weight + len(asked.text) > self.settings.max_bytes // 4:
-            return None
-        if (old := self._by_id.get(answer.id)) is not None:
-            self._drop(old)
-        self._answers[number] = answer
-        self._by_id[answer.id] = number
-        self._bytes += answer.weight
-        self._add_question(number, answer, _Question(asked.text, frozenset(words(asked.text)), number))
-        while self._bytes > self.settings.max_bytes:
-            self._drop(next(iter(self._answers)))
-            self.evicted += 1
-        return answer.id
+        return self._memory.add(asked, kept, frozenset(words(asked.text)))
 
     def learn(self, found: Found, *, wrong: bool, rival_wrong: bool | None = None) -> None:
         """The verdict on a check: whether the kept answer says something else than the model's. After ``keep``.
@@ -226,34 +150,35 @@ class SemanticCache:
         """
         if found.action == "hit":
             return
-        if found._teaches:
-            self._gate(found._asked.scope).judged(found._choice, found._marks, wrong=wrong)
-        answer = self._answers.get(found._answer)
+        if found.passed:
+            self._gate(found.asked.scope).judged(found.choice, found.marks, wrong=wrong)
+        memory = self._memory
+        answer = memory.answers.get(found.answer)
         if answer is not None:
             answer.judged += 1
             answer.wrong += wrong
-        new = self._by_id.get(f"sem_{found._asked.call_id}")
-        same = found._answer if not wrong else None
-        rival = found._rival if rival_wrong is False else None
+        new = memory.numbered(f"sem_{found.asked.call_id}")
+        same = None if wrong else found.answer
+        rival = found.rival_answer if rival_wrong is False else None
         into = same if same is not None else rival
         if new is not None and into is not None:
-            self._merge(new, into)
+            memory.merge(new, into)
         if same is not None and rival is not None:
-            self._merge(rival, same)
+            memory.merge(rival, same)
 
     def flag(self, call_id: str) -> bool:
-        """Somebody says that a hit was wrong: counts as an error, and the answer is evicted and never kept again.
+        """Somebody says that a hit was wrong: it counts as an error, and the answer is evicted and never kept again.
 
         False: no hit of that call is known (any more).
         """
         found = self._served.pop(call_id, None)
         if found is None:
             return False
-        self._gate(found._asked.scope).flagged(found._choice, found._marks)
-        self._flagged[self._fault(found._asked.partition, found.kept)] = None
+        self._gate(found.asked.scope).flagged(found.marks)
+        self._flagged[_fault(found.asked.partition, found.kept)] = None
         while len(self._flagged) > _FLAGGED:
             self._flagged.popitem(last=False)
-        self._drop(found._answer)
+        self._memory.drop(found.answer)
         return True
 
     # Care
@@ -263,37 +188,39 @@ class SemanticCache:
         return self._served.get(call_id)
 
     def evict(self, *, id: str | None = None, tag: str | None = None, tenant: str | None = None) -> int:
-        """Forgets answers by their id, by a tag (``name=value``) of the call that made them, or by tenant; how many."""
+        """Forgets answers by id, by a tag (``name=value``) of the call that made them, or by tenant; all when none is given.
+        Returns how many."""
         gone = [
             number
-            for number, answer in self._answers.items()
+            for number, answer in self._memory.answers.items()
             if (id is None or answer.id == id)
             and (tag is None or tag in (f"{name}={value}" for name, value in answer.tags))
             and (tenant is None or answer.kept.tenant == tenant)
         ]
         for number in gone:
-            self._drop(number)
+            self._memory.drop(number)
         return len(gone)
 
     def stats(self) -> dict[str, Any]:
-        gates = {scope: gate.facts() for scope, gate in self._gates.items()}
+        memory = self._memory
+        gates = [(scope.split("\0"), gate.facts()) for scope, gate in self._gates.items()]
         return {
-            "entries": len(self._answers),
-            "questions": sum(len(answer.questions) for answer in self._answers.values()),
-            "partitions": len(self._partitions),
-            "bytes": self._bytes,
+            "answers": len(memory.answers),
+            "questions": sum(len(partition.questions) for partition in memory.partitions.values()),
+            "partitions": len(memory.partitions),
+            "bytes": memory.bytes,
             "max_bytes": self.settings.max_bytes,
             "ttl_s": self.settings.ttl_s,
-            "lookups": self.lookups,
-            "hits": sum(gate["hits"] for gate in gates.values()),
-            "evicted": self.evicted,
-            "not_eligible": dict(self.not_eligible),
-            "guarded": dict(self.guarded),
-            "gates": [{"tenant": s.partition("\0")[0], "route": s.partition("\0")[2], **g} for s, g in gates.items()],
+            "lookups": self._lookups,
+            "hits": sum(facts["hits"] for _, facts in gates),
+            "evicted": memory.evicted,
+            "not_eligible": dict(self._not_eligible),
+            "guarded": dict(self._guarded),
+            "gates": [{"tenant": tenant, "route": route, **facts} for (tenant, route), facts in gates],
         }
 
     def dump(self) -> bytes:
-        """The evidence of all gates and the flagged answers' hashes, for the next start. No text."""
+        """The evidence of all gates and hashes of flagged answers, for the next start. No texts."""
         gates = self._gates_kept | {scope: gate.dump() for scope, gate in self._gates.items()}
         return msgspec.msgpack.encode({"version": 1, "gates": gates, "flagged": list(self._flagged)})
 
@@ -301,50 +228,24 @@ class SemanticCache:
         try:
             kept = msgspec.msgpack.decode(state, type=_State)
         except msgspec.DecodeError:
-            return  # of another version: evidence is gathered anew
+            return  # of another version
         self._gates_kept = kept.gates
         self._flagged = OrderedDict.fromkeys(kept.flagged)
 
     # Finding
 
-    def _partition(self, asked: Asked, *, make: bool = False) -> _Partition | None:
-        short = hashlib.sha256(asked.partition).digest()
-        partition = self._partitions.get(short)
-        if partition is None:
-            if not make:
-                return None
-            partition = self._partitions[short] = _Partition(asked.partition, asked.scope, self._embed.dims)
-            self._bytes += len(asked.partition) + 500
-        # The hash only finds; what decides is the key in full.
-        return partition if partition.key == asked.partition else None
-
-    def _near(self, partition: _Partition, text: str) -> list[tuple[int, float]]:
-        """Living questions near a text, nearest first."""
-        oldest_us = self._clock() - int(self.settings.ttl_s * 1e6)
-        while True:
-            near = partition.index.nearest(self._embed(text), NEIGHBOURS, self.settings.min_cosine)
-            dead = {
-                partition.questions[n].answer
-                for n, _ in near
-                if self._answers[partition.questions[n].answer].kept.kept_us < oldest_us
-            }
-            if not dead:
-                return near
-            for number in dead:
-                self._drop(number)
-
-    def _consider(self, asked: Asked, partition: _Partition, near: list[tuple[int, float]]) -> Found | None:
+    def _consider(self, asked: Asked, partition: Partition, near: list[tuple[int, float]]) -> Found | None:
         from ..score.embed import words  # noqa: PLC0415
         from ..score.verifier import Neighbour, elect, marks  # noqa: PLC0415
 
-        questions = [partition.questions[number] for number, _ in near]
+        questions = [partition.questions[name] for name, _ in near]
         neighbours = [
             Neighbour(cosine, question.answer, question.words)
             for question, (_, cosine) in zip(questions, near, strict=True)
         ]
         candidate = elect(neighbours)
-        answer = self._answers[candidate.answer]
-        gate = self._gate(asked.scope)
+        answers, gate = self._memory.answers, self._gate(asked.scope)
+        answer = answers[candidate.answer]
         features = marks(
             frozenset(words(asked.text)),
             neighbours,
@@ -356,22 +257,20 @@ class SemanticCache:
         )
         chance = gate.verifier.chance(features)
         own = [question for question in questions if question.answer == candidate.answer]
-        nearest, objection = self._guard(asked.text, answer, own, strict=len(answer.questions) < SETTLED)
+        nearest, objection = _guard(asked.text, answer, own)
         if objection is None:
             choice = gate.choose(chance, self._draw())
         else:
-            self.guarded[objection.guard] += 1
+            self._guarded[objection.guard] += 1
             choice = Choice("ask", chance, gate.threshold)
         if choice.move == "ask" and self._draw() >= self.settings.verdict_share:
             return None
-        rival = self._answers[candidate.rival] if candidate.rival is not None else None
         found = Found(
-            asked.call_id,
             "hit" if choice.move == "serve" else "check",
             answer.kept,
+            answers[candidate.rival].kept if candidate.rival is not None else None,
             choice.propensity,
             self._explain(answer, nearest, candidate, choice, objection, gate),
-            rival.kept if rival is not None else None,
             asked,
             choice,
             features,
@@ -380,34 +279,20 @@ class SemanticCache:
             objection is None,
         )
         if found.action == "hit":
-            self._answers.move_to_end(candidate.answer)
+            answers.move_to_end(candidate.answer)
             self._served[asked.call_id] = found
             if len(self._served) > _SERVED:
                 self._served.popitem(last=False)
         return found
 
-    def _guard(
-        self, text: str, answer: _Answer, own: list[_Question], *, strict: bool
-    ) -> tuple[_Question, Objection | None]:
-        """The nearest of an answer's questions that the guards let pass; or the nearest of all, with the objection."""
-        from ..score.guards import foreign, objection, read, vocabulary  # noqa: PLC0415
-
-        asked, first, passed = read(text), None, None
-        questions = answer.partition.questions
-        known = set() if strict else vocabulary(questions[number].words for number in answer.questions)
-        for question in own[:_GUARDED]:
-            marks = question.marks or read(question.text)
-            if len(question.text) <= _SHORT:
-                question.marks = marks
-            if not strict and (against := foreign(asked, marks, known)) is not None:
-                return question, against
-            if passed is None:
-                against = objection(asked, marks, strict=strict)
-                passed, first = (question, None) if against is None else (None, first or against)
-        return passed or own[0], first
-
     def _explain(
-        self, answer: _Answer, nearest: _Question, candidate: Any, choice: Choice, objection: Objection | None, gate: Gate
+        self,
+        answer: Answer,
+        nearest: Question,
+        candidate: Candidate,
+        choice: Choice,
+        objection: Objection | None,
+        gate: Gate,
     ) -> dict[str, Any]:
         from ..score.guards import names_of_guards  # noqa: PLC0415
 
@@ -429,76 +314,53 @@ class SemanticCache:
             "chance_wrong": round(choice.chance, 5),
             "threshold": round(choice.threshold, 5),
             "check_probability": round(choice.propensity, 4),
-            "gate": {
-                "open": gate.open,
-                "why_closed": None if gate.open else gate.why_closed,
-                "max_error": gate.settings.max_error,
-                "confidence": 1 - gate.settings.delta,
-                "checks": gate.seen.checks,
-                "wrong_in_checks": gate.seen.wrong,
-            },
+            "gate": gate.summary(),
         }
-
-    # Keeping
 
     def _gate(self, scope: str) -> Gate:
         gate = self._gates.get(scope)
-        if gate is None:
-            gate = self._gates[scope] = Gate(self.settings.gate, self._gates_kept.pop(scope, None))
-            if len(self._gates) > _SCOPES:
-                old, least = self._gates.popitem(last=False)
-                self._gates_kept[old] = least.dump()
-        else:
+        if gate is not None:
             self._gates.move_to_end(scope)
+            return gate
+        gate = self._gates[scope] = Gate(self.settings.gate, self._gates_kept.pop(scope, None))
+        if len(self._gates) > _SCOPES:
+            longest_unused, other = self._gates.popitem(last=False)
+            self._gates_kept[longest_unused] = other.dump()
         return gate
 
-    def _add_question(self, number: int, answer: _Answer, question: _Question) -> None:
-        partition = answer.partition
-        partition.questions[number] = question
-        partition.index.add(number, self._embed(question.text))
-        partition.words.update(question.words)
-        answer.questions.append(number)
-        weight = 4 * self._embed.dims + 4 * len(question.text) + 80 * len(question.words) + 600
-        answer.weight += weight
-        self._bytes += weight
 
-    def _merge(self, number: int, into: int) -> None:
-        """The questions of one answer get another, equal one; its own reply is dropped."""
-        gone, stays = self._answers.get(number), self._answers.get(into)
-        if gone is None or stays is None or gone is stays or gone.partition is not stays.partition:
-            return
-        room = max(0, _QUESTIONS - len(stays.questions))
-        moved, gone.questions = gone.questions[:room], gone.questions[room:]
-        for name in moved:
-            gone.partition.questions[name].answer = into
-        stays.questions += moved
-        share = gone.weight - len(gone.kept.reply.body) - 1_500
-        gone.weight -= share
-        stays.weight += share
-        self._drop(number)
+def _guard(text: str, answer: Answer, own: list[Question]) -> tuple[Question, Objection | None]:
+    """The nearest of an answer's questions that the guards let pass; or the nearest of all, with the objection.
 
-    def _drop(self, number: int) -> None:
-        answer = self._answers.pop(number, None)
-        if answer is None:
-            return
-        self._by_id.pop(answer.id, None)
-        self._bytes -= answer.weight
-        partition = answer.partition
-        for name in answer.questions:
-            question = partition.questions.pop(name)
-            partition.index.remove(name)
-            partition.words.subtract(question.words)
-        if not partition.questions:
-            self._partitions.pop(hashlib.sha256(partition.key).digest(), None)
-            self._bytes -= len(partition.key) + 500
+    One that passes is enough: its answer was compared with the kept one.
+    """
+    from ..score.guards import foreign, objection, read, vocabulary  # noqa: PLC0415
 
-    def _fault(self, partition: bytes, kept: Kept) -> bytes:
-        """Names what an answer says, in its partition, whatever its id and date."""
-        try:
-            said = bytes(msgspec.json.decode(kept.reply.body, type=_Said).choices)
-        except msgspec.DecodeError:
-            said = kept.reply.body
-        return hashlib.sha256(hashlib.sha256(partition).digest() + said).digest()
+    strict = len(answer.questions) < SETTLED
+    asked = read(text)
+    first: Objection | None = None
+    passed: Question | None = None
+    known = set() if strict else vocabulary(answer.partition.questions[name].words for name in answer.questions)
+    for question in own[:_GUARDED]:
+        marks = question.marks or read(question.text)
+        if len(question.text) <= _SHORT:
+            question.marks = marks
+        if not strict and (against := foreign(asked, marks, known)) is not None:
+            return question, against
+        if passed is None:
+            against = objection(asked, marks, strict=strict)
+            first = first or against
+            passed = question if against is None else None
+    return (passed, None) if passed is not None else (own[0], first)
+
+
+def _fault(partition: bytes, kept: Kept) -> bytes:
+    """Names what an answer says, in its partition, whatever its id and date."""
+    try:
+        said = bytes(msgspec.json.decode(kept.reply.body, type=_Said).choices)
+    except msgspec.DecodeError:
+        said = kept.reply.body
+    return hashlib.sha256(hashlib.sha256(partition).digest() + said).digest()
 
 
 class _Said(Struct):
@@ -511,4 +373,4 @@ class _State(Struct):
     flagged: list[bytes]
 
 
-__all__ = ["Asked", "Found", "GateSettings", "SemanticCache", "SemanticSettings", "Why"]
+__all__ = ["Asked", "Embed", "Found", "GateSettings", "SemanticCache", "SemanticSettings", "Why"]

@@ -6,6 +6,7 @@ Knows chances and verdicts; knows no texts. One gate for one tenant on one route
 from __future__ import annotations
 
 from collections import deque
+from math import log, sqrt
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -36,9 +37,9 @@ class GateSettings(Struct, frozen=True):
     """1 - confidence of the bound that opens the gate."""
     check_share: float = 0.04
     """Share of would-be hits that are checked once it is open; more of the doubtful ones, fewer of the sure."""
-    doubt: float = 0.1
+    doubt: float = 0.05
     """Chance that more than ``max_error`` of the hits given so far are wrong, while they are few."""
-    reach: float = 0.9
+    reach: float = 0.85
     """Of ``max_error``: what the hits' mean chance to be wrong is steered to."""
 
 
@@ -133,7 +134,7 @@ class Gate:
         self._observed = fade * self._observed + wrong
         self._count(wrong, choice.propensity)
 
-    def flagged(self, choice: Choice, marks: NDArray[Any]) -> None:
+    def flagged(self, marks: NDArray[Any]) -> None:
         """Somebody said that a hit was wrong: an error in full, whatever was drawn."""
         self.seen.flagged += 1
         self.verifier.learn(marks, wrong=True)
@@ -201,22 +202,27 @@ class Gate:
 
     def _propensity(self, chance: float) -> float:
         """Weighted sampling: in proportion to the root of the chance, which finds errors with the fewest checks."""
-        wanted = self.settings.check_share * (chance / self._typical) ** 0.5
+        wanted = self.settings.check_share * sqrt(chance / self._typical)
         return min(MOST_CHECKED, max(LEAST_CHECKED, wanted))
 
-    def facts(self) -> dict[str, Any]:
-        """For pages and explanations: the state of the promise."""
+    def summary(self) -> dict[str, Any]:
+        """The state of the promise, in short."""
         return {
             "open": self.open,
             "why_closed": None if self.open else self.why_closed,
             "max_error": self.settings.max_error,
             "confidence": 1 - self.settings.delta,
-            "error_at_most": self.bound.upper(),
-            "evidence": round(min(1.0, max(0.0, self.bound.capital()) / -_log(self.settings.delta)), 3),
-            "threshold": round(self.threshold, 5),
-            "hits": self.seen.hits,
             "checks": self.seen.checks,
             "wrong_in_checks": self.seen.wrong,
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """For pages: the state of the promise, and all that was seen."""
+        return self.summary() | {
+            "error_at_most": self.bound.upper(),
+            "evidence": round(min(1.0, max(0.0, self.bound.capital()) / -log(self.settings.delta)), 3),
+            "threshold": round(self.threshold, 5),
+            "hits": self.seen.hits,
             "flagged": self.seen.flagged,
             "closings": self.seen.closings,
             "served_wrong_at_most": round(self.served.at_most(), 1),
@@ -241,12 +247,6 @@ class Gate:
                 "why_closed": self.why_closed,
             }
         )
-
-
-def _log(value: float) -> float:
-    from math import log  # noqa: PLC0415
-
-    return log(value)
 
 
 def _as(raw: Any, kind: Any) -> Any:

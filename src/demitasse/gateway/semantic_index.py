@@ -36,7 +36,7 @@ class Index:
         n = len(self._names)
         if n >= self._exact:
             self._change()
-            self._graph.add(name, vector)
+            self.add(name, vector)
             return
         if self._rows is None or n == len(self._rows):
             grown = np.empty((max(16, n + n // 2), self._dims), np.float32)

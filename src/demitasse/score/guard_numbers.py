@@ -118,7 +118,7 @@ def _spelt(words: list[str], at: int) -> tuple[str | None, int]:
             if used and (value >= last or (last < 100 and not (last >= 20 and value < 10))):
                 break
             part += value
-            last = value if value else 1
+            last = value or 1
         elif word in ORDINALS and used and ORDINALS[word] < 20 and 20 <= last < 100:
             return f"{total + part + ORDINALS[word]}.", used + 1
         elif (

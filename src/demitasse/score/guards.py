@@ -5,6 +5,7 @@ doubt objects. Two strengths: ``strict`` for a pair of which nothing else is kno
 courtesies), the looser one for a question beside one of several that were found to have the same answer.
 """
 
+# ruff: noqa: SIM905 - lists of words are read as running text
 from __future__ import annotations
 
 import re
@@ -14,7 +15,9 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final, NamedTuple
 
 from . import guard_words as lists
+from .guard_names import HOMONYMS, NAMED
 from .guard_numbers import is_number, numbered
+from .guard_pairs import OPPOSITES
 
 
 class Marks(NamedTuple):
@@ -50,8 +53,8 @@ def read(text: str) -> Marks:
         if not shouted and _is_name(token, tokens[at - 1] if at else "")
     )
     spelt: list[str] = []
-    for token in tokens:
-        spelt += _written_out(token.lower())
+    for word in tokens:
+        spelt += _written_out(word.lower())
     words, numbers = numbered([word for word in spelt if word and word not in _STOPS])
     verbatim = " ".join(plain.split()) if _CODE.search(plain) else ""
     return Marks(tuple(words), _core(words, plain), tuple(numbers), names, verbatim)
@@ -108,11 +111,13 @@ _MIXED: Final = re.compile(r"\d[^\W\d_]|[^\W\d_]\d|[./_@\\:+#]|://")
 
 
 def _is_name(token: str, before: str) -> bool:
+    if token in _STOPS:
+        return False
     if token[0].isdigit():
         return not is_number(token.lower())
     if _MIXED.search(token):
         return True
-    if not token[0].isupper() or token == "I" or token.startswith("I'"):
+    if not token[0].isupper() or token.partition("'")[0] == "I":
         return False
     return before not in _OPENS or (len(token) > 1 and token.isupper())
 
@@ -232,8 +237,7 @@ def _opposites(a: Marks, b: Marks) -> str:
 
 def _opposite_table() -> dict[str, tuple[str, ...]]:
     table: dict[str, set[str]] = {}
-    for pair in lists.OPPOSITES.replace("\n", " ").split(","):
-        one, other = pair.split()
+    for one, other in OPPOSITES:
         table.setdefault(one, set()).add(other)
         table.setdefault(other, set()).add(one)
     return {word: tuple(sorted(others)) for word, others in table.items()}
@@ -261,12 +265,12 @@ def _plain_forms(word: str) -> list[str]:
 def _names(a: Marks, b: Marks) -> str:
     words_a, words_b = set(a.words), set(b.words)
     missing = {n for n in a.names if _lacks(n, words_b, b)} | {n for n in b.names if _lacks(n, words_a, a)}
-    missing |= (words_a ^ words_b) & lists.NAMED
+    missing |= (words_a ^ words_b) & NAMED
     return f"names: {_said(sorted(missing))}" if missing else ""
 
 
 def _lacks(name: str, words: set[str], other: Marks) -> bool:
-    if name in lists.HOMONYMS:
+    if name in HOMONYMS:
         return name not in other.names
     return any(part not in words for part in _written_out(name)) and name not in other.names
 
@@ -278,8 +282,8 @@ def _order(a: Marks, b: Marks) -> str:
         in_a, in_b = _kept(a.core, common), _kept(b.core, common)
         if in_a != in_b:
             return f"order: {' '.join(in_a)[:80]} | {' '.join(in_b)[:80]}"
-    named_a = [w for w in a.words if w in lists.NAMED or w in a.names or w[0] == "#"]
-    named_b = [w for w in b.words if w in lists.NAMED or w in b.names or w[0] == "#"]
+    named_a = [w for w in a.words if w in NAMED or w in a.names or w[0] == "#"]
+    named_b = [w for w in b.words if w in NAMED or w in b.names or w[0] == "#"]
     if named_a != named_b and sorted(named_a) == sorted(named_b):
         return f"order: {' '.join(named_a)[:80]} | {' '.join(named_b)[:80]}"
     parts_a, parts_b = _parts(a.words), _parts(b.words)

@@ -172,7 +172,7 @@ class _Logistic:
         now = state if state is not None and len(state.mean) == size else prior
         self._mean: Array = np.array(now.mean)
         self._precision: Array = np.array(now.precision).reshape(size, size)
-        self._spread: Array = np.linalg.inv(self._precision)
+        self._spread = _inverse(self._precision)
 
     def chance(self, x: Array) -> float:
         """Averaged over what the weights may be (MacKay 1992, eq. 11)."""
@@ -184,11 +184,15 @@ class _Logistic:
         keep = exp(-1 / MEMORY)
         self._precision = keep * self._precision + (1 - keep) * self._prior
         self._precision += max(now * (1 - now), 1e-3) * np.outer(x, x)
-        self._spread = np.linalg.inv(self._precision)
+        self._spread = _inverse(self._precision)
         self._mean = self._mean + self._spread @ x * (float(wrong) - now)
 
     def state(self) -> Weights:
         return Weights(self._mean.tolist(), self._precision.ravel().tolist())
+
+
+def _inverse(matrix: Array) -> Array:
+    return np.asarray(np.linalg.inv(matrix), np.float64)
 
 
 def _odds(chance: float) -> Array:
