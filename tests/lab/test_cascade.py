@@ -15,8 +15,10 @@ from demitasse.lab import cascade
 from demitasse.lab.certify import certify
 from demitasse.score import draft as drafts
 from demitasse.score import features as prompts
+from demitasse.score.asked import NOTHING
 from demitasse.score.draft import MARKS
-from demitasse.score.scorer import alone, dump, load
+from demitasse.score.normal import Answer
+from demitasse.score.scorer import EMPTY, Dear, alone, dump, load
 
 AGREES, DIFFERS, SECOND, SOUND, LENGTH = (
     MARKS.index(n) for n in ("agrees", "differs", "second_known", "sound", "length")
@@ -45,7 +47,7 @@ def calls(n: int = 400, seed: int = 0, *, trust: float = 0.95) -> Calls:
     rng = np.random.default_rng(seed)
     easy = rng.random(n) < 0.5
     features = 0.1 * rng.standard_normal((n, len(prompts.NAMES)))
-    features[:, 0] = np.log1p(rng.integers(100, 3000, n)) - 5
+    features[:, 0] = np.log1p(rng.integers(100, 3000, n)) + EMPTY
     agree = np.where(easy, rng.random(n) < trust, rng.random(n) < 0.3)
     marks = np.zeros((n, len(MARKS)))
     marks[:, SOUND], marks[:, SECOND], marks[:, AGREES], marks[:, DIFFERS] = 1, 1, agree, ~agree
@@ -53,7 +55,7 @@ def calls(n: int = 400, seed: int = 0, *, trust: float = 0.95) -> Calls:
     marks[:, LENGTH] = np.log1p(chars) / 10
     reference = (rng.random(n) < np.where(easy, 0.97, 0.8)).astype(float)
     cheap = np.where(easy, rng.random(n) < 0.97, rng.random(n) < 0.45).astype(float)
-    cost = np.expm1(features[:, 0] + 5) + 4.0 * chars
+    cost = np.expm1(features[:, 0] - EMPTY) + 4.0 * chars
     return Calls(
         features, marks, ["easy" if e else "hard" for e in easy], cheap, reference, cost * 0.06, cost * 0.03, cost
     )
@@ -109,6 +111,12 @@ class TestDearness:
         learned = cascade.dearness(ROWS)
         assert learned is not None
         assert by_price.draft == pytest.approx(learned.draft, rel=0.05)
+
+    def test_lengths_are_characters_of_the_real_features_and_marks(self):
+        prompt, answer = "How many? " * 70, "So many. " * 31
+        f, m = prompts.features(prompt), drafts.marks(NOTHING, Answer(answer, finish="stop"))
+        assert Dear(0.0, 1.0, 0.0)(f, m) == pytest.approx(700)
+        assert Dear(0.0, 0.0, 1.0)(f, m) == pytest.approx(279)
 
     def test_no_costs_no_dearness(self):
         assert cascade.dearness(replace(ROWS, reference_cost=np.zeros(len(ROWS.cheap)))) is None

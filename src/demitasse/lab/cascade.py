@@ -25,7 +25,7 @@ from ..core.policy import Setting
 from ..score import draft as drafts
 from ..score import features as prompts
 from ..score.draft import MARKS
-from ..score.scorer import Dear, Head, Scorer, alone
+from ..score.scorer import EMPTY, Dear, Head, Scorer, alone
 from ..stats.betting import Floats
 from .certify import Trial
 
@@ -162,7 +162,7 @@ def dearness_of(rows: Rows, *, usd_in: float, usd_out: float) -> Dear:
 
 def _lengths(rows: Rows) -> tuple[Floats, Floats]:
     """Characters of prompts and drafts."""
-    return np.expm1(rows.features[:, _PROMPT] + 5), np.expm1(rows.marks[:, _DRAFT] * 10)
+    return np.expm1(rows.features[:, _PROMPT] - EMPTY), np.expm1(rows.marks[:, _DRAFT] * 10)
 
 
 _PROMPT = prompts.NAMES.index("length")
@@ -299,7 +299,7 @@ def _probability(head: Head, x: Floats, slice: Sequence[str]) -> Floats:
 
 
 def _dear(dear: Dear, features: Floats, marks: Floats) -> Floats:
-    prompt, draft = np.expm1(features[:, _PROMPT] + 5), np.expm1(marks[:, _DRAFT] * 10)
+    prompt, draft = np.expm1(features[:, _PROMPT] - EMPTY), np.expm1(marks[:, _DRAFT] * 10)
     return np.asarray(np.maximum(dear.least, dear.base + dear.prompt * prompt + dear.draft * draft))
 
 

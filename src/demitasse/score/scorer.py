@@ -14,12 +14,14 @@ from msgspec import Raw, Struct
 
 from ..core.errors import ConfigError
 from .draft import MARKS
-from .features import NAMES
+from .features import NAMES, features
 
 _BESIDE = tuple(MARKS.index(name) for name in ("agrees", "differs", "overlap", "longer", "second_known"))
 """Marks that a second answer gives."""
 _SOUND = MARKS.index("sound")
 _PROMPT_LENGTH, _DRAFT_LENGTH = NAMES.index("length"), MARKS.index("length")
+EMPTY = features("")[_PROMPT_LENGTH]
+"""The feature ``length`` of no prompt at all; above it, it is the log of characters and one."""
 _MOST = 30.0
 
 
@@ -46,7 +48,7 @@ class Dear(Struct, frozen=True):
     least: float = 0.05
 
     def __call__(self, features: Sequence[float], marks: Sequence[float]) -> float:
-        prompt_chars = math.expm1(features[_PROMPT_LENGTH] + 5)
+        prompt_chars = math.expm1(features[_PROMPT_LENGTH] - EMPTY)
         draft_chars = math.expm1(marks[_DRAFT_LENGTH] * 10)
         return max(self.least, self.base + self.prompt * prompt_chars + self.draft * draft_chars)
 
