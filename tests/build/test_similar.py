@@ -52,7 +52,7 @@ async def test_it_serves_nothing_until_checks_have_shown_that_it_may_and_then_it
             for way in WAYS if "semantic" not in tiers else ():
                 answer = await say(app, way.format(thing), response_format=SCHEMA)
                 tiers.append(answer.headers["x-demitasse-cache"])
-                await until(lambda: not app._similar._line)
+                await until(lambda: not app._similar.waiting)
         assert tiers[:4] == ["miss"] * 4 and "semantic" in tiers
         (_, entry) = next((n, e) for n, e in app.books.entries() if e.cache == "semantic")
         assert entry.cost_nanos == 0 and dict(entry.saved)["semantic_cache"] == entry.baseline_nanos > 0
@@ -79,11 +79,11 @@ async def cared_for(app: App, hit: Entry) -> None:
     said = {"id": hit.id, "score": 0.0}
     assert (await ask(app.gateway, said, path="/demitasse/feedback")).status == 200
     after = await get(app, "/demitasse/semantic")
-    assert after["entries"] == figures["entries"] - 1
+    assert after["answers"] == figures["answers"] - 1
     missing = await ask(app.gateway, b"", path=f"/demitasse/semantic/{hit.id}", method="GET")
     assert missing.status == 404
     gone = await ask(app.gateway, {"tenant": "local"}, path="/demitasse/semantic/evict")
-    assert gone.json()["evicted"] == after["entries"]
+    assert gone.json()["evicted"] == after["answers"]
     for wrong in ({}, {"id": "a", "tag": "b=c"}, {"name": "x"}, []):
         assert (await ask(app.gateway, wrong, path="/demitasse/semantic/evict")).status == 400
 
@@ -98,7 +98,7 @@ async def test_without_rule_or_judge_it_counts_as_wrong_and_stays_closed(site: S
             for way in WAYS:
                 answer = await say(app, way.format(thing))  # the provider says the question again
                 assert answer.headers["x-demitasse-cache"] == "miss"
-                await until(lambda: not app._similar._line)
+                await until(lambda: not app._similar.waiting)
         (gate,) = app._similar.cache.stats()["gates"]
         assert not gate["open"] and gate["hits"] == 0 < gate["verdicts"]
         assert None in {label.others[0].score for label in app.evidence.labels(source="check")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import typing
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -130,10 +131,11 @@ def test_the_prompt_cache_and_its_findings_have_the_documented_fields() -> None:
 
 def test_the_semantic_cache_tells_the_documented_fields() -> None:
     from demitasse.gateway.care import figures
-    from demitasse.gateway.semantic import Embed, SemanticCache, SemanticSettings
+    from demitasse.gateway.semantic import SemanticCache, SemanticSettings
 
     assert set(figures(None)) == {"on"}
-    told = figures(SemanticCache(SemanticSettings(), Embed(), clock=lambda: 0, draw=lambda: 0.5))
+    embed: typing.Any = SimpleNamespace(dims=2)
+    told = figures(SemanticCache(SemanticSettings(), embed, clock=lambda: 0, draw=lambda: 0.5))
     assert set(told) == fields("semantic cache")
 
 

@@ -83,13 +83,20 @@ class Similar:
             while not self._line:
                 self._come.clear()
                 await self._come.wait()
-            call, reply, entry, found = self._line.popleft()
+            call, reply, entry, found = self._line[0]
             try:
                 await self._judge(call, reply, entry, found)
             except DemitasseError as error:
                 log.info("no verdict on the semantic cache's answer to call %s: %s", entry.id, error)
             except Exception:
                 log.exception("no verdict on the semantic cache's answer to call %s", entry.id)
+            finally:
+                self._line.popleft()
+
+    @property
+    def waiting(self) -> int:
+        """Verdicts that are still to come."""
+        return len(self._line)
 
     async def run_keeping(self) -> None:
         """Write down what was learned, now and then, until cancelled."""
@@ -130,7 +137,7 @@ class Similar:
             state: bytes | None = (self._data / STATE).read_bytes()
         except OSError:
             state = None
-        return SemanticCache(settings, embed, clock=self._clock, draw=self._draw, state=state)  # type: ignore[arg-type]
+        return SemanticCache(settings, embed, clock=self._clock, draw=self._draw, state=state)
 
 
 def _wrong(score: float | None) -> bool:

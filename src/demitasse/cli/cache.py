@@ -31,7 +31,7 @@ def stats(place: Place, as_json: bool, url: str | None, key: str | None) -> None
     for name, value in facts.items():
         _say_fact(name, value)
     _say_fact("semantic", semantic["on"])
-    for name in ("entries", "questions", "hits") if semantic["on"] else ():
+    for name in ("answers", "questions", "hits") if semantic["on"] else ():
         _say_fact(f"  {name}", semantic[name])
     for gate in semantic.get("gates", ()):
         state = "open" if gate["open"] else f"closed: {gate['why_closed']}"
