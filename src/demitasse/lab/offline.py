@@ -90,8 +90,14 @@ def train_share(rows: int) -> float:
     return min(MOST_SHARE, LEAST_SHARE + rows / GROWTH)
 
 
-def certify_rows(rows: Outcomes, *, quality: float = 0.95, delta: float = 0.05, seed: int = 7) -> Found:
-    """Learn on some of the rows, certify on the rest; rows that share a prompt or a session stay together."""
+def certify_rows(
+    rows: Outcomes, *, quality: float = 0.95, delta: float = 0.05, seed: int = 7, look_ahead: bool = True
+) -> Found:
+    """Learn on some of the rows, certify on the rest; rows that share a prompt or a session stay together.
+
+    Args:
+        look_ahead: also guess what more labels would buy, which takes longer than all else.
+    """
     groups = rows.groups()
     learn, test = split(groups, train_share(len(rows)), seed)
     if rows.session is None:  # the same prompt again is no further evidence
@@ -119,7 +125,7 @@ def certify_rows(rows: Outcomes, *, quality: float = 0.95, delta: float = 0.05, 
         n_certify=len(test),
         baselines=baselines(tested.cheap, tested.reference, tested.cheap_cost, tested.reference_cost, quality=quality),
         slices=slices,
-        next_labels=_ahead(router, learned, tested, quality, delta, seed) if len(tested) else (),
+        next_labels=_ahead(router, learned, tested, quality, delta, seed) if look_ahead and len(tested) else (),
         just_switch=told is not None and _switch(router, told),
         router=router,
     )

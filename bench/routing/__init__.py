@@ -1,0 +1,1 @@
+"""What routing and cascades save under a promise, on real outcomes of real models."""
