@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ MOST_WAITING = 64
 SURE = 0.5
 """A kept answer must score above this beside the model's own; a judge that says one thing and then its opposite gives just so."""
 
-Check = tuple[Call, Reply, Entry, "Found"]
+Check = Callable[[Call, Reply, Entry, "Found"], None]
 
 
 class Similar:
@@ -51,7 +52,7 @@ class Similar:
         self._data = data
         self._clock = clock
         self._draw = draw
-        self._line: deque[Check] = deque()
+        self._line: deque[tuple[SemanticCache, Call, Reply, Entry, Found]] = deque()
         self._come = asyncio.Event()
         self._saved = b""
 
@@ -71,10 +72,15 @@ class Similar:
             self.cache = None
             log.warning("the semantic cache is off: %s", error)
 
-    def check(self, call: Call, reply: Reply, entry: Entry, found: Found) -> None:
-        """Have a kept answer held against the one that a model gave. Returns at once; when too many wait, it is left out."""
+    @property
+    def check(self) -> Check | None:
+        """Has an answer of the cache that is in force now held against the one that a model gave, and tells that cache, also
+        when another has taken its place by then. Returns at once; when too many wait, one is left out."""
+        return None if self.cache is None else partial(self._offer, self.cache)
+
+    def _offer(self, cache: SemanticCache, call: Call, reply: Reply, entry: Entry, found: Found) -> None:
         if entry.outcome == "answered" and len(self._line) < MOST_WAITING:
-            self._line.append((call, reply, entry, found))
+            self._line.append((cache, call, reply, entry, found))
             self._come.set()
 
     async def run(self) -> None:
@@ -83,9 +89,9 @@ class Similar:
             while not self._line:
                 self._come.clear()
                 await self._come.wait()
-            call, reply, entry, found = self._line[0]
+            cache, call, reply, entry, found = self._line[0]
             try:
-                await self._judge(call, reply, entry, found)
+                await self._judge(cache, call, reply, entry, found)
             except DemitasseError as error:
                 log.info("no verdict on the semantic cache's answer to call %s: %s", entry.id, error)
             except Exception:
@@ -115,13 +121,10 @@ class Similar:
         except OSError as error:
             log.warning("what the semantic cache has learned could not be written to %s: %s", self._data / STATE, error)
 
-    async def _judge(self, call: Call, reply: Reply, entry: Entry, found: Found) -> None:
-        cache = self.cache
-        if cache is None:
-            return
+    async def _judge(self, cache: SemanticCache, call: Call, reply: Reply, entry: Entry, found: Found) -> None:
         label = await self._assessor.check(call, reply, found.kept, entry=entry, propensity=found.propensity)
         rival = None
-        if found.rival is not None:
+        if found.rival is not None and not label.method.startswith("judge"):  # a rule costs nothing
             rival = (await self._assessor.verdict(call, reply, found.rival.reply, entry=entry)).score
         score = label.others[0].score
         if score is None and self._assessor.judge:
