@@ -256,6 +256,12 @@ class TestBeginning:
         assert path == cascade.settings(ROWS, scores)
         assert cascade.begin(path, blind, scores, quality=0.95) == cascade.begin(path, ROWS, scores, quality=0.95)
 
+    def test_without_costs_every_step_is_kept(self):
+        rows = replace(ROWS, reference_cost=np.zeros(len(ROWS.cheap)))
+        scores = cascade.scored(cascade.untrained(), rows)
+        path = cascade.settings(rows, scores)
+        assert cascade.begin(path, rows, scores, quality=0.95) == path
+
     def test_steps_that_would_cost_more_than_the_reference_are_left_out(self):
         rows = replace(ROWS, cheap_cost=ROWS.reference_cost * 0.5, second_cost=ROWS.reference_cost * 0.3)
         scores = cascade.scored(cascade.untrained(), rows)

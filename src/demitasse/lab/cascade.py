@@ -346,12 +346,11 @@ def settings(
         live: a prompt's score may let the small model answer unchecked, streamed as it comes.
         end: the last step is always-small.
     """
-    final = scores.beside
-    known = np.unique(final[final > 0])
-    if not len(known):
+    final = scores.beside[scores.beside > 0]
+    if not len(final):
         return ()
     shares = np.linspace(0, 1, steps + 1)[1:]
-    at = np.unique(np.quantile(final[final > 0], 1 - shares, method="inverted_cdf"))[::-1]
+    at = np.unique(np.quantile(final, 1 - shares, method="inverted_cdf"))[::-1]
     margin = _margin(scores)
     floor = inf
     path = []
@@ -410,9 +409,10 @@ def begin(
         seen, scores: as for ``settings``: scores and costs, never outcomes.
         right: how often the reference is right, as far as anybody knows.
     """
-    if not path:
-        return ()
-    saving = 1 - costs(path, scores, seen).sum(axis=0) / float(seen.reference_cost.sum())
+    whole = float(seen.reference_cost.sum())
+    if not path or not whole > 0:
+        return tuple(path)
+    saving = 1 - costs(path, scores, seen).sum(axis=0) / whole
     risk = np.array([float((act(setting, scores).cheap * scores.risk).mean()) for setting in path])
     likely = (saving > 0) & (risk <= sure * (1 - quality) * right)
     if not likely.any():
