@@ -66,6 +66,7 @@ async def test_a_drawn_call_becomes_a_label_with_its_own_row_and_budget(site):
         assert own.route == "auto" and dict(own.tags) == {"purpose": "shadow", "of": label.id}
         assert spent["shadow"].settled_nanos == own.cost_nanos and spent["shadow"].budget.limit_nanos == 5 * 10**8
         assert json.loads(site.up.bodies[-1]).get("stream") is None
+        await until(lambda: app._metrics.labels)  # counted once it was kept and looked at
         metrics = await ask(app.gateway, b"", path="/metrics", method="GET")
         assert 'demitasse_labels_total{route="auto",source="shadow"} 1' in metrics.body.decode()
         assert "demitasse_shadow_waiting 0" in metrics.body.decode()

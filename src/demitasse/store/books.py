@@ -41,18 +41,28 @@ class Reading:
         self.path = Path(data) / FILE
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._quiet = threading.Condition()
+        self._readers = 0
         prepare(self.path)
 
     def close(self) -> None:
-        """Close the connections of all threads; none of them may be reading."""
-        for db in self._opened:
-            db.close()
-        self._opened.clear()
-        self._local = threading.local()
+        """Close the connections of all threads. Whoever is reading is broken off and waited for: a task that was cancelled
+        may have left a thread behind, and a connection that is closed under one brings the whole process down."""
+        with self._quiet:
+            while self._readers:
+                for db in self._opened:
+                    db.interrupt()
+                self._quiet.wait(0.01)  # a question may have been put just after the interruption
+            for db in self._opened:
+                db.close()
+            self._opened.clear()
+            self._local = threading.local()
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """One consistent view of the file for all that is asked inside. Raises StoreError."""
+        with self._quiet:
+            self._readers += 1
         try:
             db = getattr(self._local, "db", None)
             if db is None:
@@ -67,6 +77,10 @@ class Reading:
                 db.execute("COMMIT")
         except sqlite3.Error as error:
             raise trouble(self.path, error) from error
+        finally:
+            with self._quiet:
+                self._readers -= 1
+                self._quiet.notify_all()
 
 
 class SqliteBooks(Reading):
