@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -30,16 +31,18 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..score.guards import Objection
+    from ..score.guards import Marks, Objection
     from ..score.verifier import Candidate
 
 NEIGHBOURS: Final = 24
+_COURTESIES: Final = 24
+"""Words that two texts may differ in and be the same but for fillers; more are another question."""
 SETTLED: Final = 2
 """Questions found to have the same answer, from which on a new one needs not have the very same words."""
 _GUARDED: Final = 8
 """Questions of an answer that the guards look at, nearest first."""
 _SHORT: Final = 400
-"""Characters up to which the guards' marks of a question are kept."""
+"""Characters up to which the guards' marks of a question are kept with it."""
 _SCOPES: Final = 1_000
 """Gates that are kept at hand; others are kept as data."""
 _SERVED: Final = 10_000
@@ -238,6 +241,7 @@ class SemanticCache:
         from ..score.embed import words  # noqa: PLC0415
         from ..score.verifier import Neighbour, elect, marks  # noqa: PLC0415
 
+        spoken = frozenset(words(asked.text))
         questions = [partition.questions[name] for name, _ in near]
         neighbours = [
             Neighbour(cosine, question.answer, question.words)
@@ -247,7 +251,7 @@ class SemanticCache:
         answers, gate = self._memory.answers, self._gate(asked.scope)
         answer = answers[candidate.answer]
         features = marks(
-            frozenset(words(asked.text)),
+            spoken,
             neighbours,
             candidate,
             rarity=partition.rarity,
@@ -257,7 +261,7 @@ class SemanticCache:
         )
         chance = gate.verifier.chance(features)
         own = [question for question in questions if question.answer == candidate.answer]
-        nearest, objection = _guard(asked.text, answer, own)
+        nearest, objection = _guard(asked.text, spoken, answer, own)
         if objection is None:
             choice = gate.choose(chance, self._draw())
         else:
@@ -329,20 +333,23 @@ class SemanticCache:
         return gate
 
 
-def _guard(text: str, answer: Answer, own: list[Question]) -> tuple[Question, Objection | None]:
+def _guard(text: str, spoken: frozenset[str], answer: Answer, own: list[Question]) -> tuple[Question, Objection | None]:
     """The nearest of an answer's questions that the guards let pass; or the nearest of all, with the objection.
 
     One that passes is enough: its answer was compared with the kept one.
     """
-    from ..score.guards import foreign, objection, read, vocabulary  # noqa: PLC0415
+    from ..score.guards import Objection, foreign, objection, vocabulary  # noqa: PLC0415
 
     strict = len(answer.questions) < SETTLED
-    asked = read(text)
+    if strict and all(len(spoken ^ question.words) > _COURTESIES for question in own):
+        # The very same words are wanted, and no courtesy is so long: long texts need not be read to see that.
+        return own[0], Objection("words", "other words")
+    asked = _marks(text)
     first: Objection | None = None
     passed: Question | None = None
     known = set() if strict else vocabulary(answer.partition.questions[name].words for name in answer.questions)
     for question in own[:_GUARDED]:
-        marks = question.marks or read(question.text)
+        marks = question.marks or _marks(question.text)
         if len(question.text) <= _SHORT:
             question.marks = marks
         if not strict and (against := foreign(asked, marks, known)) is not None:
@@ -352,6 +359,13 @@ def _guard(text: str, answer: Answer, own: list[Question]) -> tuple[Question, Ob
             first = first or against
             passed = question if against is None else None
     return (passed, None) if passed is not None else (own[0], first)
+
+
+@lru_cache(maxsize=64)
+def _marks(text: str) -> Marks:
+    from ..score.guards import read  # noqa: PLC0415
+
+    return read(text)
 
 
 def _fault(partition: bytes, kept: Kept) -> bytes:

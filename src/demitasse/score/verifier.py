@@ -83,13 +83,14 @@ def marks(
     """
     own = [near for near in neighbours if near.answer == candidate.answer]
     nearest = own[0].words
-    total = sum(map(rarity, words)) + 1e-9
-    common = sum(map(rarity, words & nearest))
-    either = total + sum(map(rarity, nearest)) - common + 1e-9
-    unseen = words.difference(*(near.words for near in own))
-    new = sum(map(rarity, unseen)) / total
+    weight = {word: rarity(word) for word in words}
+    total = sum(weight.values()) + 1e-9
+    common = sum(weight[word] for word in words & nearest)
+    either = total + sum(map(rarity, nearest - words)) + 1e-9
+    unseen = [weight[word] for word in words.difference(*(near.words for near in own))]
+    new = sum(unseen) / total
     others = [near.words for near in neighbours if near.answer == candidate.rival]
-    new_to_rival = sum(map(rarity, words.difference(*others))) / total if others else 1.0
+    new_to_rival = sum(weight[word] for word in words.difference(*others)) / total if others else 1.0
     gap = 10 * (candidate.cosine - max(candidate.rival_cosine, 0.5))
     votes = candidate.votes
     return np.array(
@@ -104,7 +105,7 @@ def marks(
             log1p(known) / 2,
             gap * votes,
             new - new_to_rival,
-            max(map(rarity, unseen), default=0.0) / 4,
+            max(unseen, default=0.0) / 4,
             3 * (wrong + 0.3) / (judged + 2),
         )
     )
