@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,44 @@ def test_scores_and_weights_out_of_bounds_are_refused_and_change_nothing(wrong: 
 def test_a_promise_out_of_bounds_is_refused(quality: float, delta: float, unit: int) -> None:
     with pytest.raises(ValueError, match="out of bounds"):
         Watch(quality, delta, unit=unit)
+
+
+def after(watch: Watch, served: float, session: str = "") -> Watch:
+    """A copy that has seen one verdict more."""
+    copy = Watch.from_json(watch.to_json())
+    copy.saw(1.0, served, session=session)
+    return copy
+
+
+def suspicious(verdicts: int, unit: int = 1) -> Watch:
+    """A watch that has seen so many verdicts, with money at stake."""
+    for seed in range(100):
+        watch = Watch(0.9, 0.01, unit=unit)
+        seen(watch, 0.84, verdicts, seed)
+        if max(watch.stakes) > 0 and not watch.crossed:
+            return watch
+    raise AssertionError("none is suspicious")
+
+
+@pytest.mark.parametrize("verdicts", [100, 200, 300])
+def test_at_the_floor_the_game_is_fair(verdicts: int) -> None:
+    watch = suspicious(verdicts)
+    for session in ("", "a", "a", "b"):
+        expected = 0.9 * after(watch, 1.0, session).evidence + 0.1 * after(watch, 0.0, session).evidence
+        assert expected == pytest.approx(watch.evidence, rel=1e-12)
+        watch = after(watch, 0.0, session)
+
+
+def test_a_session_that_goes_well_or_badly_as_a_whole_is_a_fair_game_too() -> None:
+    start = suspicious(200, unit=3)
+    expected = 0.0
+    for chance, kept in ((0.25, 0.6), (0.75, 1.0)):  # 0.9 in the mean, and each call tells of the next
+        for scores in itertools.product((0.0, 1.0), repeat=3):
+            watch, p = start, chance
+            for score in scores:
+                watch, p = after(watch, score, "s"), p * (kept if score else 1 - kept)
+            expected += p * watch.evidence
+    assert start.evidence == pytest.approx(expected, rel=1e-12)
 
 
 def test_of_a_session_so_many_verdicts_count_and_no_more() -> None:
