@@ -6,6 +6,7 @@ Writes nothing and asks no model, so that it may run beside a gateway as often a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from ..core.entry import Entry
@@ -35,11 +36,13 @@ def replay_past(
     until_us: int,
     cards: Mapping[str, Card],
     recordings: Recordings | None = None,
+    most: int | None = None,
 ) -> Replayed:
     """What ``policy`` would have done with its route's calls in [since_us, until_us).
 
     Args:
         cards: the price of each model under our name of it.
+        most: calls that are looked at, the newest; None: a million.
         recordings: kept bodies, from which prompts that no label tells of are scored.
     """
     scorer = _scorer(policy)
@@ -49,7 +52,7 @@ def replay_past(
         return None if card is None or entry.usage is None else cost(card, entry.usage, at_us=entry.at_us)
 
     return replay(
-        _entries(books, policy.route, since_us, until_us),
+        islice(entries_between(books, since_us, until_us, policy.route), most),
         evidence.labels(route=policy.route, since_us=since_us, until_us=until_us),
         policy,
         scorer=scorer,
@@ -122,10 +125,6 @@ def entries_between(books: Books, since_us: int, until_us: int, route: str | Non
         if len(rows) < PAGE:
             return
         before = rows[-1][0]
-
-
-def _entries(books: Books, route: str, since_us: int, until_us: int) -> Iterator[Entry]:
-    return entries_between(books, since_us, until_us, route)
 
 
 def _scorer(policy: Policy) -> Scorer | None:

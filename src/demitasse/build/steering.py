@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from .replaying import Recordings
 
 
+PAGE_CALLS = 20_000
+"""What a page looks back at, the newest: a second's work. The command looks at all."""
+
+
 class Switching(Protocol):
     """Turns a saving on or off, in every process."""
 
@@ -104,5 +108,6 @@ class Steering:
             until_us=until_us,
             cards=self._cards(),
             recordings=self._recordings,
+            most=PAGE_CALLS,
         )
         return as_json(done, since_us, until_us)
