@@ -242,10 +242,20 @@ def line(one: dict[str, Any]) -> list[Any]:
     mine, shipped = one["certified"], one["best_threshold_on_calibration"]
     goal = GOALS.get(one["labels"]) if one["bench"] == "mmlu" and one["costs"] == "call" else None
     return [
-        one["bench"] + (", subjects" if one["tasks_known"] else ""), one["costs"], one["labels"], "" if goal is None else f"{goal:.0%}",
-        f"{mine['saving_mean']:.1%}", f"{one['nothing_certified']:.0%}", f"{mine['broken_share']:.1%}", "{:.1%}-{:.1%}".format(*mine["broken_95"]), f"{one['certified_population']['broken_share']:.1%}",
-        f"{shipped['saving_mean']:.1%}", f"{shipped['broken_share']:.1%}", "{:.1%}-{:.1%}".format(*shipped["broken_95"]), f"{one['hindsight']:.1%}",
-    ]  # fmt: skip
+        one["bench"] + (", subjects" if one["tasks_known"] else ""),
+        one["costs"],
+        one["labels"],
+        "" if goal is None else f"{goal:.0%}",
+        f"{mine['saving_mean']:.1%}",
+        f"{one['nothing_certified']:.0%}",
+        f"{mine['broken_share']:.1%}",
+        "{:.1%}-{:.1%}".format(*mine["broken_95"]),
+        f"{one['certified_population']['broken_share']:.1%}",
+        f"{shipped['saving_mean']:.1%}",
+        f"{shipped['broken_share']:.1%}",
+        "{:.1%}-{:.1%}".format(*shipped["broken_95"]),
+        f"{one['hindsight']:.1%}",
+    ]
 
 
 if __name__ == "__main__":

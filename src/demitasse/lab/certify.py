@@ -166,7 +166,7 @@ def settle(
     return Verdict(
         steps.get(REST, -1),
         quality_of,
-        min(floors.values()),
+        min(*floors.values(), max(quality_of, quality)),
         saving,
         low,
         high,
@@ -259,7 +259,9 @@ def _peaks(
         return known.update(loss).peak
     if spread is None and hint is not None and len(hint):
         spread = np.sqrt((losses(hint, quality)[0] ** 2).mean(axis=0))
-    return aimed(loss, delta=delta, bound=bound, spread=spread)
+    peak = aimed(loss, delta=delta, bound=bound, spread=spread)
+    # proven on the way and lost again by the end: nobody would believe it, so it is not said
+    return np.where(loss.sum(axis=0) <= 0, peak, 0.0)
 
 
 def _holm(peaks: Mapping[str, Floats], delta: float) -> dict[str, int]:

@@ -23,7 +23,7 @@ than they teach."""
 MORE = (1.0, 3.0, 9.0)
 """Multiples of today's rows that ``next_labels`` looks ahead to."""
 MOST_AHEAD = 10_000
-FUTURES = 5
+FUTURES = 7
 COARSE = 4
 """Steps of the path that a look ahead skips over."""
 
@@ -200,7 +200,7 @@ def _ahead(
     """
     rng = np.random.default_rng(seed)
     known = len(learned) + len(tested)
-    least = needed(delta, 1 - quality, quality)
+    least = min(needed(delta, 1 - quality, quality), MOST_AHEAD // 4)
     found: list[tuple[int, float]] = []
     for more in MORE:
         further = _round(max(more * known, 2 * more * least))
@@ -213,7 +213,10 @@ def _ahead(
         expected = _spread(hint, trial, quality)
         savings = []
         for _ in range(FUTURES):
-            future = certify(trial.take(rng.integers(0, len(trial), n)), quality=quality, delta=delta, spread=expected)
+            # a future is one of the populations that these rows may come from
+            source = rng.integers(0, len(trial), len(trial))
+            drawn = trial.take(source[rng.integers(0, len(trial), n)])
+            future = certify(drawn, quality=quality, delta=delta, hint=hint, spread=expected)
             savings.append(max(0.0, future.saving) if future.certified else 0.0)
         found.append((further, float(np.median(savings))))
     return tuple(found)

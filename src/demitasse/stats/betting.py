@@ -77,6 +77,8 @@ def aimed(
 
 def needed(delta: float, margin: float, bound: float = 1.0) -> int:
     """So many losses of ``-margin`` each, and nothing else, would reject at most: below this no test can pass."""
+    if margin <= 0:
+        return 10**9
     return math.ceil(math.log(1 / delta) / math.log1p(LARGEST_BET / bound * margin))
 
 
