@@ -232,6 +232,19 @@ def test_verdicts_that_come_after_a_call_was_counted_do_not_move_the_bets() -> N
     assert wealth(go_on(kept, cases(labels + votes), 0.95, 0.05, learn)).peak.tolist() == before
 
 
+def test_what_was_won_and_lost_again_is_not_said() -> None:
+    kept = era()
+    labels = made(600)
+    assert go_on(kept, cases(labels), 0.95, 0.05, learn)[0].verdict.certified
+    bad = [
+        replace(x, id=f"bad-{i}", session=f"bad-{i}", others=tuple(replace(a, score=0.0) for a in x.others))
+        for i, x in enumerate(labels)
+    ]
+    (first, *_) = go_on(kept, cases(labels + bad), 0.95, 0.05, learn)
+    assert wealth([first]).peak.max() > 4, "the evidence stays"
+    assert not first.verdict.certified or first.verdict.quality >= 0.95
+
+
 # ── beginning anew ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

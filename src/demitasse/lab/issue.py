@@ -286,14 +286,15 @@ def _named(certificate: Certificate) -> Certificate:
 def _future(
     standing: Standing, horizons: Sequence[int], quality: float, delta: float, rng: np.random.Generator
 ) -> list[float]:
-    """The saving after so many further pieces of evidence, in one future."""
+    """The saving after so many further pieces, in one future: in one of the populations that today's may come from."""
     trial = standing.trial
+    source = rng.integers(0, len(trial), len(trial))
     loss, _ = losses(trial, quality)
     slices = np.array(trial.slice)
     purses = {name: Martingale.from_json(bytes(wealth)) for name, wealth in standing.evidence.wealth.items()}
     savings, seen = [], 0
     for pieces in horizons:
-        drawn = rng.integers(0, len(trial), pieces - seen)
+        drawn = source[rng.integers(0, len(trial), pieces - seen)]
         seen = pieces
         for name, purse in purses.items():
             purse.update(loss[drawn][slices[drawn] == name])

@@ -148,10 +148,22 @@ def go_on(era: Era, cases: Cases, quality: float, delta: float, learn: Learn) ->
         evidence = _evidence(era, path, quality)
         _count(path, evidence, certify)
         trial = trial_of(certify, path, weights(certify, path.propensities))
-        peaks = {name: Martingale.from_json(bytes(wealth)).peak for name, wealth in evidence.wealth.items()}
+        peaks = {
+            name: believed(Martingale.from_json(bytes(wealth)).peak, trial, name, quality)
+            for name, wealth in evidence.wealth.items()
+        }
         verdict = settle(trial, peaks, quality=quality, delta=delta * evidence.level)
         found.append(Standing(path, evidence, verdict, trial))
     return found
+
+
+def believed(peak: Floats, trial: Trial, name: str, quality: float) -> Floats:
+    """Evidence where all that was seen still agrees with it: what was won on the way and lost again by now, nobody would
+    believe, though it may be promised."""
+    loss, _ = losses(trial, quality)
+    assert trial.slice is not None
+    mine = np.array([slice == name for slice in trial.slice], dtype=bool)
+    return np.where(loss[mine].sum(axis=0) <= 0, peak, 0.0)
 
 
 def begin(
