@@ -209,3 +209,8 @@ def test_our_own_calls_are_paid_and_netted_and_no_requests():
     assert report.saved_nanos == 370 and report.baseline_nanos == 1_000
     assert {s.name for s in report.by_key} == {"a", OWN_KEY}
     assert report.outcomes == {"answered": 1}
+
+
+def test_what_only_cost_something_has_changed_no_answer():
+    own = calls(key=OWN_KEY, cost_nanos=30, saved_routed_nanos=-30)
+    assert with_promises(calls(cost_nanos=600), own).quality.startswith("no saving that changes an answer is on")

@@ -123,7 +123,7 @@ class Report(Struct, frozen=True):
     @property
     def unbounded(self) -> tuple[str, ...]:
         """Causes that saved something by changing answers, and without a promise."""
-        return tuple(s.label for s in self.savings if s.nanos and s.grade == "C" and s.cause not in UNCHANGED)
+        return tuple(s.label for s in self.savings if s.nanos > 0 and s.grade == "C" and s.cause not in UNCHANGED)
 
     @property
     def quality(self) -> str:
