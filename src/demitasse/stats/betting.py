@@ -82,6 +82,31 @@ def needed(delta: float, margin: float, bound: float = 1.0) -> int:
     return math.ceil(math.log(1 / delta) / math.log1p(LARGEST_BET / bound * margin))
 
 
+def steadied(
+    losses: Floats, predicted: Floats, pool: Floats, share: Floats | float = 1.0, *, bound: float = 1.0
+) -> tuple[Floats, float]:
+    """Losses less what could be predicted of them, and their new bound: a control variate that costs no validity.
+
+    Each loss is held against the predictions of calls of its own that nobody labelled: ``loss - share x (predicted - mean
+    of its part of the pool)``. Pool and labelled calls being drawn alike, the bracket has mean 0 exactly, whatever the
+    predictions are worth, so that the mean of the losses stays what it is and each is still one independent piece.
+    (Subtracting the mean of the whole pool from all would tie the pieces together.)
+
+    Args:
+        losses: (rows, ...) in [-1, bound].
+        predicted: (rows, ...) of the same calls, by a predictor that has not seen their losses; bounded.
+        pool: (many, ...) predictions for other calls, in random order. Fewer than rows: nothing is changed.
+        share: (...) how much of the prediction is taken off, >= 0; from training rows. 0 takes nothing.
+    """
+    each = len(pool) // max(len(losses), 1)
+    if each == 0:
+        return losses, bound
+    own = pool[: each * len(losses)].reshape(len(losses), each, *pool.shape[1:]).mean(axis=1)
+    everything = np.concatenate([predicted, pool])
+    span = float((share * (everything.max(axis=0) - everything.min(axis=0))).max(initial=0.0))
+    return losses - share * (predicted - own), bound + span
+
+
 class Martingale:
     """Wealth per step of a path that goes on across looks: certify today, add labels, certify again tomorrow.
 
