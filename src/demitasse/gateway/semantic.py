@@ -177,7 +177,7 @@ class SemanticCache:
         found = self._served.pop(call_id, None)
         if found is None:
             return False
-        self._gate(found.asked.scope).flagged(found.marks)
+        self._gate(found.asked.scope).flagged(found.choice, found.marks)
         self._flagged[_fault(found.asked.partition, found.kept)] = None
         while len(self._flagged) > _FLAGGED:
             self._flagged.popitem(last=False)

@@ -85,7 +85,7 @@ class Gate:
         self.settings = settings
         self.verifier = Verifier(_as(kept.get("verifier"), VerifierState))
         self.bound = HitBound(settings.max_error, settings.delta, _as(kept.get("bound"), BoundState))
-        self.watch = HitWatch(settings.max_error, logs=kept.get("watch"))
+        self.watch = HitWatch(logs=kept.get("watch"))
         self.seen: Verdicts = _as(kept.get("seen"), Verdicts) or Verdicts()
         self.served = ServedErrors(LEAST_CHECKED, settings.delta, kept.get("served"), self.seen.hits)
         self._risk: float = kept.get("risk", 0.0)
@@ -133,26 +133,31 @@ class Gate:
         self._expected = fade * self._expected + choice.chance
         self._observed = fade * self._observed + wrong
         self._count(wrong, choice.propensity)
+        if choice.open:
+            self._look_out(wrong=wrong, chance=choice.chance)
 
-    def flagged(self, marks: NDArray[Any]) -> None:
+    def flagged(self, choice: Choice, marks: NDArray[Any]) -> None:
         """Somebody said that a hit was wrong: an error in full, whatever was drawn."""
         self.seen.flagged += 1
         self.verifier.learn(marks, wrong=True)
         self._observed += 1
         self._count(True, 1.0)
+        self._look_out(wrong=True, chance=choice.chance)
 
     def _count(self, wrong: bool | None, propensity: float) -> None:
         was = self.open
-        scale = LEAST_CHECKED if propensity < 1 else 1.0
-        self.bound.add(wrong, propensity, scale)
-        if propensity < 1 or (was and wrong):
+        self.bound.add(wrong, propensity, LEAST_CHECKED if propensity < 1 else 1.0)
+        if propensity < 1:
             self.served.add(wrong, propensity)
-            if self.watch.add(wrong, propensity, scale):
-                self._close("checks found more errors than were promised")
         if was and not self.open:
             self.seen.closings += 1
             self.why_closed = "a check took away what proved the bound"
             self._settle()
+
+    def _look_out(self, *, wrong: bool, chance: float) -> None:
+        supposed = max(chance * self._truth(), self.settings.max_error / 2) / self.settings.reach
+        if self.watch.add(wrong=wrong, supposed=min(supposed, 0.5)):
+            self._close("checks came out worse than was promised")
 
     def _close(self, why: str) -> None:
         """All evidence is gathered anew."""
@@ -161,7 +166,8 @@ class Gate:
         self.seen.closings += 1
         self.why_closed = why
         self.bound = HitBound(self.settings.max_error, self.settings.delta)
-        self.watch = HitWatch(self.settings.max_error)
+        self.watch = HitWatch()
+        self._recent.clear()
         self._settle()
 
     def _settle(self) -> None:
@@ -201,8 +207,10 @@ class Gate:
         return min(4.0, max(1.0, (self._observed + 4.0) / (self._expected + 4.0)))
 
     def _propensity(self, chance: float) -> float:
-        """Weighted sampling: in proportion to the root of the chance, which finds errors with the fewest checks."""
-        wanted = self.settings.check_share * sqrt(chance / self._typical)
+        """Weighted sampling: in proportion to the root of the chance, which finds errors with the fewest checks. Where the
+        watch has seen errors lately, it looks more closely."""
+        suspicion = 1 + 8 * max(0.0, self.watch.level() / log(self.watch.patience))
+        wanted = suspicion * self.settings.check_share * sqrt(chance / self._typical)
         return min(MOST_CHECKED, max(LEAST_CHECKED, wanted))
 
     def summary(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ third or a half of that."""
 _GRID: Final = np.array(
     [0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3]
 )
-_MOST: Final = 8.0
+_MOST: Final = 4.0
 """Log of the most capital that is kept above what certifies: what was earned long ago must not hide what is new."""
 
 
@@ -95,21 +95,28 @@ class HitBound:
 
 
 class HitWatch:
-    """Tells when hits have become worse than ``max_error``: an e-detector, whose false alarms are ``patience`` rows apart
-    on average at least, as long as the error stays at or below ``max_error``."""
+    """Tells when checks come out worse than they were said to: an e-detector over checks alone.
 
-    _BETS: Final = np.array([0.25, 1.0, 4.0])
+    As long as no check is wrong with more than the chance that was supposed for it, false alarms are ``patience`` checks
+    apart on average at least. Bets are likelihood ratios against chances that are ``_TIMES`` as high.
+    """
 
-    def __init__(self, max_error: float, patience: int = 2_000, logs: list[float] | None = None) -> None:
-        self.max_error, self.patience = max_error, patience
+    _TIMES: Final = np.array([2.0, 4.0, 8.0])
+
+    def __init__(self, patience: int = 1_000, logs: list[float] | None = None) -> None:
+        self.patience = patience
         self._logs: NDArray[np.float64] = np.array(logs) if logs and len(logs) == 3 else np.zeros(3)
 
-    def add(self, wrong: bool | None, propensity: float, scale: float) -> bool:
-        """One would-be hit, as for ``HitBound.add``; True: the alarm."""
-        scale = min(scale, propensity)
-        excess = (scale / propensity if wrong else 0.0) - self.max_error * scale
-        self._logs = np.maximum(self._logs, 0.0) + np.log1p(np.minimum(self._BETS, 1 / (2 * self.max_error)) * excess)
-        return float(_log_mean(self._logs, np.full(3, 1 / 3))) >= log(self.patience)
+    def add(self, *, wrong: bool, supposed: float) -> bool:
+        """One verdict and the chance to be wrong that was supposed, in (0, 1); True: the alarm."""
+        feared = np.minimum(self._TIMES * supposed, (1 + supposed) / 2)
+        ratio = feared / supposed if wrong else (1 - feared) / (1 - supposed)
+        self._logs = np.maximum(self._logs, 0.0) + np.log(ratio)
+        return self.level() >= log(self.patience)
+
+    def level(self) -> float:
+        """How far it is to the alarm: log of the capital, ``log(patience)`` at the alarm."""
+        return float(_log_mean(self._logs, np.full(3, 1 / 3)))
 
     def state(self) -> list[float]:
         return [float(value) for value in self._logs]
