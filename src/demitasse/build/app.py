@@ -372,6 +372,7 @@ class App:
             switches=lambda: switch_rows(self.config, self._given),
             what_if=self.steering.what_if,
             chain=lambda id: chain_fact(self.books, id),
+            mode=lambda: "optimise" if self.ledger.promoted() else "observe",
             base_url=self.base_url,
             version=__version__,
             secret=self._secret,

@@ -98,7 +98,7 @@ def dashboard(
     what_if: Callable[[Mapping[str, str], int, int], dict[str, Any]] | None = None,
     reviews: review.Reviews | None = None,
     base_url: str = "http://127.0.0.1:4141",
-    mode: str = "observe",
+    mode: Callable[[], str] = lambda: "observe",
     version: str = "",
     secret: bytes | None = None,
 ) -> Starlette:
@@ -116,6 +116,7 @@ def dashboard(
         switches: savings that can be turned on and off, the safest first.
         what_if: replays the past under a policy; used in the worker thread.
         reviews: pairs of answers for people to vote on; read in the worker thread. None: there are none.
+        mode: ``observe``, or ``optimise`` while a certificate serves.
         base_url: how clients reach this server, without ``/v1``; shown to copy.
         secret: signs forms; pass the same to all processes of one address. Default: the login's, else drawn anew.
     """
@@ -400,7 +401,7 @@ class Site:
             "visitor": visitor,
             "csrf": guard.csrf_token(self._secret, visitor) if visitor else "",
             "once": secrets.token_hex(8),
-            "mode": self._desk.mode,
+            "mode": self._desk.mode(),
             "version": self._desk.version,
             "may": visitor is not None and visitor.admin,
             "can_log_out": self._desk.login is not None and visitor is not None,

@@ -51,7 +51,7 @@ class Desk(Struct, frozen=True, eq=False):
     what_if: Callable[[Mapping[str, str], int, int], dict[str, Any]] | None
     """A policy file's settings and a stretch: the object of ``replay --json``. Raises ConfigError."""
     base_url: str
-    mode: str
+    mode: Callable[[], str]
     version: str
     reports: dict[tuple[int, int], tuple[int, Report]]
     """Reports by stretch, each with the moment until which it is fresh, so that many open pages cost as much as one."""
