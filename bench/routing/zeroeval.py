@@ -339,7 +339,7 @@ HEAD = [
     "hindsight",
     "goal",
     "broken: rest",
-    "95 %",
+    "exact",
     "population",
     "95 %",
 ]
