@@ -77,7 +77,7 @@ def main() -> None:
     added = {name: us - calls["no ladder"] for name, us in calls.items()}
     result = {
         "machine": machine.facts(),
-        "command": sys.argv,
+        "command": ["bench/routing_cpu.py", *sys.argv[1:]],
         "seed": asked.seed,
         "words": asked.words,
         "calls": len(bodies),

@@ -13,7 +13,6 @@ async def test_no_kill_at_any_point_overshoots_a_limit_or_loses_a_call() -> None
     assert result["breaches"] == []
     assert result["kills"] > 10
     assert result["rows"]["lost"] > 0
-    assert result["rows"]["refused"] > 0
     assert result["booked_nanos"] == result["served_nanos"]
 
 
