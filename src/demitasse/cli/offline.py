@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ..lab.offline import Found
 
 FEWEST = 20
+WORTH = 0.01
+"""Less than a point of saving is not worth telling."""
 
 
 def certify_file(
@@ -82,7 +84,9 @@ def as_object(found: Found, fresh: tuple[float, float] | None) -> dict[str, Any]
             }
             for s in found.slices
         ],
-        "next_labels": [{"labels": labels, "saving": round(saving, 4)} for labels, saving in found.next_labels],
+        "next_labels": [
+            {"labels": labels, "saving": round(max(saving, found.saving), 4)} for labels, saving in found.next_labels
+        ],
     }
     if fresh is not None:
         told["holdout"] = {"quality": round(fresh[0], 6), "saving": round(fresh[1], 6)}
@@ -100,6 +104,10 @@ def _say(found: Found, fresh: tuple[float, float] | None, n_fresh: int) -> None:
         )
         low, high = _percent(found.saving_low), _percent(found.saving_high)
         say(f"It saves about {_percent(found.saving)} of the cost [{low}, {high}].")
+        if found.threshold:
+            say(
+                "Prompts near the threshold are shared between the two models by chance: so few labels cannot rank them."
+            )
     else:
         say(
             f"Nothing certified: {found.n_certify:,} calls do not show, with {sure}, that any share of them may be answered by "
@@ -127,8 +135,11 @@ def _say(found: Found, fresh: tuple[float, float] | None, n_fresh: int) -> None:
             right=("calls", "floor", "saves"),
         )
     say()
-    for labels, saving in found.next_labels:
+    worth = [(labels, saving) for labels, saving in found.next_labels if saving > found.saving + WORTH]
+    for labels, saving in worth:
         say(f"{labels:,} more labels: about {_percent(saving)} saved")
+    if found.next_labels and not worth:
+        say("More labels of this kind would buy hardly more.")
 
 
 def _percent(share: float) -> str:
