@@ -1,0 +1,1 @@
+"""Models on tasks: runs, their journals, and what is read off them (verdicts, frontiers, robustness)."""

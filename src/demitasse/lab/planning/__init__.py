@@ -1,0 +1,1 @@
+"""Where to run a given traffic: hosted, rented, own or at the edge, with ranges instead of single figures."""
