@@ -302,7 +302,7 @@ def test_after_a_revocation_only_what_came_later_is_evidence_and_all_may_be_lear
 def test_what_was_proven_once_is_not_promised_when_its_labels_say_that_it_is_over() -> None:
     kept, good = era(), made(1000)
     assert look(kept, good).certificate is not None
-    bad = made(600, seed=3, end_us=NOON_US + DAY_US, hours=23)
+    bad = made(300, seed=3, end_us=NOON_US + DAY_US, hours=23)
     bad = [replace(x, others=tuple(replace(a, score=0.0) for a in x.others)) for x in bad]
     found = look(kept, good + bad, now_us=NOON_US + DAY_US)
     assert found.certificate is None and "has fallen below 0.95" in found.fell
