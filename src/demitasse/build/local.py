@@ -41,14 +41,14 @@ class Fetched:
         if not self.path.exists():
             await self.fetch()
         reply = await self._model(call, send)
-        return structs.replace(reply, model=await self._told())
+        return structs.replace(reply, model=await self.told())
 
     @property
     def here(self) -> bool:
         """The file lies on this disk."""
         return present(self._source, self._models)
 
-    async def _told(self) -> str:
+    async def told(self) -> str:
         """The file's name and a mark of what is in it, as the upstream's own name: an engine knows only what we call it,
         and what was proven of one file says nothing of another."""
         try:

@@ -313,14 +313,14 @@ def _consequences(place: Place, kept: Kept, before: Certificate | None) -> Itera
 
 def _a_day(place: Place, route: str, share: float) -> str:
     """What a share of the route's cost has been in money, by the last week."""
-    from ..core.evidence import OWN_KEY
+    from ..core.evidence import OWN_KEYS
 
     now_us = place.clock()
     with place.books() as books:
         found = [
             b for b in books.buckets(now_us - 7 * DAY_US, now_us + UNITS_US["h"], ("key", "route")) if b.route == route
         ]
-    usual = sum(b.baseline_nanos for b in found if b.key != OWN_KEY) / 7e9
+    usual = sum(b.baseline_nanos for b in found if b.key not in OWN_KEYS) / 7e9
     return f": about ${usual * share:.2f} a day" if usual > 0 else ""
 
 

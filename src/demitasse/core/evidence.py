@@ -15,6 +15,12 @@ from .policy import Certificate, CertificateState
 OWN_KEY = "demitasse"
 """The key that Demitasse's own calls are booked on: shadows, judges, checks. Their cost is set against what they serve."""
 
+LAB_KEY = "demitasse-lab"
+"""The key that the lab's calls are booked on: evaluations and what judges them. A user asked for them, on a budget of theirs."""
+
+OWN_KEYS = (OWN_KEY, LAB_KEY)
+"""No client's calls: they are costs, save nothing, and are learned from by nobody."""
+
 LabelSource = Literal["shadow", "feedback", "vote", "check"]
 """shadow: another model was asked the same · feedback: the application's own score · vote: a person chose on the review
 page · check: a would-be hit of the semantic cache was put to the model."""

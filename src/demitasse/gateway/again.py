@@ -97,7 +97,7 @@ class Own:
         )
         facts = Facts()
         steps = structs.replace(self._steps, routes=self._only(route, rung), keep=self._keep if keep else _not_kept)
-        reply = await answer(call, facts, _Nobody(), steps)
+        reply = await answer(call, facts, Nobody(), steps)
         assert facts.entry is not None
         return Again(reply, facts.entry)
 
@@ -118,6 +118,12 @@ def without_delivery(call: Call, model: str) -> bytes:
     return msgspec.json.encode(fields)
 
 
+def for_model(body: bytes, model: str) -> bytes:
+    """A request of our own making for ``model``."""
+    fields = msgspec.json.decode(body, type=dict[str, Raw])
+    return msgspec.json.encode({"model": Raw(msgspec.json.encode(model)), **fields})
+
+
 def _not_kept(_call: Call, _reply: Reply) -> None:
     return None
 
@@ -133,7 +139,7 @@ class _Only(Routes):
         return self._route
 
 
-class _Nobody(Client):
+class Nobody(Client):
     """The other end of a call that no client waits for."""
 
     async def send(self, event: Event) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..core.call import Call
 from ..core.entry import Attempt, CacheTier, Cause, Decision, Entry, Grade, Outcome
-from ..core.evidence import OWN_KEY
+from ..core.evidence import OWN_KEYS
 from ..core.price import PICO_PER_NANO, cost
 from .budget import Budgets, Held
 from .cache import Kept
@@ -93,7 +93,7 @@ def entry_of(
             saved = ((cause, baseline),)
     elif way is not None and attempts:
         nanos = _sum(attempts)
-        baseline, saved = _own(call, nanos) if call.caller.key == OWN_KEY else _spared(call, route, way, nanos, outcome)
+        baseline, saved = _own(call, nanos) if call.caller.key in OWN_KEYS else _spared(call, route, way, nanos, outcome)
     if way is not None:
         flags = _flagged(flags, way, nanos)
     return Entry(
@@ -211,7 +211,7 @@ def _flagged(flags: tuple[str, ...], way: Way, nanos: int | None) -> tuple[str, 
 
 def _grade(call: Call, saved: Saved, way: Way | None, kept: Kept | None) -> Grade:
     """Another model's answer has other tokens than the reference's would have had: bounded under a certificate, else a guess."""
-    if call.caller.key == OWN_KEY or not saved:
+    if call.caller.key in OWN_KEYS or not saved:
         return "A"
     if way is not None:
         grades: list[Grade] = [s.grade for s in way.ascent.climb.spared if s.nanos]

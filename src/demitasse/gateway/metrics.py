@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
 from ..core.entry import Entry
-from ..core.evidence import OWN_KEY, Label
+from ..core.evidence import OWN_KEYS, Label
 
 _SECONDS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 _OVERHEAD_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
@@ -34,7 +34,7 @@ class Metrics:
     def closed(self, entry: Entry) -> None:
         """Count a closed call; one of our own (a shadow, a judge, a check) costs like any other, but no client waited."""
         model = entry.model or ""
-        ours = entry.key == OWN_KEY
+        ours = entry.key in OWN_KEYS
         if ours:
             what = (dict(entry.tags).get("purpose", ""), entry.outcome)
             self.own[what] = self.own.get(what, 0) + 1

@@ -28,7 +28,7 @@ from msgspec import Raw, structs
 
 from ..core.call import Call, Model, Reply, Send, Usage
 from ..core.errors import UpstreamError
-from ..core.evidence import OWN_KEY
+from ..core.evidence import OWN_KEYS
 from ..core.limits import Alert
 from ..core.price import PICO_PER_NANO, Card, cost
 from ..providers.prompt_caching import Rule
@@ -259,7 +259,7 @@ class PromptCache:
         seen, head, layout, call = plan.seen, plan.head, plan.layout, plan.call
         known.calls += 1
         self._count_turn(known, plan, rule)
-        if call.caller.key != OWN_KEY:
+        if call.caller.key not in OWN_KEYS:
             self.watch.saw(call, layout, seen, model, usage, continued=plan.continued)
         self._remember(plan)
         if usage is None:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from ..core.call import Call, Reply
 from ..core.entry import Entry
-from ..core.evidence import OWN_KEY
+from ..core.evidence import OWN_KEYS
 from .route import Route, may_ask
 
 WHOLE = 32
@@ -121,7 +121,7 @@ def comparable(call: Call, reply: Reply, entry: Entry, route: Route) -> bool:
     return (
         call.kind in _KINDS
         and call.n == 1
-        and call.caller.key != OWN_KEY
+        and call.caller.key not in OWN_KEYS
         and entry.outcome == "answered"
         and entry.cache in ("off", "miss")
         # What stood in while the reference was down is neither.

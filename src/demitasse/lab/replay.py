@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from ..core.entry import Entry, Grade
-from ..core.evidence import OWN_KEY, Answered, Label
+from ..core.evidence import OWN_KEYS, Answered, Label
 from ..core.policy import Action, Policy, Setting, choose
 from ..score.scorer import alone
 from ..stats.intervals import wilson
@@ -133,7 +133,7 @@ def replay(
     of = _by_call(labels)
     fates: dict[str, list[_Fate]] = defaultdict(list)
     for entry in entries:
-        if entry.route != policy.route or entry.key == OWN_KEY or entry.outcome != "answered":
+        if entry.route != policy.route or entry.key in OWN_KEYS or entry.outcome != "answered":
             continue
         if entry.cache in SERVED_FROM_CACHE:
             continue

@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from ..core.call import Usage
 from ..core.entry import Charge, Entry
 from ..core.errors import StoreError
-from ..core.evidence import OWN_KEY, Label
+from ..core.evidence import OWN_KEYS, Label
 from ..core.limits import Alert, Budget, Key
 from ..core.policy import FOLLOWING, Certificate, CertificateState, encode_certificate
 from .chain import decode_entry, encode
@@ -88,9 +88,9 @@ def add_key(key: Key, at_us: int) -> Change:
     """Keep a new key. Raises StoreError when a key that is not revoked has its name, or any has its id, or the name is ours."""
 
     def change(batch: Batch) -> None:
-        if key.name == OWN_KEY:
+        if key.name in OWN_KEYS:
             raise StoreError(
-                f"the name '{OWN_KEY}' is kept for the calls that Demitasse makes itself; choose another name"
+                f"the name '{key.name}' is kept for the calls that Demitasse makes itself; choose another name"
             )
         for other in batch.writer.facts.keys:
             if other.id == key.id or (other.name == key.name and other.revoked_us is None and other.mac):

@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 
 from ..core.call import BUCKETS
 from ..core.entry import Grade
-from ..core.evidence import OWN_KEY
+from ..core.evidence import OWN_KEYS
 from ..core.ledger import Books, Bucket
 from ..core.money import usd
 from .energy import EnergySum, Meter
@@ -215,8 +215,8 @@ def build_report(
     meter = meter or Meter()
     since_us, until_us = since_us // HOUR_US * HOUR_US, -(-until_us // HOUR_US) * HOUR_US
     everything = books.buckets(since_us, until_us, ("key", "outcome", "cache"))
-    rows = [row for row in everything if row.key != OWN_KEY]
-    own = add_up(row for row in everything if row.key == OWN_KEY)
+    rows = [row for row in everything if row.key not in OWN_KEYS]
+    own = add_up(row for row in everything if row.key in OWN_KEYS)
     total, asked_for = add_up(everything), add_up(rows)
     routes = books.buckets(since_us, until_us, ("route",))
     savings = savings_of(total, routes, promises)

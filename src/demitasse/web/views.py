@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from ..core.entry import Entry
-from ..core.evidence import OWN_KEY, EvidenceBooks
+from ..core.evidence import OWN_KEYS, EvidenceBooks
 from ..core.ledger import Books
 from ..core.limits import Alert, Key, Spent
 from ..core.money import opens_at
@@ -145,7 +145,7 @@ def overview(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
 
 def live(desk: Desk) -> Live:
     # Our own calls cost money and stand in the ledger; the stream and its pulse are of what clients asked.
-    entries = [entry for _, entry in desk.books.entries(last=LIVE_SAMPLE) if entry.key != OWN_KEY]
+    entries = [entry for _, entry in desk.books.entries(last=LIVE_SAMPLE) if entry.key not in OWN_KEYS]
     now_us = desk.clock()
     recent = [e for e in entries if e.at_us >= now_us - 60_000_000]
     # A minute that holds more calls than the sample is measured by the sample's own length.

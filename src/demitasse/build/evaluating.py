@@ -1,0 +1,240 @@
+"""An evaluation put together: which target, which folder, whose money. Knows the gateway and the lab, and asks through both.
+
+A target is a name that clients could ask for (route, alias, provider/model), put the way that clients' calls go, in this process
+and on this ledger; or a file of recorded answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from ..config import Config
+from ..core.call import Caller, Reply
+from ..core.entry import Entry
+from ..core.errors import DemitasseError, Refused
+from ..core.evidence import LAB_KEY
+from ..core.ids import RANDOM_BITS, call_id
+from ..core.limits import Budget
+from ..core.money import nanos
+from ..gateway.examine import Examiner
+from ..gateway.route import Route, Rung
+from ..lab.evals import result
+from ..lab.evals.result import Load, Row, Run
+from ..lab.evals.run import Plan, Progress, Put, evaluate
+from ..lab.scorers import make
+from ..lab.scorers.ask import Mode, constrainable
+from ..lab.tasks.task import Sample, Task, chosen
+from ..providers import machine
+from ..score.normal import Answer, answer_of
+from ..store.books import SqliteBooks
+from ..store.settings import Settings
+from .app import App
+from .local import Fetched
+
+PREFIX = "evaluation:"
+"""Of the budget that a run is bound by."""
+
+
+class Wanted(Struct, frozen=True):
+    """What an evaluation is asked to be."""
+
+    model: str
+    n: int | None = None
+    mode: Mode | None = None
+    """None: constrained where the task's form allows it."""
+    repeats: int = 1
+    parallel: int = 4
+    seed: int = 7
+    budget_usd: float | None = None
+    fresh: bool = False
+    command: str = ""
+    allow_code: bool = False
+
+
+class Lab:
+    """Evaluations on one data folder, with an App of their own; engines stay up between them.
+
+    Use ``opened``.
+    """
+
+    def __init__(self, app: App, data: Path, clock: Callable[[], int]) -> None:
+        self.app, self.data, self.clock = app, data, clock
+
+    async def evaluate(
+        self, task: Task, wanted: Wanted, *, progress: Progress = lambda _done, _all: None
+    ) -> tuple[Run, list[Row]]:
+        """One model on one task: what was answered before is not asked again.
+
+        Raises Refused where nobody bears the model's name, DemitasseError.
+        """
+        task = chosen(task, wanted.n, seed=wanted.seed)
+        if not task.samples:
+            raise result.EvaluationError(f"task '{task.name}' has no samples")
+        mode = wanted.mode or ("constrained" if constrainable(task) else "free")
+        identity = await self.identity(wanted.model)
+        run = run_of(task, wanted, mode, identity, self.clock())
+        path = result.folder(self.data, run.id)
+        if wanted.fresh and path.exists():
+            await asyncio.to_thread(_set_aside, path, self.clock())
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        known = result.load(path) if (path / "run.json").exists() else None
+        if known is not None:
+            run = structs.replace(run, began_us=known.began_us, asked=known.asked)
+        examiner = Examiner(self.app.gateway.steps, run.id, self._id)
+        scorer = make(task, ask=self._asker(examiner), allow_code=wanted.allow_code)
+        self._limit(run.id, wanted.budget_usd)
+        plan = Plan(mode, wanted.repeats, wanted.parallel, wanted.seed)
+        target = _Named(wanted.model, identity, examiner, self.app.books)
+        run = await evaluate(
+            run, task, target, scorer, plan, path, clock=self.clock, load=machine_load, progress=progress
+        )
+        if run.state == "complete" and wanted.budget_usd is not None:
+            self._limit(run.id, None)
+        return run, result.rows(path)
+
+    async def identity(self, model: str) -> str:
+        """Who would answer: each model with its version, and the certificate in force. Raises Refused for an unknown name."""
+        steps = self.app.gateway.steps
+        route = await steps.routes.resolve(model, Caller(key=LAB_KEY, name=LAB_KEY))
+        told = [await _version(rung) for rung in (*route.rungs, *route.lower)]
+        certificate = self.certificate(route)
+        return " | ".join((*told, certificate) if certificate else told)
+
+    def certificate(self, route: Route) -> str:
+        return next((c.id for c in self.app.ledger.promoted() if c.policy.route == route.name), "")
+
+    def _asker(self, examiner: Examiner) -> Callable[[bytes, str], object]:
+        async def ask(body: bytes, model: str) -> Answer:
+            heard: list[Reply] = []
+            await examiner.ask(body, model, lambda _id, reply: heard.append(reply))
+            return answer_of(heard[0].body)
+
+        return ask
+
+    def _id(self, at_us: int) -> str:
+        return call_id(at_us, random.getrandbits(RANDOM_BITS))
+
+    def _limit(self, id: str, usd: float | None) -> None:
+        """Bind the run's calls by a budget of their own, or lift it."""
+        name = f"{PREFIX}{id}"
+        known = any(b.name == name for b in self.app.ledger.budgets())
+        if usd is None and not known:
+            return
+        settings = Settings(self.data, clock=self.clock)
+        try:
+            if usd is None:
+                settings.remove_budget(name)
+            else:
+                settings.set_budget(Budget(name, "tag", f"evaluation={id}", "ever", nanos(usd), soft=()))
+        finally:
+            settings.close()
+        self.app.ledger.look()
+
+
+@asynccontextmanager
+async def opened(config: Config, data: Path, env: Mapping[str, str], *, clock: Callable[[], int]) -> AsyncIterator[Lab]:
+    """A Lab whose models can be asked; engines it starts end with it. Raises ConfigError, StoreError."""
+    app = App(config, data, env, base_url="", clock=clock)
+    try:
+        await app.start()
+        yield Lab(app, data, clock)
+    finally:
+        await app.stop()
+
+
+class _Named:
+    """A Target: a name that clients could ask for."""
+
+    def __init__(self, name: str, identity: str, examiner: Examiner, books: SqliteBooks) -> None:
+        self.name, self.identity = name, identity
+        self._examiner, self._books = examiner, books
+
+    async def ask(self, body: bytes, sample: Sample, told: Callable[[str, Reply], None]) -> Put:  # noqa: ARG002 - the Target's
+        return _put(await self._examiner.ask(body, self.name, told))
+
+    def booked(self, entry: str) -> Put | None:
+        found = self._books.entry(entry)
+        return None if found is None else _put(found)
+
+
+def _put(entry: Entry) -> Put:
+    energies = [a.energy for a in entry.attempts if a.energy is not None]
+    methods = {e.method for e in energies}
+    return Put(
+        cost_nanos=entry.cost_nanos,
+        latency_ms=entry.duration_ms,
+        first_byte_ms=entry.first_byte_ms,
+        model=entry.model or "",
+        energy_uj=(sum(e.low_uj for e in energies), sum(e.high_uj for e in energies)) if len(methods) == 1 else None,
+        energy_method=methods.pop() if len(methods) == 1 else None,
+        certificate=entry.decision.certificate if entry.decision is not None else "",
+    )
+
+
+async def _version(rung: Rung) -> str:
+    name = f"{rung.provider}/{rung.upstream_model}"
+    if isinstance(rung.model, Fetched):
+        if not rung.model.here:
+            await rung.model.fetch()
+        return f"{name} {await rung.model.told()}"
+    return name
+
+
+def run_of(task: Task, wanted: Wanted, mode: Mode, identity: str, now_us: int) -> Run:
+    told = f"{task.hash}\0{identity}\0{mode}\0{wanted.repeats}\0{wanted.seed}\0{wanted.model}"
+    mark = hashlib.sha256(told.encode()).hexdigest()[:8]
+    name = "-".join(_plain(part) for part in (task.name, wanted.model, mode)) + f"-{mark}"
+    return Run(
+        id=name,
+        task=task.name,
+        task_hash=task.hash,
+        form=task.form,
+        scorer=task.scorer or task.form,
+        model=wanted.model,
+        identity=identity,
+        mode=mode,
+        n=len(task.samples),
+        began_us=now_us,
+        repeats=wanted.repeats,
+        seed=wanted.seed,
+        source=task.source.name,
+        licence=task.source.licence,
+        command=wanted.command,
+    )
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")[:40].lower() or "x"
+
+
+def _set_aside(path: Path, now_us: int) -> None:
+    """Begin anew, and lose nothing that was paid for."""
+    path.rename(path.with_name(f"{path.name}.{now_us}"))
+
+
+def machine_load() -> Load:
+    """The machine now; counters are cumulative."""
+    return Load(
+        cores=machine.allowed_cores(), before=machine.load(), cpu_s=machine.busy_cpu_seconds(), steal_s=_steal_s()
+    )
+
+
+def _steal_s() -> float | None:
+    import os  # noqa: PLC0415 - for one constant
+
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+        return int(fields[8]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+__all__ = ["DemitasseError", "Lab", "Refused", "Wanted", "opened"]
