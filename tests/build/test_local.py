@@ -29,4 +29,4 @@ async def test_another_file_behind_the_same_name_is_another_version(tmp_path: Pa
     second = await version()
     assert second != first, "of the same size"
     path.rename(tmp_path / "away")
-    assert await model._told() == second, "an engine that has it open goes on"
+    assert await model.told() == second, "an engine that has it open goes on"
