@@ -12,7 +12,7 @@ from msgspec import structs
 
 from ..core.call import Call, Model, Reply, Send
 from ..core.errors import DemitasseError, UpstreamError
-from ..providers.catalogue import LocalFile, Source
+from ..providers.catalogue import LocalFile, MadeSource, Source
 from ..providers.download import place, present, pull
 
 log = logging.getLogger("demitasse.models")
@@ -67,7 +67,7 @@ class Fetched:
         await asyncio.shield(self._fetching)
 
     async def _fetch(self) -> None:
-        if isinstance(self._source, LocalFile):
+        if isinstance(self._source, LocalFile | MadeSource):
             raise UpstreamError(
                 f"the file of '{self.name}' is not there: {self.path}; correct its source in the configuration",
                 status=503,

@@ -125,12 +125,24 @@ def _rows(place: Place) -> Iterator[dict[str, Any]]:
         ready = local.path is not None
         about = local.about if ready else f"{local.about}; get it with: demitasse models pull {local.name}"
         yield _row(local.name, "model" if local.configured else "catalogue", "local", ready=ready, about=about)
+    yield from _made(place)
     known = {model.provider for model in config.models.values()}
     for vendor in VENDORS.values():
         env = next((name for name in vendor.key_envs if place.env.get(name)), None)
         if env is not None and vendor.name not in known:
             yield _row(f"{vendor.name}/*", "provider", vendor.name, about=f"{env} is set")
     yield from _running(place, {*config.routes, *config.models})
+
+
+def _made(place: Place) -> Iterator[dict[str, Any]]:
+    """Models that were made here, whether or not a table of ``[models]`` names them."""
+    from ..lab.optimise.artefact import made
+
+    for one in made(place.data):
+        score = "" if one.after is None or one.after.score is None else f", score {one.after.score:.1%}"
+        gate = "not measured" if one.gate is None else f"{one.gate.verdict} (gate {one.gate.outcome})"
+        about = f"{one.method}, {one.bytes / 1e6:,.1f} MB{score}, {gate}, licences {one.licences.verdict}"
+        yield _row(f"made:{one.name}", "made", one.kind, about=about)
 
 
 def _running(place: Place, known: set[str]) -> Iterator[dict[str, Any]]:

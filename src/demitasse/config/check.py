@@ -231,7 +231,7 @@ def _complete(config: Config) -> Config:
 
 
 def _is_file(source: str | None) -> bool:
-    return source is not None and source.endswith(".gguf") and not source.startswith("hf:")
+    return source is not None and source.endswith(".gguf") and not source.startswith(("hf:", "made:"))
 
 
 def _whole(path: str | None, folder: Path) -> str | None:

@@ -1,8 +1,8 @@
 """Where a model's file comes from: the catalogue's entries, and what a setting `source` means. Knows no network.
 
-A source is a name from the catalogue, a path to a ``.gguf`` file, or ``hf:owner/repo[@revision]/file.gguf``. What the
-catalogue lists is data (`catalogue.toml`): files pinned by hash, where to get each, its licence, and a dated
-measurement of its speed.
+A source is a name from the catalogue, a path to a ``.gguf`` file, ``hf:owner/repo[@revision]/file.gguf``, or ``made:NAME``, a
+model that was made here. What the catalogue lists is data (`catalogue.toml`): files pinned by hash, where to get each, its
+licence, and a dated measurement of its speed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from ..core.errors import ConfigError
 from ..core.hardware import Throughput
+from . import made
 
 _HERE: Final = files(__package__)
 _HUB: Final = re.compile(
@@ -109,7 +110,16 @@ class LocalFile(Struct, frozen=True):
     path: Path
 
 
-Source = Entry | Embedding | HubSource | LocalFile
+class MadeSource(Struct, frozen=True):
+    """A model that was made here; see ``providers.made``."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{made.PREFIX}{self.name}"
+
+
+Source = Entry | Embedding | HubSource | LocalFile | MadeSource
 
 
 @lru_cache(maxsize=1)
@@ -142,8 +152,14 @@ def find(source: str, *, place: str = "source", base: Path | None = None) -> Sou
     """What a setting means. A path is relative to ``base``, the configuration's directory. Nothing is fetched.
 
     Raises:
-        ConfigError: neither a catalogue name, nor a ``.gguf`` path, nor ``hf:…``; names ``place`` and the nearest name.
+        ConfigError: neither a catalogue name, nor a ``.gguf`` path, nor ``hf:…``, nor ``made:…``; names ``place`` and the
+            nearest name.
     """
+    if source.startswith(made.PREFIX):
+        name = source.removeprefix(made.PREFIX)
+        if not made.NAME.fullmatch(name):
+            raise ConfigError(f"{place}: '{source}' is not of the form made:NAME; see: demitasse models list")
+        return MadeSource(name)
     if source.startswith("hf:"):
         found = _HUB.fullmatch(source)
         if found is None or ".." in source:
@@ -159,5 +175,5 @@ def find(source: str, *, place: str = "source", base: Path | None = None) -> Sou
     near = get_close_matches(source, catalogue(), 1)
     hint = f"did you mean '{near[0]}'?" if near else f"it has: {', '.join(catalogue())}"
     raise ConfigError(
-        f"{place}: no model '{source}' in the catalogue; {hint} Else give a .gguf path or hf:owner/repo/file.gguf"
+        f"{place}: no model '{source}' in the catalogue; {hint} Else give a .gguf path, hf:owner/repo/file.gguf or made:NAME"
     )

@@ -18,7 +18,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from .catalogue import Embedding, Entry, HubSource, IndexSource, LocalFile, Source
+from . import made
+from .catalogue import Embedding, Entry, HubSource, IndexSource, LocalFile, MadeSource, Source
 from .gguf import BadFileError, read_head
 from .target import Progress, PullError, Target
 
@@ -39,6 +40,8 @@ def place(source: Source, models: Path) -> Path:
     match source:
         case LocalFile(path):
             return path
+        case MadeSource(name):
+            return made.gguf(models, name)
         case Entry() | Embedding():
             return models / source.file
         case HubSource():
@@ -49,7 +52,7 @@ def place(source: Source, models: Path) -> Path:
 def present(source: Source, models: Path) -> bool:
     """Whether the file is there and was checked when it came; its bytes are not read again."""
     path = place(source, models)
-    if isinstance(source, LocalFile):
+    if isinstance(source, LocalFile | MadeSource):
         return path.is_file()
     found = note(path)
     return found is not None and (not isinstance(source, Entry | Embedding) or found.sha256 == source.sha256)
@@ -78,6 +81,9 @@ def pull(source: Source, models: Path, *, progress: Progress | None = None) -> P
         KeyboardInterrupt: passed on; the next pull goes on from there.
     """
     path = place(source, models)
+    if isinstance(source, MadeSource):
+        made.look(models, source.name)
+        return path
     if isinstance(source, LocalFile):
         if not path.is_file():
             raise PullError(f"there is no file {path}; give another path, or a name from: demitasse models list")
