@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import random
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -19,7 +20,6 @@ from msgspec import Struct, structs
 from ..config import Config
 from ..core.call import Caller, Reply
 from ..core.entry import Entry
-from ..core.errors import DemitasseError, Refused
 from ..core.evidence import LAB_KEY
 from ..core.ids import RANDOM_BITS, call_id
 from ..core.limits import Budget
@@ -29,8 +29,9 @@ from ..gateway.route import Route, Rung
 from ..lab.evals import result
 from ..lab.evals.result import Load, Row, Run
 from ..lab.evals.run import Plan, Progress, Put, evaluate
-from ..lab.scorers import make
 from ..lab.scorers.ask import Mode, constrainable
+from ..lab.scorers.registry import make
+from ..lab.scorers.scorer import Ask
 from ..lab.tasks.task import Sample, Task, chosen
 from ..providers import machine
 from ..score.normal import Answer, answer_of
@@ -89,7 +90,7 @@ class Lab:
         if known is not None:
             run = structs.replace(run, began_us=known.began_us, asked=known.asked)
         examiner = Examiner(self.app.gateway.steps, run.id, self._id)
-        scorer = make(task, ask=self._asker(examiner), allow_code=wanted.allow_code)
+        scorer = make(task, ask=self._asker(examiner))
         self._limit(run.id, wanted.budget_usd)
         plan = Plan(mode, wanted.repeats, wanted.parallel, wanted.seed)
         target = _Named(wanted.model, identity, examiner, self.app.books)
@@ -111,7 +112,7 @@ class Lab:
     def certificate(self, route: Route) -> str:
         return next((c.id for c in self.app.ledger.promoted() if c.policy.route == route.name), "")
 
-    def _asker(self, examiner: Examiner) -> Callable[[bytes, str], object]:
+    def _asker(self, examiner: Examiner) -> Ask:
         async def ask(body: bytes, model: str) -> Answer:
             heard: list[Reply] = []
             await examiner.ask(body, model, lambda _id, reply: heard.append(reply))
@@ -228,13 +229,8 @@ def machine_load() -> Load:
 
 
 def _steal_s() -> float | None:
-    import os  # noqa: PLC0415 - for one constant
-
     try:
         fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
         return int(fields[8]) / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError):
         return None
-
-
-__all__ = ["DemitasseError", "Lab", "Refused", "Wanted", "opened"]

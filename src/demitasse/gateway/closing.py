@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..core.call import Call
 from ..core.entry import Attempt, CacheTier, Cause, Decision, Entry, Grade, Outcome
-from ..core.evidence import OWN_KEYS
+from ..core.evidence import LAB_KEY, OWN_KEYS
 from ..core.price import PICO_PER_NANO, cost
 from .budget import Budgets, Held
 from .cache import Kept
@@ -182,8 +182,11 @@ def _unspared(route: Route, way: Way, answer: Attempt, outcome: Outcome) -> int:
     return sum(s.nanos for s in climb.spared if s.attempt in counted)
 
 
-def _own(call: Call, nanos: int | None) -> tuple[int, Saved]:
-    """Our own calls would not have been made without us: all that they cost is taken off what they serve."""
+def _own(call: Call, nanos: int | None) -> tuple[int | None, Saved]:
+    """Our own calls would not have been made without us: all that they cost is taken off what they serve. What the lab was
+    asked to find out is worth its price, and saves nothing."""
+    if call.caller.key == LAB_KEY:
+        return nanos, ()
     purpose = next((value for name, value in call.tags if name == "purpose"), "shadow")
     return 0, ((_PURPOSES.get(purpose, "routed"), -nanos),) if nanos else ()
 

@@ -91,11 +91,16 @@ def _figures(report: Report) -> list[tuple[str, str, str]]:
     share = "" if report.saved_share is None else f"{percent(report.saved_share)}, "
     return [
         ("would have cost", money(report.baseline_nanos), "what the same calls would have cost without Demitasse"),
-        ("paid", money(report.paid_nanos), f"of it our own cost {money(report.own_nanos)}"),
+        ("paid", money(report.paid_nanos), _of_it(report)),
         ("saved", money(report.saved_nanos), f"{interval} {share}grade {report.grade}"),
         *((f"  {s.label}", money(s.nanos), f"{s.grade} · {s.why}") for s in report.savings if s.nanos),
         ("held", money(report.held_nanos), "set aside for calls under way"),
     ]
+
+
+def _of_it(report: Report) -> str:
+    lab = f", evaluations {money(report.lab_nanos)}" if report.lab_nanos else ""
+    return f"of it our own cost {money(report.own_nanos)}{lab}"
 
 
 def _remarks(report: Report) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 
 from ..core.call import BUCKETS
 from ..core.entry import Grade
-from ..core.evidence import OWN_KEYS
+from ..core.evidence import LAB_KEY, OWN_KEY, OWN_KEYS
 from ..core.ledger import Books, Bucket
 from ..core.money import usd
 from .energy import EnergySum, Meter
@@ -62,6 +62,8 @@ class Report(Struct, frozen=True):
     """What was paid for priced calls, our own cost included; None: nothing at all has a price."""
     own_nanos: int
     """The part of ``paid_nanos`` that is Demitasse's own: judges, shadows, embeddings."""
+    lab_nanos: int
+    """The part of ``paid_nanos`` that evaluations have cost; nothing of it is a saving or taken off one."""
     baseline_nanos: int | None
     """What the same calls would have cost; exactly paid + saved, over the priced calls."""
     saved_nanos: int
@@ -148,6 +150,7 @@ class Report(Struct, frozen=True):
             "requests": self.requests,
             "paid_usd": _usd(self.paid_nanos),
             "own_cost_usd": usd(self.own_nanos),
+            "lab_cost_usd": usd(self.lab_nanos),
             "baseline_usd": _usd(self.baseline_nanos),
             "saved_usd": usd(self.saved_nanos),
             "saved_interval_usd": [usd(self.saved_low_nanos), usd(self.saved_high_nanos)],
@@ -216,7 +219,8 @@ def build_report(
     since_us, until_us = since_us // HOUR_US * HOUR_US, -(-until_us // HOUR_US) * HOUR_US
     everything = books.buckets(since_us, until_us, ("key", "outcome", "cache"))
     rows = [row for row in everything if row.key not in OWN_KEYS]
-    own = add_up(row for row in everything if row.key in OWN_KEYS)
+    own = add_up(row for row in everything if row.key == OWN_KEY)
+    lab = add_up(row for row in everything if row.key == LAB_KEY)
     total, asked_for = add_up(everything), add_up(rows)
     routes = books.buckets(since_us, until_us, ("route",))
     savings = savings_of(total, routes, promises)
@@ -235,6 +239,7 @@ def build_report(
         requests=asked_for.requests,
         paid_nanos=paid,
         own_nanos=own.cost_nanos,
+        lab_nanos=lab.cost_nanos,
         baseline_nanos=None if paid is None else paid + saved,
         saved_nanos=saved,
         saved_low_nanos=sum(s.low_nanos for s in savings),

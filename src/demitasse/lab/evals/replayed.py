@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from ...score.normal import Answer
-from ..scorers import pure
+from ..scorers.registry import pure
 from ..scorers.scorer import Pure, Score
 from ..tasks.task import Sample, Source, Task
 from .result import Row

@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -229,7 +229,10 @@ _TASK: msgspec.json.Decoder[Task] = msgspec.json.Decoder(Task)
 _ROW: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 
 
-def _read(path: Path, decoder: msgspec.json.Decoder[Any]) -> Any:
+_T = TypeVar("_T")
+
+
+def _read(path: Path, decoder: msgspec.json.Decoder[_T]) -> _T:
     try:
         return decoder.decode(path.read_bytes())
     except FileNotFoundError:

@@ -7,11 +7,12 @@ answered stays answered, whatever happens to the rest.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct, structs
 
 from ...core.call import Reply, Usage
@@ -21,7 +22,7 @@ from ..scorers.ask import Mode, request
 from ..scorers.scorer import Score, Scorer
 from ..tasks.task import Sample, Task
 from . import result
-from .journal import Closed, Journal, Scored, Told, key_of
+from .journal import Closed, Journal, Told, key_of
 from .result import Load, Method, Row, Run
 from .summary import summarise
 
@@ -230,9 +231,9 @@ class _Sitting:
         )
 
 
-def _raw(body: bytes) -> result.msgspec.Raw:
+def _raw(body: bytes) -> msgspec.Raw:
     # A journal's line is one line: what came with line breaks in it is written without.
-    return result.msgspec.Raw(body if b"\n" not in body else result.msgspec.json.format(body, indent=-1))
+    return msgspec.Raw(body if b"\n" not in body else msgspec.json.format(body, indent=-1))
 
 
 def _between(before: Load, after: Load, wall_s: float, own_cpu_s: float) -> Load:
@@ -249,6 +250,3 @@ def _between(before: Load, after: Load, wall_s: float, own_cpu_s: float) -> Load
         wall_s=wall_s,
         contended=before.before > 0.5 * max(1.0, before.cores),
     )
-
-
-__all__ = ["MOST_FAILURES", "Plan", "Progress", "Put", "Scored", "Sequence", "Target", "evaluate"]
