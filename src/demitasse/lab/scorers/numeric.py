@@ -1,0 +1,128 @@
+"""The scorer ``numeric``: the number that an answer ends with, against a target. Pure.
+
+Reads ``#### 18``, ``\\boxed{18}``, ``The answer is $1,234.50.``, ``3/4``, ``2.5e-3``, and failing all marks the last number of
+the answer, as GSM8K is scored (Cobbe et al. 2021). Knows no arithmetic: ``6 * 3`` is no number.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from fractions import Fraction
+from functools import lru_cache
+
+from ...score.normal import Answer, said_last
+from ...score.quantity import Number, number, numbers_in, same_number
+from ..tasks.task import Sample, Task
+from .reading import said, silent, unread
+from .scorer import Pure, Score, Unscorable
+
+
+def numeric(_task: Task, options: str) -> Pure:
+    """``numeric``: the same number, as far as it was written (0.33 is 1/3). ``numeric:0.01``: within 1 % of the target."""
+    try:
+        tolerance = float(options or 0)
+    except ValueError:
+        tolerance = -1.0
+    if not 0 <= tolerance < 1:
+        raise Unscorable(
+            f"the scorer 'numeric' takes a share from 0 to 1 as tolerance, as in numeric:0.01, not '{options}'"
+        )
+
+    def score(sample: Sample, answer: Answer) -> Score:
+        nothing = silent(answer)
+        if nothing is not None:
+            return nothing
+        found = read_number(said(answer), cut=answer.finish == "length")
+        if found is None:
+            return unread(answer, "number")
+        wanted = [_target(one) for one in sample.target]
+        right = any(one is not None and _same(one, found, tolerance) for one in wanted)
+        return Score(float(right), said=written(found))
+
+    return score
+
+
+def read_number(text: str, *, cut: bool = False) -> Number | None:
+    """The number that an answer gives; None where it gives none, or two ("5 or 7").
+
+    ``cut``: it was cut off; then only a number that is marked as the result counts, and not in the last word.
+    """
+    text = _FRACTION_SIGNS.sub(_spelled, text) if not text.isascii() else text
+    if cut:
+        text = text[: max((m.start() for m in _SPACE.finditer(text)), default=0)]
+    whole = number(text) if len(text) <= _SHORT else None
+    if whole is not None:
+        return whole
+    marked = said_last(text)
+    if marked:
+        return _in_mark(marked)
+    if cut:
+        return None
+    tail = text[-_TAIL:]
+    return _last(tail) or (_last(text[-_LONGEST:]) if len(text) > _TAIL else None)
+
+
+def written(value: Number) -> str:
+    """A number as a row shows it: ``18``, ``0.5``, ``1/3``."""
+    exact = value.value
+    if exact.denominator == 1:
+        return str(exact.numerator) if abs(exact.numerator) < _LARGE else f"{exact.numerator:.6e}"[:_SHOWN]
+    as_float = float(exact) if abs(exact) < _LARGE else None
+    return str(exact) if as_float is None or Fraction(str(as_float)) != exact else f"{as_float:g}"
+
+
+def _in_mark(marked: str) -> Number | None:
+    """Of ``6 * 3 = 18`` what it comes to; of ``18 dollars for 3 ducks`` what comes first; of ``5 or 7`` and ``not 5`` nothing."""
+    whole = number(marked)
+    if whole is not None:
+        return whole
+    if _DENIED.match(marked):
+        return None
+    if "=" in marked:
+        return _last(marked)
+    found = numbers_in(marked)
+    if len(found) > 1 and _SEVERAL.search(marked):
+        return None
+    return found[0] if found else None
+
+
+def _last(text: str) -> Number | None:
+    found = numbers_in(_MIXED.sub(_improper, text) if "/" in text else text)
+    return found[-1] if found else None
+
+
+def _same(wanted: Number, found: Number, tolerance: float) -> bool:
+    if same_number(wanted, found, relative=0) is True:
+        return True
+    gap = abs(wanted.value - found.value)
+    return bool(tolerance) and gap <= Fraction(tolerance) * abs(wanted.value)
+
+
+def _spelled(sign: re.Match[str]) -> str:
+    return " " + unicodedata.normalize("NFKC", sign[0]).replace("\u2044", "/")
+
+
+def _improper(found: re.Match[str]) -> str:
+    """``1 1/2`` as ``3/2``, so that it is one number among others."""
+    whole, top, bottom = (int(part) for part in found.groups())
+    return f"{whole * bottom + top}/{bottom}"
+
+
+@lru_cache(65_536)
+def _target(written: str) -> Number | None:
+    return read_number(written)
+
+
+_SHORT = 250
+_TAIL = 200
+"""Characters at the end of an answer, where its last number nearly always stands."""
+_LONGEST = 20_000
+_LARGE = 10**15
+_SHOWN = 40
+_FRACTION_SIGNS = re.compile("[\u00bc-\u00be\u2150-\u215e]")
+"""One sign for a fraction: ``½``."""
+_MIXED = re.compile(r"(?<![\w.,/])(\d{1,6}) (\d{1,6})/(\d{1,6})(?![\w/])")
+_SPACE = re.compile(r"\s")
+_DENIED = re.compile(r"(?:not|never|neither)\b", re.IGNORECASE)
+_SEVERAL = re.compile(r"\b(?:or|either|between)\b", re.IGNORECASE)
