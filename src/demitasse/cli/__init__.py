@@ -14,6 +14,7 @@ from .cache import cache
 from .certificates import certificates, promote, undo
 from .certify import certify
 from .chat import chat
+from .compare import compare
 from .demo import demo
 from .doctor import doctor
 from .ground import Commands, World
@@ -47,6 +48,7 @@ for command in (
     *(report, ledger, explain),
     *(keys, budgets, models, cache),
     *(savings, shape, certify, promote, undo, certificates, labels, feedback, replay),
+    *(compare,),
     *(doctor, backup, restore, reconcile),
 ):
     main.add_command(command)

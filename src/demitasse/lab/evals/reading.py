@@ -1,0 +1,83 @@
+"""Evaluations by name, ready to be held against each other: what was asked must be the same. Knows files; judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from ..tasks.task import Sample, Task
+from .result import EvaluationError, Run, find, load, load_task, rows
+from .seen import Seen, seen
+
+
+class Evaluation(Struct, frozen=True):
+    """One of those that are compared."""
+
+    ref: str
+    run: Run
+    task: Task
+    seen: list[Seen]
+
+
+def read_all(data: Path, refs: Iterable[str]) -> list[Evaluation]:
+    """By id, beginning of an id, or folder. Raises EvaluationError naming the one that can't be read."""
+    found = []
+    for ref in refs:
+        path = find(data, ref)
+        found.append(Evaluation(ref, load(path), load_task(path), seen(rows(path))))
+    return found
+
+
+def same_questions(found: Sequence[Evaluation]) -> list[str]:
+    """What differs in how they were asked, as sentences for a reader; the last one is the reference.
+
+    Raises EvaluationError where samples of one id are different questions: then nothing may be compared.
+    """
+    *others, last = found
+    theirs = {sample.id: sample for sample in last.task.samples}
+    said = []
+    for one in others:
+        for sample in one.task.samples:
+            other = theirs.get(sample.id)
+            if other is not None and _question(sample) != _question(other):
+                raise EvaluationError(
+                    f"'{one.ref}' ({one.run.task}) and '{last.ref}' ({last.run.task}) mean different questions by sample "
+                    f"'{sample.id}'; evaluate both on the same task"
+                )
+        ways = [
+            f"{what} ({a or 'none'} and {b or 'none'})"
+            for what, a, b in (
+                ("the scorer", one.run.scorer, last.run.scorer),
+                ("the form of the answer", one.run.form, last.run.form),
+                ("how answers are constrained", one.run.mode, last.run.mode),
+                ("the repeats", one.run.repeats, last.run.repeats),
+            )
+            if a != b
+        ]
+        if _prompt(one.task) != _prompt(last.task):
+            ways.append("the prompt")
+        if ways:
+            said.append(f"'{one.ref}' and '{last.ref}' differ in {', '.join(ways)} too, not only in the model.")
+        if one.run.state != "complete" or last.run.state != "complete":
+            early = one if one.run.state != "complete" else last
+            said.append(f"'{early.ref}' has not been finished ({early.run.state}); what it left out may not be chance.")
+    return said
+
+
+def named(found: Sequence[Evaluation]) -> list[tuple[str, list[Seen]]]:
+    """Each with a name that tells it from the others: the model's where that does, else with the id of the run."""
+    models = [one.run.model for one in found]
+    return [
+        (one.run.model if models.count(one.run.model) == 1 else f"{one.run.model} {one.run.id}", one.seen)
+        for one in found
+    ]
+
+
+def _question(sample: Sample) -> object:
+    return sample.input, sample.target, sample.choices
+
+
+def _prompt(task: Task) -> object:
+    return task.system, task.template, task.shots

@@ -1,0 +1,126 @@
+"""Verdicts and frontiers in words that somebody who is no statistician can act on. Knows results; computes nothing new.
+
+Points are hundredths of a score; a difference of 0.02 is two points.
+"""
+
+from __future__ import annotations
+
+from ...stats.quantiles import Quantile
+from .compare import Comparison
+
+
+def compared(found: Comparison) -> str:
+    """One paragraph: what was found, how sure it is, what to do."""
+    ours, theirs = found.candidate, found.reference
+    figures = (
+        f"On the same {count(found.n, 'sample')}{_clusters(found)} '{ours.name}' scores {share(ours.quality)} and "
+        f"'{theirs.name}' {share(theirs.quality)}: {points(found.difference)}, and with {share(1 - found.alpha)} confidence "
+        f"between {points(found.interval[0], bare=True)} and {points(found.interval[1])}."
+    )
+    return " ".join(part for part in (figures, _verdict(found), _cost(found), _form(found)) if part)
+
+
+def _verdict(found: Comparison) -> str:
+    ours, theirs, margin = f"'{found.candidate.name}'", f"'{found.reference.name}'", points(found.margin, sign=False)
+    match found.verdict:
+        case "superior":
+            return f"SUPERIOR: {ours} is better."
+        case "non-inferior":
+            less = " (a little worse it is, but by less than that)" if found.worse else ""
+            return f"NON-INFERIOR: {ours} is as good as {theirs}, to within the margin of {margin}{less}."
+        case "inferior":
+            return f"INFERIOR: {ours} is worse by more than the margin of {margin}. Keep {theirs}."
+        case _:
+            worse = f" It is worse, but whether by more than the margin of {margin} is open." if found.worse else ""
+            return (
+                f"INCONCLUSIVE: {count(found.n, 'sample')} can't say whether {ours} is within {margin} of {theirs}; "
+                f"that is no proof that it is, nor that it isn't.{worse} {_more(found)}"
+            )
+
+
+def _more(found: Comparison) -> str:
+    shows = f"So many samples show differences from the margin of {points(found.mde, sign=False)} and more."
+    if found.n_needed is None:
+        return f"{shows} What was seen lies at the margin itself: no number of samples is likely to decide it."
+    if found.n_if_equal is None or found.n_if_equal == found.n_needed:
+        return f"{shows} About {found.n_needed:,} would decide it, four times of five, if the truth is what was seen."
+    return (
+        f"{shows} About {found.n_needed:,} would decide it, four times of five, if the truth is what was seen, and "
+        f"{found.n_if_equal:,} if the two are equal."
+    )
+
+
+def _clusters(found: Comparison) -> str:
+    return "" if found.clusters == found.n else f" (in {count(found.clusters, 'cluster')})"
+
+
+def _cost(found: Comparison) -> str:
+    ours, theirs = found.candidate.cost_nanos, found.reference.cost_nanos
+    if ours is None or theirs is None:
+        unknown = [f"'{side.name}'" for side in (found.candidate, found.reference) if side.cost_nanos is None]
+        return f"What {' and '.join(unknown)} costs is not known."
+    told = f"A thousand calls cost {usd(ours)} with '{found.candidate.name}' and {usd(theirs)} with '{found.reference.name}'"
+    return f"{told} ({times(found.cost_ratio)})." if found.cost_ratio is not None else f"{told}."
+
+
+def _form(found: Comparison) -> str:
+    ours, theirs = found.candidate.unread, found.reference.unread
+    if not ours and not theirs:
+        return ""
+    most = ours > theirs and ours - theirs >= found.reference.wrong / 2 and found.difference < 0
+    hint = " Constraining the form of the answer may win most of that back." if most else ""
+    return f"Answers that could not be read (they count as wrong): {ours} and {theirs}.{hint}"
+
+
+# ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def count(n: int, what: str) -> str:
+    """``1 sample``, ``1,200 samples``."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def share(value: float | None) -> str:
+    """A score as a percentage."""
+    return "nothing that is known" if value is None else f"{round(100 * value, 1):g} %"
+
+
+def points(value: float, *, sign: bool = True, bare: bool = False) -> str:
+    """A difference of scores, in points."""
+    number = round(100 * value, 1) + 0.0
+    text = f"{number:+g}" if sign and number else f"{number:g}"
+    return text.replace("-", "−") if bare else f"{text} point{'' if abs(number) == 1 else 's'}".replace("-", "−")
+
+
+def usd(nanos_per_call: float) -> str:
+    """Of a thousand calls."""
+    value = nanos_per_call / 1e6
+    if value == 0:
+        return "$0"
+    return f"${value:,.2f}" if value >= 0.1 else f"${value:.2g}"
+
+
+def times(ratio: float) -> str:
+    """A ratio of costs."""
+    if ratio == 0:
+        return "free"
+    return f"{ratio:.2g} times as much" if ratio >= 0.995 else f"1/{1 / ratio:.3g}"
+
+
+def between(interval: tuple[float, float] | None) -> str:
+    """Of a score, in per cent."""
+    return "" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
+
+
+def span(interval: tuple[float, float]) -> str:
+    """Of a difference, in points."""
+    return f"{points(interval[0], bare=True)} to {points(interval[1], bare=True)}"
+
+
+def late(found: Quantile | None) -> str:
+    """A quantile of latencies with its interval."""
+    if found is None:
+        return ""
+    low = "?" if found.low is None else f"{found.low:.0f}"
+    high = "?" if found.high is None else f"{found.high:.0f}"
+    return f"{found.value:.0f} ({low} to {high})"
