@@ -17,6 +17,7 @@ from .chat import chat
 from .compare import compare
 from .demo import demo
 from .doctor import doctor
+from .evaluate import evaluate, evaluations
 from .ground import Commands, World
 from .keep import backup, reconcile, restore
 from .keys import keys
@@ -49,6 +50,7 @@ for command in (
     *(keys, budgets, models, cache),
     *(savings, shape, certify, promote, undo, certificates, labels, feedback, replay),
     *(compare,),
+    *(evaluate, evaluations),
     *(doctor, backup, restore, reconcile),
 ):
     main.add_command(command)
