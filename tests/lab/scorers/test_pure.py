@@ -92,6 +92,7 @@ def test_a_constrained_answer_is_read_out_of_its_envelope(name):
     bare = {"numeric": 18, "choice": "B", "label": "up"}.get(name, "Paris")
     assert score(name, json.dumps({"answer": bare})).value == 1.0
     assert score(name, json.dumps({"answer": WRONG[name]})).value == 0.0
+    assert score(name, json.dumps({"reasoning": f"{WRONG[name]}? No.", "answer": bare})).value == 1.0
     assert score(name, Answer('{"answer": ', finish="length")).failure == "cut"
 
 

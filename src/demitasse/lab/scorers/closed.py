@@ -23,6 +23,7 @@ class ClosedSet:
             loose[form] = one if loose.get(form, one) == one else None
         self._loose = {form: one for form, one in loose.items() if form and one is not None}
         # the longest first: "very positive" names positive too, and only the longest speaks
+        self._longest = 2 * max(map(len, members), default=0) + _DRESS
         forms = sorted(self._loose, key=len, reverse=True)
         self._any = re.compile(f"(?<= )(?:{'|'.join(map(re.escape, forms))})(?= )") if forms else None
 
@@ -45,6 +46,8 @@ class ClosedSet:
 
     def equal(self, text: str) -> str | None:
         """The member that a text is, but for dress, case, and ``_`` for a space."""
+        if len(text) > self._longest:
+            return None
         form = plain(text)
         return self._whole.get(form) or self._loose.get(_loose(form))
 
@@ -69,7 +72,10 @@ def _loose(form: str) -> str:
 
 _LOOKED_AT = 2_000
 """Characters from the end in which members are looked for: answers end with what they say."""
+_DRESS = 60
+"""Characters of Markdown and LaTeX that may be around a member."""
 _NEAR = 60
+"""Characters before a member in which it may be denied."""
 _NO_WORD = re.compile(r"[^\w+#']|_")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 _DENIED = re.compile(

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from ...score.normal import choice
 from .closed import ClosedSet
@@ -23,15 +24,15 @@ def picked(text: str, options: Sequence[str]) -> str | None:
 
     The letter speaks before the option's words: ``B. Paris`` is B.
     """
+    bare = text.strip()
+    most = letter_of(len(options) - 1) if options else "J"
+    if len(bare) == 1 and "A" <= bare.upper() <= "Z":
+        return bare.upper() if bare.upper() <= most else None
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     if len(text) > _LONGEST:
         text = f"{text[:_SHORT]}\n{text[-_LONGEST:]}"
-    bare = text.strip()
-    most = chr(ord("A") + len(options) - 1) if options else "J"
-    if len(bare) == 1 and "A" <= bare.upper() <= "Z":
-        return bare.upper() if bare.upper() <= most else None
-    found = _by_letter(text, many=len(options) > _READ_BY_CHOICE)
+    found = _by_letter(text, most)
     if found is not None:
         return found if found <= most else None
     return _by_words(text, tuple(options)) if options else None
@@ -42,29 +43,64 @@ def letter_of(place: int) -> str:
     return chr(ord("A") + place)
 
 
-_READ_BY_CHOICE = 10
-
-
-def _by_letter(text: str, *, many: bool) -> str | None:
-    affirmed = _DENIALS.sub(" ", text) if _MAY_DENY.search(text) else text
-    if many:
-        alone = _ALONE.fullmatch(affirmed)
+def _by_letter(text: str, most: str) -> str | None:
+    if most > _LAST_OF_CHOICE:
+        alone = _ALONE.fullmatch(text)
         if alone:
             return alone[1].upper()
-    if _SEVERAL.search(affirmed):
+    mentions = _mentions(text)
+    if not mentions:
+        return choice(text, told=True) if len(text) <= _SHORT else None  # "option b"
+    denied = _denied(text, mentions)
+    if denied:
+        for found in reversed(denied):
+            text = f"{text[: found.start()]} {text[found.end() :]}"
+        mentions = _mentions(text)
+    if _undecided(text, mentions):
         return None
-    listed = len({m[1] for m in _LISTED.finditer(affirmed)}) > _MAY_REASON
-    found = choice(affirmed, told=not listed)
-    if found is not None:
-        return found
-    concluded = [one for m in _CONCLUDED.finditer(affirmed) for one in m.groups() if one]
+    listed = len({m[1] for m in _LISTED.finditer(text)}) > _MAY_REASON
+    found_letter = choice(text, told=not listed)
+    if found_letter is not None:
+        return found_letter
+    concluded = [m[1] for m in mentions if _BEFORE.search(text, _from(m), m.start()) or _AFTER.match(text, m.end())]
     return concluded[-1] if concluded else None
 
 
+def _mentions(text: str) -> list[re.Match[str]]:
+    """Letters that stand alone; but the word I is taken for a person."""
+    return [m for m in _MENTION.finditer(text) if m[0] != "I"]
+
+
+def _denied(text: str, mentions: list[re.Match[str]]) -> list[re.Match[str]]:
+    """Mentions that say the letter is not the answer: ``not B``, ``neither A nor C``, ``rule out A and D``, ``B is wrong``."""
+    found: list[re.Match[str]] = []
+    for m in mentions:
+        joined = bool(found) and _JOINED.fullmatch(text, found[-1].end(), m.start()) is not None
+        if joined or _DENIED_BEFORE.search(text, _from(m), m.start()) or _DENIED_AFTER.match(text, m.end()):
+            found.append(m)
+    return found
+
+
+def _undecided(text: str, mentions: list[re.Match[str]]) -> bool:
+    """Whether two letters are offered as the answer, ``The answer is A or B``, and nothing that follows decides."""
+    for one, other in pairwise(mentions):
+        if _JOINED.fullmatch(text, one.end(), other.start()) is None:
+            continue
+        sentence = text[_from(one) : one.start()]
+        offered = not text[: one.start()].strip() or _ANSWER.search(_SENTENCE.split(sentence)[-1])
+        if offered and not _ANSWER.search(text, other.end()):
+            return True
+    return False
+
+
+def _from(mention: re.Match[str]) -> int:
+    return max(0, mention.start() - _NEAR)
+
+
 def _by_words(text: str, options: tuple[str, ...]) -> str | None:
-    known = _closed(options)
     if len({m[1] for m in _LISTED.finditer(text)}) > 1:  # it goes through the options
         return None
+    known = _closed(options)
     short = len(text) <= _SHORT
     member = known.named(text) if short else known.named(text[-_SHORT:].partition("\n")[2])
     return letter_of(options.index(member)) if member is not None else None
@@ -75,42 +111,45 @@ def _closed(options: tuple[str, ...]) -> ClosedSet:
     return ClosedSet(options)
 
 
+_LAST_OF_CHOICE = "J"
+"""What ``normal.choice`` reads; beyond it only a letter that stands alone is read."""
 _LONGEST = 20_000
 """Characters of an answer that are looked at, from its end."""
 _SHORT = 400
 """Characters of an answer in which an option's words are looked for: a long one weighs them all before it picks."""
 _MAY_REASON = 2
 """Options that an answer may name in a list and still mean the first; one that lists more repeats the question."""
+_NEAR = 60
+"""Characters before a letter that say how it is meant."""
+_MENTION = re.compile(r"(?<![\w'’])[(\[\"'*]{0,4}([A-J])[)\]\"'*]{0,4}(?![\w'’])")
 _LISTED = re.compile(r"(?:^|\s)[(\[*]{0,4}([A-J])(?:[)\]][.:]?|[.:])\**(?=\s)", re.MULTILINE)
-_LETTER = r"[(\[\"'*]{0,4}([A-J])\b[)\]\"'*]{0,4}"
 _ALONE = re.compile(r"[\s\"'(\[*]*(?:(?:option|choice|answer)\s*:?\s*)?[(\[]?([A-Z])[)\]]?[\s\"'.:)*]*", re.IGNORECASE)
-_MAY_DENY = re.compile(
-    r"\b[Nn](?:ot|either|or|ever)\b|n['’]t\b|\b(?:wrong|incorrect|false|[Ee]liminat|[Rr]ul(?:e|ed|ing) out|[Ee]xclud)"
+_ANSWER = re.compile(r"\b(?:answer|option|choice)s?\b|\b(?:either|both|between)\b", re.IGNORECASE)
+_SENTENCE = re.compile(r"[.!?\n]")
+_JOINED = re.compile(
+    r"\s*(?:,?\s*\b(?:or|and|and/or|nor|as well as)\b|/|&|,)\s*(?:(?:maybe|perhaps|possibly)\s+)?(?:(?:option|choice)\s+)?",
+    re.IGNORECASE,
 )
-_DENIALS = re.compile(
-    r"""(?:(?i:\b(?:not|neither|nor|never|eliminate[sd]?|eliminating|rul(?:e|es|ed|ing)\s+out|exclud(?:e|es|ed|ing)))|n['’]t\b)
-          (?i:\s+(?:be|choose|pick|select|think|the|answer|option|choice|is|or|it|it's))*
-          \s+[(\["'*]{0,4}[A-J]\b[)\]"'*]{0,4}(?:\s*(?:,|or|nor|and)\s+[(\["'*]{0,4}[A-J]\b[)\]"'*]{0,4})*
-       |(?:(?i:option|choice|answer)\s+)?[(\["'*]{0,4}\b[A-J]\b[)\]"'*]{0,4}\s+(?i:is|are|was|would\s+be|can|must)?\s*
-          (?i:not\b|n['’]t\b|isn['’]t\b|can['’]t\b|cannot\b|wrong\b|incorrect\b|false\b)[^.\n;]*""",
-    re.VERBOSE,
+_DENIED_BEFORE = re.compile(
+    r"(?:\b(?:not|neither|nor|never|eliminate[sd]?|eliminating|rul(?:e|es|ed|ing)\s+out|exclud(?:e|es|ed|ing))|n['’]t)"
+    r"(?:\s+(?:be|choose|pick|select|think|the|answer|option|choice|is|or|it|it's))*\s*$",
+    re.IGNORECASE,
 )
-"""``not B``, ``neither A nor C``, ``rule out D``, ``B is wrong``."""
-_SEVERAL = re.compile(
-    r"""(?i:\b(?:answer|option|choice)s?\b[^.\n]{0,20}?|\A\s*)[(\["'*]{0,4}\b[A-J]\b[)\]"'*]{0,4}\s*
-        (?:\b(?i:or|and|and/or|as\s+well\s+as|&)\s+(?i:maybe\s+|perhaps\s+|possibly\s+)?|/\s*|,\s*(?i:or|and|maybe|perhaps)\s+(?i:maybe\s+|perhaps\s+)?)
-        (?i:option\s+)?[(\["'*]{0,4}[A-J]\b[)\]"'*]{0,4}\s*(?:[.!?]|$|\n|,|(?i:are\b))(?![\s\S]*\b(?i:answer|option|choice)\b)""",
-    re.VERBOSE,
+_DENIED_AFTER = re.compile(
+    r"\s+(?:(?:is|are|was|would\s+be|seems|can|must)\s*)?(?:also\s+|clearly\s+)?"
+    r"(?:not\b|n['’]t\b|isn['’]t\b|can['’]t\b|cannot\b|wrong\b|incorrect\b|false\b|(?:is|are)n['’]t\b)",
+    re.IGNORECASE,
 )
-"""``A or B``: nothing is picked."""
-_CONCLUDED = re.compile(
-    rf"""(?:\b(?:choose|chose|pick|select|choosing|go(?:ing)?\s+with|opt\s+for|must\s+be|has\s+to\s+be|should\s+be|leaves|leaving
-             |(?i:answer|option|choice)\s+is\s+(?:probably|likely|most\s+likely|definitely|clearly|indeed|therefore|thus))|,\s+but)\s+
-           (?:the\s+)?(?:(?i:option|choice|answer)\s+)?{_LETTER}
-       |\b(?i:so|thus|therefore|hence|thereby)\b,?\s+(?:it\s+is\s+|it's\s+|the\s+answer\s+is\s+|(?:I\s+)?(?:would\s+)?)?(?:(?i:option|choice)\s+)?
-           {_LETTER}(?=\s*(?:[.,;:!]|$|because|since|is\b))
-       |(?<![\w'])[(\[\"'*]{{0,4}}([A-J])[)\]\"'*]{{0,4}}\s+(?:is|seems|appears|looks)\s+(?:(?:to\s+be|definitely|clearly|likely|probably|most\s+likely|also)\s+)*
-           (?:the\s+)?(?:most\s+)?(?:correct|right|best|accurate|appropriate|answer|likely)""",
-    re.VERBOSE | re.MULTILINE,
+_BEFORE = re.compile(
+    r"""(?:\b(?:choose|chose|choosing|pick|select|go(?:ing)?\s+with|opt\s+for|(?:must|has\s+to|should)\s+be|leaves|leaving
+             |(?:answer|option|choice)\s+is\s+(?:probably|likely|most\s+likely|definitely|clearly|indeed|therefore|thus)
+             |(?:so|thus|therefore|hence)\b,?(?:\s+it\s+is|\s+it['’]s)?)|\bbut)\s+(?:the\s+)?(?:(?:option|choice|answer)\s+)?$""",
+    re.VERBOSE | re.IGNORECASE,
 )
-"""What reasoning ends with: ``so it must be C``, ``I would go with (B)``, ``D is correct``; the last one speaks."""
+"""What reasoning ends with: ``so it must be C``, ``I would go with (B)``; the last one speaks."""
+_AFTER = re.compile(
+    r"""\s+(?:is|seems|appears|looks)\s+(?:(?:to\s+be|definitely|clearly|likely|probably|most\s+likely|also)\s+)*
+        (?:the\s+)?(?:most\s+)?(?:correct|right|best|accurate|appropriate|answer|likely)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""``D is correct``."""

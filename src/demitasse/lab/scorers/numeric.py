@@ -48,6 +48,8 @@ def read_number(text: str, *, cut: bool = False) -> Number | None:
 
     ``cut``: it was cut off; then only a number that is marked as the result counts, and not in the last word.
     """
+    if _DIGITS.fullmatch(text):
+        return None if cut else Number(Fraction(text))
     text = _FRACTION_SIGNS.sub(_spelled, text) if not text.isascii() else text
     if cut:
         text = text[: max((m.start() for m in _SPACE.finditer(text)), default=0)]
@@ -59,8 +61,12 @@ def read_number(text: str, *, cut: bool = False) -> Number | None:
         return _in_mark(marked)
     if cut:
         return None
-    tail = text[-_TAIL:]
-    return _last(tail) or (_last(text[-_LONGEST:]) if len(text) > _TAIL else None)
+    for size in (_NEAR, _TAIL, _LONGEST):
+        tail = text if len(text) <= size else _from_a_space(text[-size:])
+        found = _last(tail)
+        if found is not None or tail is text:
+            return found
+    return None
 
 
 def written(value: Number) -> str:
@@ -92,6 +98,12 @@ def _last(text: str) -> Number | None:
     return found[-1] if found else None
 
 
+def _from_a_space(text: str) -> str:
+    """Without the first word, of which a part may be missing, and a group of digits before it ("1 000")."""
+    found = _SEAM.search(text)
+    return text[found.end() :] if found else text
+
+
 def _same(wanted: Number, found: Number, tolerance: float) -> bool:
     if same_number(wanted, found, relative=0) is True:
         return True
@@ -115,7 +127,8 @@ def _target(written: str) -> Number | None:
 
 
 _SHORT = 250
-_TAIL = 200
+_NEAR = 60
+_TAIL = 400
 """Characters at the end of an answer, where its last number nearly always stands."""
 _LONGEST = 20_000
 _LARGE = 10**15
@@ -123,6 +136,8 @@ _SHOWN = 40
 _FRACTION_SIGNS = re.compile("[\u00bc-\u00be\u2150-\u215e]")
 """One sign for a fraction: ``½``."""
 _MIXED = re.compile(r"(?<![\w.,/])(\d{1,6}) (\d{1,6})/(\d{1,6})(?![\w/])")
+_SEAM = re.compile(r"[^\d\s]\s+(?=\S)")
+_DIGITS = re.compile(r"-?[0-9]{1,15}")
 _SPACE = re.compile(r"\s")
 _DENIED = re.compile(r"(?:not|never|neither)\b", re.IGNORECASE)
 _SEVERAL = re.compile(r"\b(?:or|either|between)\b", re.IGNORECASE)

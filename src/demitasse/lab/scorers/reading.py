@@ -13,10 +13,11 @@ import msgspec
 
 from ...score.draft import refuses
 from ...score.normal import NO_JSON, Answer
+from ...score.verdict import NOTES
 from .scorer import Failure, Score
 
 ENVELOPE = "answer"
-"""The one field of a constrained answer."""
+"""The field of a constrained answer; beside it there may be notes (``reasoning``), which are not read."""
 
 
 def said(answer: Answer) -> str:
@@ -39,7 +40,7 @@ def spoken(text: str) -> str:
 
 
 def enveloped(text: str) -> Any:
-    """X of ``{"answer": X}``, bare or in a fence; ``NO_JSON`` where the text is anything else."""
+    """X of ``{"answer": X}`` or ``{"reasoning": …, "answer": X}``, bare or in a fence; ``NO_JSON`` where the text is anything else."""
     if '"answer"' not in text:
         return NO_JSON
     bare = text.strip()
@@ -51,7 +52,8 @@ def enveloped(text: str) -> Any:
         value = msgspec.json.decode(bare)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return NO_JSON
-    return value[ENVELOPE] if isinstance(value, dict) and value.keys() == {ENVELOPE} else NO_JSON
+    sealed = isinstance(value, dict) and ENVELOPE in value and all(k == ENVELOPE or k in NOTES for k in value)
+    return value[ENVELOPE] if sealed else NO_JSON
 
 
 def silent(answer: Answer) -> Score | None:
