@@ -24,9 +24,11 @@ from ..core.price import Card, rates
 from ..gateway.prompt_cache import PromptCache
 from ..gateway.route import Route, Rung
 from ..providers import catalogue, price_cards
+from ..providers.classifier import ClassifierModel
 from ..providers.download import note, place
 from ..providers.http import HttpClient, Timeouts
 from ..providers.local import LocalEngine, LocalModel
+from ..providers.made import PREFIX
 from ..providers.openai import OpenAICompatible
 from ..providers.prompt_caching import NO_RULE, rule_for
 from ..providers.recorded import Look, Recorded
@@ -160,6 +162,8 @@ class Models:
     def _rung(self, alias: str, settings: ModelSettings, config: Config, *, client_keys: bool = True) -> Rung:
         if settings.provider == "recorded":
             return self._recorded_rung(alias)
+        if settings.provider == "classifier":
+            return self._classifier_rung(alias, settings)
         if settings.provider == "local":
             return self._local_rung(alias, settings, config.path.parent if config.path else None)
         vendor = VENDORS.get(settings.provider, VENDORS["generic"])
@@ -277,6 +281,19 @@ class Models:
             local=True,
             max_output=settings.max_output,
         )
+
+    def _classifier_rung(self, alias: str, settings: ModelSettings) -> Rung:
+        name = (settings.source or "").removeprefix(PREFIX)
+        model = ClassifierModel(alias, self._data / "models", name, hardware=self._hardware)
+        per_s = model.tokens_per_s
+        if per_s is None:
+            log.warning("models.%s.source: there is no classifier '%s' yet; its calls will fail", alias, name)
+        # What comes out is no further work: the input's tokens bear the price.
+        source = f"{name} as measured when it was made"
+        speed = Throughput(per_s or ASSUMED_SPEED.input_per_s, output_per_s=1e12, threads=1, source=source)
+        card = self._hardware_card(alias, speed)
+        self._cards[f"alias {alias}"] = card
+        return Rung(alias, "classifier", model.told, model, card, local=True, max_output=settings.max_output)
 
     def _recorded_rung(self, alias: str) -> Rung:
         if self._recordings is None:

@@ -117,7 +117,7 @@ def _rows(place: Place) -> Iterator[dict[str, Any]]:
     for alias, model in config.models.items():
         if model.provider != "local":
             ready = model.key_env is None or bool(place.env.get(model.key_env))
-            about = f"{model.model} at {model.base_url}" if model.base_url else str(model.model)
+            about = f"{model.model} at {model.base_url}" if model.base_url else str(model.model or model.source)
             if not ready:
                 about += f"; {model.key_env} is not set"
             yield _row(alias, "model", model.provider, ready=ready, about=about)

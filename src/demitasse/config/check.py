@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from ..providers import made
 from ..providers.vendors import VENDORS
 from .read import Problem, meant
 from .tree import Budgets, BudgetSettings, Config, Keep, ModelSettings, RouteSettings, Server
@@ -23,11 +24,12 @@ from .tree import Budgets, BudgetSettings, Config, Keep, ModelSettings, RouteSet
 DEFAULT_BUDGET = BudgetSettings(usd_per_day=Decimal(5))
 PERIODS = ("usd_per_day", "usd_per_month", "usd_ever")
 SUBJECTS = ("key", "team", "tag", "model")
+MADE: Final = re.compile(rf"{made.PREFIX}(?:{made.NAME.pattern})")
 SHADOW_BUDGET = "shadow"
 """Name of the budget that ``[shadow] usd_per_day`` makes."""
 
 
-PROVIDERS: Final[Mapping[str, str]] = {"local": "local", "recorded": "recorded"} | {
+PROVIDERS: Final[Mapping[str, str]] = {"local": "local", "recorded": "recorded", "classifier": "local"} | {
     name: vendor.base_url for name, vendor in VENDORS.items()
 }
 """Providers there are, each with its address; empty where every installation has its own."""
@@ -85,6 +87,12 @@ def _model(place: str, model: ModelSettings, providers: Mapping[str, str]) -> It
         for field in ("base_url", "key_env", "model"):
             if getattr(model, field) is not None:
                 yield Problem(f"{place}.{field}", "a local model has none; leave it out, or name another provider")
+    elif model.provider == "classifier":
+        if not MADE.fullmatch(model.source or ""):
+            yield Problem(f"{place}.source", 'missing, or no classifier; name a made one, e.g. source = "made:intents"')
+        for field in ("base_url", "key_env", "model", "slots", "threads"):
+            if getattr(model, field) is not None:
+                yield Problem(f"{place}.{field}", "a classifier has none; leave it out")
     else:
         for field in ("source", "slots", "threads"):
             if getattr(model, field) is not None:
@@ -118,7 +126,7 @@ def _no_model(name: str, config: Config, providers: Collection[str]) -> str:
         return ""
     provider, slash, rest = name.partition("/")
     if slash and provider and rest:
-        if provider in providers and provider != "local":
+        if provider in providers and provider not in ("local", "classifier"):
             return ""
         return f"no provider '{provider}'{meant(provider, providers)}"
     if name in config.routes:
@@ -217,7 +225,7 @@ def _complete(config: Config) -> Config:
         models={
             alias: replace(
                 model,
-                model=model.model or (None if model.provider == "local" else alias),
+                model=model.model or (None if model.provider in ("local", "classifier") else alias),
                 source=_whole(model.source, folder) if _is_file(model.source) else model.source,
             )
             for alias, model in config.models.items()

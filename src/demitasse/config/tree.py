@@ -60,10 +60,11 @@ class Price(Struct, frozen=True):
 class ModelSettings(Struct, frozen=True):
     """A model under a name of your own."""
 
-    provider: Annotated[str, says("`local`, or a provider such as `openai`; see the list of providers.")]
+    provider: Annotated[str, says("`local`, `classifier`, or a provider such as `openai`; see the list.")]
     model: Annotated[str | None, says("The provider's own name of it; unset: the name of this table.")] = None
     source: Annotated[
-        str | None, says("Local only: a name from the catalogue, a `.gguf` file, or `hf:owner/repo/file.gguf`.")
+        str | None,
+        says("Local only: a name from the catalogue, a `.gguf` file, `hf:owner/repo/file.gguf`, or `made:NAME`."),
     ] = None
     base_url: Annotated[str | None, says("Any OpenAI-compatible server, e.g. `http://127.0.0.1:8000/v1`.")] = None
     key_env: Annotated[
