@@ -12,6 +12,9 @@ Mode = Literal["free", "constrained"]
 """free: the answer is whatever the model writes · constrained: JSON that holds ``answer`` (and ``reasoning`` before a number),
 by ``response_format``, which small models need more than any other help."""
 
+ENVELOPE_TOKENS = 24
+"""What braces, quotes, line breaks and the name of the field take, as small models write them."""
+
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -26,7 +29,7 @@ def request(task: Task, sample: Sample, mode: Mode, *, seed: int | None = None) 
     body: dict[str, Any] = {
         "messages": messages(task, sample, mode),
         "temperature": 0,
-        "max_tokens": task.max_tokens,
+        "max_tokens": task.max_tokens + (ENVELOPE_TOKENS if mode == "constrained" else 0),
     }
     if seed is not None:
         body["seed"] = seed
