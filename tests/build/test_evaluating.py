@@ -6,11 +6,13 @@ import asyncio
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from demitasse.build.evaluating import PREFIX, Wanted, opened
 from demitasse.core.errors import Refused
 from demitasse.core.evidence import LAB_KEY
 from demitasse.lab.evals import result
+from demitasse.lab.evals.result import EvaluationError
 from demitasse.lab.tasks.task import Sample, Task
 from demitasse.store.audit import recount, verify
 from demitasse.store.books import SqliteBooks
@@ -126,3 +128,14 @@ async def test_two_runs_at_a_time_are_one_error_and_no_mixture(site):
         failed = [r for r in results if isinstance(r, Exception)]
         assert len(failed) == 1 and "another process" in str(failed[0])
         assert len(site.up.served) == 30
+
+
+async def test_a_task_that_cannot_be_scored_or_held_to_its_form_says_so_before_any_call(site):
+    async with lab(site) as desk:
+        with pytest.raises(EvaluationError, match=r"colours.*no scorer 'jugde'"):
+            await desk.evaluate(structs.replace(TASK, scorer="jugde"), Wanted("mock"))
+        with pytest.raises(EvaluationError, match=r"--free"):
+            await desk.evaluate(structs.replace(TASK, form="text", labels=()), Wanted("mock", mode="constrained"))
+        with pytest.raises(EvaluationError, match="no samples"):
+            await desk.evaluate(structs.replace(TASK, samples=()), Wanted("mock"))
+    assert not site.up.served

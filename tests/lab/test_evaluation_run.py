@@ -217,3 +217,22 @@ def test_scored_lines_are_told_apart(tmp_path):
     journal.close()
     lines = [msgspec.json.decode(x, type=Scored) for x in (tmp_path / "journal.jsonl").read_bytes().splitlines()]
     assert [x.scorer for x in lines] == ["a", "b"]
+
+
+async def test_a_full_disk_is_told_once_and_the_next_sitting_goes_on(tmp_path, monkeypatch):
+    write, left = os.write, [6]
+
+    def full(file, content):
+        left[0] -= 1
+        if left[0] < 0:
+            write(file, content[: len(content) // 2])
+            raise OSError(28, "No space left on device", "journal.jsonl")
+        return write(file, content)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        await go(tmp_path / "r", Adder())
+    monkeypatch.undo()
+    target = Adder()
+    run = await go(tmp_path / "r", target)
+    assert run.state == "complete" and run.summary.n == 20 and run.reused + len(target.asked) == 20 and run.reused

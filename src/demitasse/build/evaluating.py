@@ -29,7 +29,7 @@ from ..gateway.route import Route, Rung
 from ..lab.evals import result
 from ..lab.evals.result import Load, Row, Run
 from ..lab.evals.run import Plan, Progress, Put, evaluate
-from ..lab.scorers.ask import Mode, constrainable
+from ..lab.scorers.ask import Mode, constrainable, schema
 from ..lab.scorers.registry import make
 from ..lab.scorers.scorer import Ask
 from ..lab.tasks.task import Sample, Task, chosen
@@ -90,7 +90,12 @@ class Lab:
         if known is not None:
             run = structs.replace(run, began_us=known.began_us, asked=known.asked)
         examiner = Examiner(self.app.gateway.steps, run.id, self._id)
-        scorer = make(task, ask=self._asker(examiner))
+        try:
+            scorer = make(task, ask=self._asker(examiner))
+            if mode == "constrained":
+                schema(task, task.samples[0])
+        except ValueError as why:
+            raise result.EvaluationError(str(why)) from why
         self._limit(run.id, wanted.budget_usd)
         plan = Plan(mode, wanted.repeats, wanted.parallel, wanted.seed)
         target = _Named(wanted.model, identity, examiner, self.app.books)

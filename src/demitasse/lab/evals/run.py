@@ -146,9 +146,12 @@ class _Sitting:
                 await self._one(sample, repeat)
                 self._progress(1, total)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(max(1, min(self._plan.parallel, total))):
-                group.create_task(worker())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(max(1, min(self._plan.parallel, total))):
+                    group.create_task(worker())
+        except BaseExceptionGroup as several:  # one reason is enough: a full disk is full for all workers
+            raise several.exceptions[0] from None
 
     def rows(self) -> list[Row]:
         """In the task's order."""
