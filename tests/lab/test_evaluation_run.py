@@ -93,6 +93,7 @@ async def test_what_was_answered_is_not_asked_again_and_costs_the_same(tmp_path)
     again = Adder()
     second = await go(tmp_path / "r", again)
     assert again.asked == [] and second.reused == 20
+    assert result.answered(tmp_path / "r") == 20
     assert second.summary.cost_nanos == first.summary.cost_nanos
 
 

@@ -88,7 +88,9 @@ class Lab:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         known = result.load(path) if (path / "run.json").exists() else None
         if known is not None:
-            run = structs.replace(run, began_us=known.began_us, asked=known.asked)
+            run = structs.replace(
+                run, began_us=known.began_us, asked=known.asked, load=known.load, summary=known.summary
+            )
         examiner = Examiner(self.app.gateway.steps, run.id, self._id)
         try:
             scorer = make(task, ask=self._asker(examiner))

@@ -253,7 +253,7 @@ def evaluations() -> None:
 @placed
 def list_(place: Place, as_json: bool) -> None:
     """All evaluations, the newest first."""
-    from ..lab.evals.result import runs
+    from ..lab.evals.result import answered, folder, runs
 
     found = [run for run in runs(place.data) if run.summary is not None or not as_json]
     if as_json:
@@ -266,7 +266,8 @@ def list_(place: Place, as_json: bool) -> None:
     for run in found:
         made = run.summary
         quality = "-" if made is None or made.quality is None else f"{made.quality:.1%}"
-        rows.append((run.id, run.model, run.mode, f"{_answered(run)}/{run.n * run.repeats}", quality, run.state))
+        done = _answered(run) if run.state == "complete" else answered(folder(place.data, run.id))
+        rows.append((run.id, run.model, run.mode, f"{done}/{run.n * run.repeats}", quality, run.state))
     table(("id", "model", "answers", "done", "quality", "state"), rows, right=("done", "quality"), whole=("id",))
 
 

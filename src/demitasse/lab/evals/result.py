@@ -201,6 +201,15 @@ def runs(data: Path) -> list[Run]:
     return sorted(found, key=lambda run: -run.began_us)
 
 
+def answered(path: Path) -> int:
+    """Answers that a run has so far, be it under way or killed: read off its journal, without parsing it."""
+    try:
+        with (path / "journal.jsonl").open("rb") as lines:
+            return sum(line.startswith(b'{"kind":"answer"') for line in lines)
+    except OSError:
+        return 0
+
+
 def write(path: Path, run: Run) -> None:
     _whole(path / "run.json", msgspec.json.format(msgspec.json.encode(run), indent=1))
 

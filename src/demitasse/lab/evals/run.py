@@ -89,7 +89,7 @@ async def evaluate(
     """Ask what has not been answered, score everything, and write the run's folder.
 
     Args:
-        run: as it is to be kept; ``state`` and figures are filled in.
+        run: as it is to be kept, with the figures of an earlier sitting if there was one; ``state`` and figures are filled in.
         path: the run's folder, which exists.
         load: the machine's state now; its counters are cumulative.
 
@@ -103,6 +103,7 @@ async def evaluate(
         before, began, own = load(), perf_counter(), process_time()
         await sitting.work()
         wall_s = perf_counter() - began
+        earlier = run
         run = structs.replace(
             run,
             state="stopped" if sitting.stopped else "complete",
@@ -114,6 +115,11 @@ async def evaluate(
         )
         found = sitting.rows()
         summary = summarise(found, samples=len(task.samples), wall_s=wall_s if sitting.asked else None)
+        if not sitting.asked and earlier.summary is not None:
+            # Nothing was asked in this sitting: how fast and how crowded it was is for the one that asked to say.
+            run = structs.replace(run, load=earlier.load)
+            pace = {name: getattr(earlier.summary, name) for name in ("calls_per_s", "tokens_out_per_s")}
+            summary = structs.replace(summary, **pace)
         run = structs.replace(run, summary=summary)
         result.write_rows(path, found)
         result.write(path, run)
