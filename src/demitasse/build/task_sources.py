@@ -5,12 +5,16 @@ Knows the configuration, the ledger and the kept bodies; what their rows mean is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct
+
 from ..core.errors import ConfigError
-from ..lab.tasks import files, rows, spec
+from ..lab.tasks import files, hub, rows, spec, standard
 from ..lab.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -32,9 +36,11 @@ class Where(Protocol):
 
 DATASETS = "DEMITASSE_DATASETS"
 """The variable that names a folder of data sets in the hub's layout, to be read instead of the hub."""
+LEDGER = "ledger:"
+LM_EVAL = "lm-eval:"
 
 
-def find(word: str, where: Where, *, datasets: str | None = None, seed: int = 7) -> Task:
+def find(word: str, where: Where, *, datasets: str | None = None, seed: int = 7) -> Task:  # noqa: ARG001
     """The task that ``word`` names.
 
     Args:
@@ -44,7 +50,84 @@ def find(word: str, where: Where, *, datasets: str | None = None, seed: int = 7)
 
     Raises ConfigError: there is no such task, or it cannot be read; the sentence says what to do.
     """
-    path = where.cwd / word
     if word.endswith((spec.SUFFIX, *rows.SUFFIXES)):
-        return files.load(path)
-    raise ConfigError(f"there is no task '{word}'; name a file (.jsonl, .csv, .parquet or .task.toml)")
+        return files.load(where.cwd / word)
+    if standard.find(word) is not None:
+        folder = datasets_folder(where, datasets)
+        if folder is not None:
+            return standard.load(word, lambda wanted: hub.local(folder, wanted))
+        today = dt.datetime.fromtimestamp(where.clock() / 1e6, dt.UTC).date().isoformat()
+        return standard.load(word, lambda wanted: hub.fetched(hub.hugging_face(), wanted), fetched=today)
+    meant = standard.near(word)
+    raise ConfigError(
+        f"there is no task '{word}'; "
+        + (f"did you mean '{meant}'? " if meant else "")
+        + "a task is a file (.jsonl, .csv, .parquet, .task.toml), ledger:ROUTE, lm-eval:FILE.yaml, or a standard set: "
+        "demitasse tasks list"
+    )
+
+
+def datasets_folder(where: Where, datasets: str | None) -> Path | None:
+    """The folder that standard sets are read from; None: they come from the hub. Raises ConfigError: it is none."""
+    named = datasets or where.env.get(DATASETS)
+    if not named:
+        return None
+    folder = where.cwd / named
+    if not folder.is_dir():
+        said = "--from" if datasets else DATASETS
+        raise ConfigError(f"{said} {named}: is no folder; name the one that holds <owner>/<name>/<split>.parquet")
+    return folder
+
+
+class Listed(Struct, frozen=True):
+    """A standard set as a list shows it."""
+
+    name: str
+    about: str
+    repo: str
+    licence: str
+    parts: bool
+    here: bool
+    """Its files lie in the local folder, or in the hub library's own store."""
+
+
+def listed(where: Where, *, datasets: str | None = None) -> list[Listed]:
+    """The standard sets, and which can be read without a hub. Asks no network. Raises ConfigError: the folder is none."""
+    folder = datasets_folder(where, datasets)
+    return [
+        Listed(
+            name=known.name,
+            about=known.about,
+            repo=known.repo,
+            licence=known.told.licence,
+            parts=bool(known.parts),
+            here=_here(known, folder),
+        )
+        for known in standard.table().values()
+    ]
+
+
+def hub_library() -> bool:
+    """Whether the library that fetches data sets is installed."""
+    return find_spec("huggingface_hub") is not None
+
+
+def task_files(folder: Path) -> Sequence[Path]:
+    """The ``*.task.toml`` of a folder and its folder ``tasks``."""
+    return sorted({*folder.glob(f"*{spec.SUFFIX}"), *folder.glob(f"tasks/*{spec.SUFFIX}")})
+
+
+def _here(known: standard.Standard, folder: Path | None) -> bool:
+    wanted = standard.wanted(known, "")
+    if folder is not None:
+        base = folder / known.repo
+        return base.is_dir() and bool(
+            hub.chosen([p.relative_to(base).as_posix() for p in base.rglob("*") if p.is_file()], wanted)
+        )
+    if not hub_library():
+        return False
+    from huggingface_hub import constants  # noqa: PLC0415 - an extra
+
+    kept = Path(constants.HF_HUB_CACHE) / f"datasets--{known.repo.replace('/', '--')}" / "snapshots"
+    paths = [p.relative_to(kept).parts[1:] for p in kept.rglob("*") if p.is_file()] if kept.is_dir() else []
+    return bool(hub.chosen(["/".join(parts) for parts in paths], wanted))

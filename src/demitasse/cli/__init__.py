@@ -27,6 +27,7 @@ from .replay import replay
 from .savings import savings
 from .serve import run, up
 from .shape import shape
+from .tasks import tasks
 
 __all__ = ["main"]
 
@@ -51,6 +52,7 @@ for command in (
     *(savings, shape, certify, promote, undo, certificates, labels, feedback, replay),
     *(compare,),
     *(evaluate, evaluations),
+    *(tasks,),
     *(doctor, backup, restore, reconcile),
 ):
     main.add_command(command)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
@@ -65,7 +66,7 @@ def find(file: Rows, told: Columns, metadata: Sequence[str] = ()) -> Found:
     Raises ConfigError: none holds what is asked, one that is named isn't there, or two could be the question or the answer.
     """
     have = set(file.columns)
-    for name in _told(told, metadata):
+    for name in (head for reference in _told(told, metadata) for head in heads(reference, have)):
         if name not in have:
             near = difflib.get_close_matches(name, sorted(have), 1)
             hint = f"did you mean '{near[0]}'?" if near else f"it has {_some(file.columns)}"
@@ -137,7 +138,30 @@ def _some(columns: Sequence[str]) -> str:
     return "the columns " + ", ".join(map(repr, columns[:8])) + (", …" if len(columns) > 8 else "")
 
 
+_BRACED = re.compile(r"\{([^{}]+)\}")
+
+
+def heads(reference: str, have: Collection[str]) -> list[str]:
+    """The columns that a reference reads; see ``Columns``."""
+    if reference in have:
+        return [reference]
+    parts = _BRACED.findall(reference) or [reference]
+    return [part if part in have else part.partition(".")[0] for part in parts]
+
+
 # ── cells ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cell(row: Row, reference: str) -> Any:
+    """What a reference reads in a row; None where there is nothing."""
+    if reference in row.fields:
+        return row.fields[reference]
+    if "{" in reference:
+        return _BRACED.sub(lambda part: text(row, part[1]) or "", reference)
+    found: Any = row.fields
+    for part in reference.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
 
 
 def text(row: Row, column: str, *, empty_is: str = "") -> str | None:
@@ -146,7 +170,7 @@ def text(row: Row, column: str, *, empty_is: str = "") -> str | None:
     Args:
         empty_is: the rest of the sentence of the error that an empty cell is; empty: it is none.
     """
-    value = row.fields.get(column)
+    value = cell(row, column)
     if value is None or (isinstance(value, str) and not value.strip()):
         if empty_is:
             raise wrong(row, column, f"is empty; {empty_is}")
@@ -156,7 +180,7 @@ def text(row: Row, column: str, *, empty_is: str = "") -> str | None:
 
 def texts(row: Row, column: str) -> tuple[str, ...] | None:
     """A cell as several texts: a list, or a JSON array in a text. None: it is one value."""
-    value = row.fields.get(column)
+    value = cell(row, column)
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             value = msgspec.json.decode(value)
@@ -171,7 +195,7 @@ def texts(row: Row, column: str) -> tuple[str, ...] | None:
 
 def turns(row: Row, column: str) -> tuple[Turn, ...]:
     """A cell as a conversation: OpenAI's ``[{role, content}, …]``, ShareGPT's ``[{from, value}, …]``, also as JSON in a text."""
-    value = row.fields.get(column)
+    value = cell(row, column)
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)
@@ -204,7 +228,7 @@ def _turn(row: Row, column: str, number: int, value: Any) -> Turn:
 def moment_us(row: Row, column: str) -> int | None:
     """A cell as UTC microseconds: ISO 8601 (UTC, where it names no zone), or seconds, milliseconds, microseconds since 1970 by
     their size."""
-    value: Any = row.fields.get(column)
+    value = cell(row, column)
     if isinstance(value, str):
         value = _moment(row, column, value.strip())
     if value is None:

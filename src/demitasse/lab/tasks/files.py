@@ -174,15 +174,18 @@ def _extracted(row: Row, column: str, pattern: str, text: str) -> str:
 def _targets(kept: Sequence[Row], told: Spec, found: Found, form: Form, labels: Sequence[str]) -> list[tuple[str, ...]]:
     """The right answers of each row, as a Sample has them."""
     said = [_raw(row, told, found) for row in kept]
+    if told.target_is == "flags":
+        said = [_flagged(row, found.target, one) for row, one in zip(kept, said, strict=True)]
+    target_is = "index" if told.target_is == "flags" else told.target_is
     if form == "choice":
         offered = [_options(row, found) for row in kept]
         if not any(offered):
             return said  # options stand in the question
         raws = [Raw(_place(r, found), t, o) for r, t, o in zip(kept, said, offered, strict=True)]
-        return [tuple(map(letter, at)) for at in options.places(raws, told.target_is, lettered=True)]
+        return [tuple(map(letter, at)) for at in options.places(raws, target_is, lettered=True)]
     if form == "label":
         raws = [Raw(_place(r, found), t, tuple(labels)) for r, t in zip(kept, said, strict=True)]
-        return [tuple(labels[i] for i in at) for at in options.places(raws, told.target_is, lettered=False)]
+        return [tuple(labels[i] for i in at) for at in options.places(raws, target_is, lettered=False)]
     if form == "number":
         for row, targets in zip(kept, said, strict=True):
             for one in targets:
@@ -193,6 +196,12 @@ def _targets(kept: Sequence[Row], told: Spec, found: Found, form: Form, labels: 
             for one in targets:
                 _check_json(row, found.target[0], one)
     return said
+
+
+def _flagged(row: Row, target: Sequence[str], flags: tuple[str, ...]) -> tuple[str, ...]:
+    if any(flag not in ("0", "1", "true", "false") for flag in flags) or not flags:
+        raise wrong(row, target[0] if target else "", "is no list of 0 and 1, one per option")
+    return tuple(str(at) for at, flag in enumerate(flags) if flag in ("1", "true"))
 
 
 def _place(row: Row, found: Found) -> str:
@@ -241,11 +250,14 @@ def _options(row: Row, found: Found) -> tuple[str, ...]:
 
 def _sample(row: Row, told: Spec, found: Found, targets: tuple[str, ...]) -> Sample:
     asked, targets = _asked(row, told, found, targets)
+    offered = _options(row, found)
+    if told.shuffle and offered:
+        offered, targets = options.shuffled(asked, offered, targets)
     return Sample(
         id="",
         input=asked,
         target=targets,
-        choices=_options(row, found),
+        choices=offered,
         cluster=(columns.text(row, found.cluster) or "") if found.cluster else "",
         slice=(columns.text(row, found.slice) or "") if found.slice else "",
         at_us=columns.moment_us(row, found.at) if found.at else None,
@@ -258,7 +270,7 @@ def _asked(
 ) -> tuple[str | tuple[Turn, ...], tuple[str, ...]]:
     column = found.messages or found.input
     assert column is not None
-    if found.messages or isinstance(row.fields.get(column), list):
+    if found.messages or isinstance(columns.cell(row, column), list):
         turns = columns.turns(row, column)
         if turns[-1].role == "assistant":
             if targets:

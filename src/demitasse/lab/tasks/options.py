@@ -5,8 +5,9 @@ Read alike for all rows of a file: a target that is read by letter here and by w
 
 from __future__ import annotations
 
+import hashlib
+import random
 from collections.abc import Sequence
-from typing import get_args
 
 from msgspec import Struct
 
@@ -32,7 +33,7 @@ def places(raws: Sequence[Raw], told: TargetIs | None, *, lettered: bool) -> lis
 
     Raises ConfigError: a target that names no option, or a file that can be read in two ways that differ.
     """
-    kinds: tuple[TargetIs, ...] = get_args(TargetIs) if lettered else ("text", "index")
+    kinds: tuple[TargetIs, ...] = ("letter", "index", "text") if lettered else ("text", "index")
     if told is not None:
         if told not in kinds:
             raise ConfigError(f"target_is = '{told}': labels have no letters; say 'text' or 'index'")
@@ -91,6 +92,17 @@ def _is_letter(text: str) -> bool:
 
 def _in(raw: Raw, place: int) -> int | None:
     return place if 0 <= place < len(raw.options) else None
+
+
+def shuffled(
+    asked: object, offered: tuple[str, ...], letters: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Options in an order drawn by what is asked, the same every time, with the letters that are right then."""
+    seed = hashlib.sha256(repr((asked, offered)).encode()).digest()
+    order = list(range(len(offered)))
+    random.Random(seed).shuffle(order)
+    right = {order.index(ord(one) - ord("A")) for one in letters}
+    return tuple(offered[at] for at in order), tuple(letter(at) for at in sorted(right))
 
 
 def letter(place: int) -> str:

@@ -19,15 +19,20 @@ from .task import Form
 
 SUFFIX = ".task.toml"
 
-TargetIs = Literal["letter", "index", "text"]
-"""How a file names the right one of several options: ``B``, ``1`` (the first is 0), or the option's own words."""
+TargetIs = Literal["letter", "index", "text", "flags"]
+"""How a file names the right one of several options: ``B``, ``1`` (the first is 0), the option's own words, or a list with a 1 at
+each right one's place."""
 
 
 Value = str | int | float | bool
 
 
 class Columns(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which column is what; what is not told is found by usual names."""
+    """Which column is what; what is not told is found by usual names.
+
+    A column within an object is written with a dot (``idx.paragraph``); a text with braces is put together from several
+    (``Premise: {premise}``).
+    """
 
     input: str | None = None
     messages: str | None = None
@@ -74,6 +79,8 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     extract: dict[str, str] = {}
     """Per role (``input``, ``target``) a regular expression; its one group (or all of it) is what is meant."""
     target_is: TargetIs | None = None
+    shuffle: bool = False
+    """Show the options in an order drawn by what is asked; for files whose first option is always right."""
     metadata: tuple[str, ...] = ()
     """Columns that are kept with each sample; ``*`` is all."""
     shots: tuple[Shot, ...] = ()
