@@ -18,11 +18,13 @@ from .compare import compare
 from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate, evaluations
+from .frontier import frontier
 from .ground import Commands, World
 from .keep import backup, reconcile, restore
 from .keys import keys
 from .labels import feedback, labels
 from .models import models
+from .optimise import optimise
 from .replay import replay
 from .savings import savings
 from .serve import run, up
@@ -50,9 +52,10 @@ for command in (
     *(report, ledger, explain),
     *(keys, budgets, models, cache),
     *(savings, shape, certify, promote, undo, certificates, labels, feedback, replay),
-    *(compare,),
+    *(compare, frontier),
     *(evaluate, evaluations),
     *(tasks,),
+    *(optimise,),
     *(doctor, backup, restore, reconcile),
 ):
     main.add_command(command)

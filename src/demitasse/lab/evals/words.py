@@ -5,8 +5,12 @@ Points are hundredths of a score; a difference of 0.02 is two points.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...stats.quantiles import Quantile
+from .axes import Axis
 from .compare import Comparison
+from .frontier import Frontier, Knee, Step
 
 
 def compared(found: Comparison) -> str:
@@ -72,7 +76,106 @@ def _form(found: Comparison) -> str:
     return f"Answers that could not be read (they count as wrong): {ours} and {theirs}.{hint}"
 
 
+# ── frontiers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def drawn(found: Frontier) -> str:
+    """One paragraph: which candidates remain, where paying more stops paying, what the next point costs, what is open."""
+    if not found.drawn:
+        return f"Nothing can be said: {undrawn(found)}."
+    front = [point.name for point in found.front]
+    beaten = [
+        f"'{p.name}' (by '{p.beaten_by}', in {share(p.beaten_probability)} of resamples)"
+        for p in found.drawn
+        if p.beaten_by
+    ]
+    among = f"Of {count(len(found.drawn), 'candidate')} on the same {count(found.n, 'sample')}"
+    parts = [
+        f"{among} {_these(front)} {'remain' if len(front) > 1 else 'remains'}: nobody is both cheaper and better.",
+        f"Beaten by one that costs no more: {', '.join(beaten)}." if beaten else "",
+        _knee(found, found.knee) if found.knee else "",
+        f"Not drawn: {undrawn(found)}." if undrawn(found) else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _knee(found: Frontier, knee: Knee) -> str:
+    if not knee.best:
+        return (
+            "The curve has no bend, so it does not say where to stop: put a price on a point of quality with --worth and "
+            f"read on from the steps. {_next(found, found.front[0].name)}"
+        )
+    here = found.named(knee.best)
+    price = "unknown" if here.cost is None else amount(here.cost, found.axis)
+    why = (
+        "the last step worth its price"
+        if knee.method == "worth"
+        else "where the curve bends most (before it a point is cheap, after it dear)"
+    )
+    told = f"Paying more stops paying at '{knee.best}' ({share(here.quality)} for {price} {_per(found.axis)}), {why}."
+    others = [f"'{name}'" for name in knee.names if name != knee.best]
+    if others:
+        told += f" So few samples leave open whether it is {' or '.join(others)} instead."
+    if knee.none > 0.1:
+        told += f" In {share(knee.none)} of resamples there is no bend at all."
+    return f"{told} {_next(found, knee.best)}".rstrip()
+
+
+def _next(found: Frontier, name: str) -> str:
+    step = next((step for step in found.steps if step.below == name), None)
+    if step is None:
+        return f"'{name}' is the best there is." if name in {p.name for p in found.front[-1:]} else ""
+    return f"The next point of quality, with '{step.above}', costs {price_of(step, found.axis)}."
+
+
+def price_of(step: Step, axis: Axis) -> str:
+    """Of a point, with its interval, and whether there may be nothing in it."""
+    told = f"{amount(step.price, axis)} more {_per(axis)} ({prices(step, axis)})"
+    if step.price_interval[1] is None:
+        return f"{told}: whether it is better at all is open, {share(step.nothing)} of resamples say no"
+    return told
+
+
+def prices(step: Step, axis: Axis) -> str:
+    """Where the price of a point lies."""
+    low, high = step.price_interval
+    return f"{amount(low, axis)} to {'no limit' if high is None else amount(high, axis)}"
+
+
+def undrawn(found: Frontier) -> str:
+    """Who is not drawn, and why."""
+    return "; ".join(f"{point.name} ({point.why_not})" for point in found.points if point.why_not)
+
+
+def amount(value: float, axis: Axis) -> str:
+    """Of a frontier's unit, short: ``$0.12``, ``3.4 Wh``, ``210 ms``."""
+    if axis == "money":
+        return usd(value * 1e6)
+    number = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{number} {'Wh' if axis == 'energy' else 'ms'}"
+
+
+def _per(axis: Axis) -> str:
+    return "per call" if axis == "latency" else "per thousand calls"
+
+
+def _these(names: Sequence[str]) -> str:
+    quoted = [f"'{name}'" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
 # ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cut(text: str, longest: int) -> str:
+    """No longer than that."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def middle_cut(text: str, longest: int) -> str:
+    """The same for names, which differ at their ends."""
+    half = (longest - 1) // 2
+    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
 
 
 def count(n: int, what: str) -> str:
