@@ -16,6 +16,7 @@ from msgspec import Struct
 from ..core.errors import ConfigError
 from ..lab.tasks import files, hub, rows, spec, standard
 from ..lab.tasks.task import Task
+from . import task_ledger
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -40,7 +41,7 @@ LEDGER = "ledger:"
 LM_EVAL = "lm-eval:"
 
 
-def find(word: str, where: Where, *, datasets: str | None = None, seed: int = 7) -> Task:  # noqa: ARG001
+def find(word: str, where: Where, *, datasets: str | None = None, seed: int = 7) -> Task:
     """The task that ``word`` names.
 
     Args:
@@ -52,6 +53,8 @@ def find(word: str, where: Where, *, datasets: str | None = None, seed: int = 7)
     """
     if word.endswith((spec.SUFFIX, *rows.SUFFIXES)):
         return files.load(where.cwd / word)
+    if word.startswith(LEDGER):
+        return task_ledger.find(word.removeprefix(LEDGER), where, seed=seed)
     if standard.find(word) is not None:
         folder = datasets_folder(where, datasets)
         if folder is not None:

@@ -43,9 +43,9 @@ def list_(place: Place, from_: str | None, as_json: bool) -> None:
         })  # fmt: skip
         return
     table(
-        ("set", "what", "from", "here"),
-        [[s.name + ("[/PART]" if s.parts else ""), s.about, s.repo, "yes" if s.here else "no"] for s in sets],
-        whole=("set",),
+        ("set", "here", "from", "what"),
+        [[s.name + ("[/PART]" if s.parts else ""), "yes" if s.here else "no", s.repo, s.about] for s in sets],
+        whole=("set", "from"),
     )
     say()
     for path in found:

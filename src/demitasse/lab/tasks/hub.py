@@ -29,6 +29,8 @@ LAYOUTS = (
     "data/{split}.{end}",
 )
 """Where a split's files lie, by custom: as people push them, and as the hub's own conversion to Parquet writes them."""
+_CLIENTS = ("httpx", "httpcore", "requests", "urllib3", "huggingface_hub")
+_TIMEOUT_S = 20.0
 REVISIONS = ("main", "refs/convert/parquet")
 """Searched in this order: what was pushed, and the hub's own conversion of it."""
 
@@ -119,15 +121,15 @@ def hugging_face() -> Hub:
         except OSError:
             raise
         except Exception as why:
-            # the library's HTTP client has errors of its own, which are no OSError; anything else is ours
-            if type(why).__module__.split(".")[0] in ("httpx", "httpcore", "requests", "huggingface_hub"):
+            # the HTTP client that the library uses, which changes, has errors of its own; anything else is ours
+            if type(why).__module__.startswith(_CLIENTS):
                 raise OSError(str(why)) from why
             raise
 
     def paths(repo: str, revision: str) -> Sequence[str]:
-        return guarded(
-            lambda: list(huggingface_hub.HfApi().list_repo_files(repo, revision=revision, repo_type="dataset"))
-        )
+        # one request, not tried again: who has no hub is told so at once
+        told = guarded(lambda: huggingface_hub.HfApi().dataset_info(repo, revision=revision, timeout=_TIMEOUT_S))
+        return [file.rfilename for file in told.siblings or ()]
 
     def fetch(repo: str, revision: str, path: str) -> Path:
         return guarded(
