@@ -170,11 +170,15 @@ def _fill(made: Path, manifest: Manifest, files: Mapping[str, Path | bytes], car
         _sync(path)
         found.append(File(name, path.stat().st_size, sha256(path)))
     whole = structs.replace(manifest, files=tuple(found), bytes=sum(one.bytes for one in found))
-    (made / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1))
+    (made / MANIFEST).write_bytes(_encoded(whole))
     (made / CARD).write_text(card if card is not None else written(whole), "utf-8")
     _sync(made / MANIFEST)
     _sync(made / CARD)
     _sync(made)
+
+
+def _encoded(manifest: Manifest) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
 def _swap(made: Path, final: Path) -> None:
@@ -195,6 +199,7 @@ def _alone(final: Path) -> Iterator[None]:
         _mend(final)
         for left in final.parent.glob(f".{final.name}.new-*"):
             shutil.rmtree(left, ignore_errors=True)
+            left.unlink(missing_ok=True) if left.is_file() else None
         yield
 
 
@@ -258,6 +263,27 @@ def verify(path: Path) -> list[str]:
             wrong.append(f"{file.name} is not what was written: its SHA-256 differs from the manifest's")
     wrong += [f"{extra.name} is not in the manifest" for extra in sorted(path.iterdir()) if extra.name not in known]
     return wrong
+
+
+def amend(data: Path, manifest: Manifest) -> None:
+    """Write an artefact's manifest and card anew, its files staying as they are: what its gate found is known only later.
+
+    Raises ArtefactError: there is none, or no room.
+    """
+    from .card import card as written  # noqa: PLC0415 - a card is written from a manifest
+
+    known = load(data, manifest.name)
+    whole = structs.replace(manifest, files=known.files, bytes=known.bytes)
+    path = folder(data / "models", manifest.name)
+    try:
+        with _alone(path):
+            for name, content in ((CARD, written(whole).encode()), (MANIFEST, _encoded(whole))):
+                new = path.with_name(f".{path.name}.new-{name}")  # beside the folder: what is in it is in the manifest
+                new.write_bytes(content)
+                _sync(new)
+                new.replace(path / name)
+    except OSError as error:
+        raise ArtefactError(f"the manifest of '{manifest.name}' could not be written: {error}; make room") from error
 
 
 def remove(data: Path, name: str) -> None:
