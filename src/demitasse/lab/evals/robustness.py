@@ -52,7 +52,7 @@ class Drop(Struct, frozen=True):
     unread_clean: int
     unscored: int
     significant: bool = False
-    """Whether ``p`` is alpha / 2 at most: it loses something, and that is said wrongly of any kind at all with that probability."""
+    """Whether ``p`` is alpha / 2 at most: it loses something; said wrongly of any kind at all with that probability."""
 
 
 class Consistency(Struct, frozen=True):

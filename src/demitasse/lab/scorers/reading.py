@@ -40,7 +40,7 @@ def spoken(text: str) -> str:
 
 
 def enveloped(text: str) -> Any:
-    """X of ``{"answer": X}`` or ``{"reasoning": …, "answer": X}``, bare or in a fence; ``NO_JSON``: the text is something else."""
+    """X of ``{"answer": X}`` or ``{"reasoning": …, "answer": X}``, bare or in a fence; ``NO_JSON``: the text is none."""
     if '"answer"' not in text:
         return NO_JSON
     bare = text.strip()

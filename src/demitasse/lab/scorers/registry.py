@@ -11,8 +11,11 @@ from typing import Any
 
 from ...score.normal import Answer
 from ..tasks.task import Sample, Task
-from . import fields, numeric, words
+from . import fields, judged, numeric, words
+from .coded import Code
+from .people import Human
 from .scorer import Ask, Pure, Score, Scorer, Unscorable, needs
+from .semantic import Semantic
 
 Embed = Callable[[str], Any]
 """A text to its unit vector (``score.embed.Embedder``)."""
@@ -28,7 +31,7 @@ _PURE: dict[str, Callable[[Task, str], Pure]] = {
     "label": words.label,
     "json": fields.fields,
 }
-NAMES = (*_PURE,)
+NAMES = (*_PURE, "code", "semantic", "judge", "pairwise", "human")
 
 
 def named(task: Task) -> tuple[str, str]:
@@ -51,13 +54,14 @@ def pure(task: Task) -> Pure | None:
     return _PURE[name](task, options)
 
 
-def make(task: Task, *, ask: Ask | None, embed: Embed | None = None) -> Scorer:
+def make(task: Task, *, ask: Ask | None, embed: Embed | None = None, allow_code: bool = False) -> Scorer:
     """The task's scorer.
 
     Args:
         task: names the scorer, and holds what it reads.
         ask: puts a question to a model; ``judge`` and ``pairwise`` need it.
         embed: a text's vector; ``semantic`` needs it.
+        allow_code: what a model wrote may be run; ``code`` needs it.
 
     Raises:
         Unscorable: no such scorer or option, or something that it needs is missing; the sentence says what.
@@ -65,7 +69,23 @@ def make(task: Task, *, ask: Ask | None, embed: Embed | None = None) -> Scorer:
     function = pure(task)
     if function is not None:
         return Plain(task.scorer or OF_FORM[task.form], function)
-    raise Unscorable(f"the scorer '{task.scorer}' is not there")
+    name, options = named(task)
+    if name == "code":
+        if not allow_code:
+            raise Unscorable(
+                f"task '{task.name}' is scored by running what the model writes; read docs/scorers.md on what the sandbox "
+                "is not, then allow it with: --allow-code"
+            )
+        return Code(task, options)
+    if name == "semantic":
+        if embed is None:
+            raise Unscorable(
+                "the scorer 'semantic' needs the embedding; get it with: demitasse models pull wordllama-256"
+            )
+        return Semantic(task, options, embed)
+    if name == "human":
+        return Human(task, options)
+    return judged.named(name, task, options, ask)
 
 
 class Plain:
