@@ -16,7 +16,8 @@ from ..lab.evals import result
 from ..lab.evals.replayed import Recorded, pieces, rows_of, score_piece, unanswered
 from ..lab.evals.result import EvaluationError, Row, Run
 from ..lab.evals.summary import summarise
-from ..lab.scorers.scorer import Unscorable
+from ..lab.scorers.scorer import Score, Unscorable
+from ..lab.tasks import logs
 from ..lab.tasks.task import Task, chosen
 from ..providers.machine import allowed_cores
 from .evaluating import Wanted, machine_load, run_of
@@ -74,8 +75,11 @@ def evaluate_recorded(
 
 
 def read(path: Path) -> Iterator[tuple[str, Recorded]]:
-    """Recorded answers by their sample's id: JSONL with ``id`` and ``answer``, and optionally ``cost_usd``, ``latency_ms``,
+    """Recorded answers by their sample's id: another harness's log (``lab.tasks.logs``), or JSONL with ``id`` and ``answer``, and optionally ``cost_usd``, ``latency_ms``,
     ``tokens_in``, ``tokens_out``, ``finish``. Raises EvaluationError naming the line."""
+    if logs.kind_of(path):
+        yield from _logged(path)
+        return
     decode = msgspec.json.Decoder(_Line).decode
     try:
         with path.open("rb") as lines:
@@ -99,6 +103,15 @@ def read(path: Path) -> Iterator[tuple[str, Recorded]]:
                 )
     except OSError as why:
         raise EvaluationError(f"{path}: {(why.strerror or 'cannot be read').lower()}") from why
+
+
+def _logged(path: Path) -> Iterator[tuple[str, Recorded]]:
+    """With the scores that were given there; who gave none is scored here."""
+    for id, given in logs.read(path).answers.items():
+        score = Score(given.score, "error" if given.error else "", given.said, given.error)
+        kept = score if given.score is not None or given.error else None
+        told = (given.finish, None, given.latency_ms, given.tokens_in, given.tokens_out)
+        yield id, Recorded(given.text, *told, score=kept)
 
 
 def _scored(work: Iterator[bytes]) -> Iterator[bytes]:

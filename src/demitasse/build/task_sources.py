@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from ..core.errors import ConfigError
-from ..lab.tasks import files, hub, rows, spec, standard
+from ..lab.tasks import files, hub, lm_eval, logs, rows, spec, standard
 from ..lab.tasks.task import Task
 from . import task_ledger
 
@@ -45,22 +45,26 @@ def find(word: str, where: Where, *, datasets: str | None = None, seed: int = 7)
     """The task that ``word`` names.
 
     Args:
-        word: a data file or ``x.task.toml``; ``ledger:ROUTE``; ``lm-eval:FILE.yaml``; or a standard set's name.
+        word: a data file or ``x.task.toml``; ``ledger:ROUTE``; ``lm-eval:FILE.yaml``; a finished run's log (Inspect's, or
+            lm-evaluation-harness's samples); or a standard set's name.
         datasets: a folder of local data sets, instead of the hub; None: the variable DEMITASSE_DATASETS, else the hub.
         seed: of what is drawn from the ledger.
 
     Raises ConfigError: there is no such task, or it cannot be read; the sentence says what to do.
     """
-    if word.endswith((spec.SUFFIX, *rows.SUFFIXES)):
-        return files.load(where.cwd / word)
+    path = where.cwd / word
     if word.startswith(LEDGER):
         return task_ledger.find(word.removeprefix(LEDGER), where, seed=seed)
+    if word.startswith(LM_EVAL):
+        return lm_eval.load(where.cwd / word.removeprefix(LM_EVAL), _fetch(where, datasets))
+    if word.endswith(".eval") or (word.endswith((".json", ".jsonl")) and logs.kind_of(path)):
+        return logs.read(path).task
+    if word.endswith((spec.SUFFIX, *rows.SUFFIXES)):
+        return files.load(path)
     if standard.find(word) is not None:
-        folder = datasets_folder(where, datasets)
-        if folder is not None:
-            return standard.load(word, lambda wanted: hub.local(folder, wanted))
+        local = datasets_folder(where, datasets) is not None
         today = dt.datetime.fromtimestamp(where.clock() / 1e6, dt.UTC).date().isoformat()
-        return standard.load(word, lambda wanted: hub.fetched(hub.hugging_face(), wanted), fetched=today)
+        return standard.load(word, _fetch(where, datasets), fetched="" if local else today)
     meant = standard.near(word)
     raise ConfigError(
         f"there is no task '{word}'; "
@@ -68,6 +72,14 @@ def find(word: str, where: Where, *, datasets: str | None = None, seed: int = 7)
         + "a task is a file (.jsonl, .csv, .parquet, .task.toml), ledger:ROUTE, lm-eval:FILE.yaml, or a standard set: "
         "demitasse tasks list"
     )
+
+
+def _fetch(where: Where, datasets: str | None) -> standard.FETCH:
+    """Where the files of data sets come from: a local folder, else the hub."""
+    folder = datasets_folder(where, datasets)
+    if folder is not None:
+        return lambda wanted: hub.local(folder, wanted)
+    return lambda wanted: hub.fetched(hub.hugging_face(), wanted)
 
 
 def datasets_folder(where: Where, datasets: str | None) -> Path | None:

@@ -145,7 +145,7 @@ def _guessed(kept: Sequence[Row], told: Spec, found: Found) -> Form:
     if told.labels or found.target[:1] in [(c,) for c in _LABEL_COLUMNS]:
         return "label"
     said = [one for row in kept for one in _raw(row, told, found)]
-    return "number" if said and all(_number(one) is not None for one in said) else "text"
+    return "number" if said and all(as_number(one) is not None for one in said) else "text"
 
 
 def _labels(kept: Sequence[Row], found: Found) -> tuple[str, ...]:
@@ -189,7 +189,7 @@ def _targets(kept: Sequence[Row], told: Spec, found: Found, form: Form, labels: 
     if form == "number":
         for row, targets in zip(kept, said, strict=True):
             for one in targets:
-                if _number(one) is None:
+                if as_number(one) is None:
                     raise wrong(row, found.target[0], f"{one!r} is no number; every target of a number task is one")
     if form == "json":
         for row, targets in zip(kept, said, strict=True):
@@ -208,7 +208,7 @@ def _place(row: Row, found: Found) -> str:
     return f"{row.where}, column '{found.target[0]}'" if found.target else row.where
 
 
-def _number(text: str) -> float | None:
+def as_number(text: str) -> float | None:
     try:
         value = float(text.replace(",", "").replace("$", "").strip())
     except ValueError:
