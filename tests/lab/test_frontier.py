@@ -130,6 +130,14 @@ def test_the_same_seed_gives_the_same_frontier(curve: Frontier) -> None:
     assert frontier(CURVE, seed=8) != curve
 
 
+def test_a_straight_line_names_no_knee_and_says_how_sure_that_is() -> None:
+    line = {f"m{i}": rows(0.3 + 0.15 * i, 1e3 * 4**i, 20 + i) for i in range(4)}
+    found = frontier(line)
+    assert found.knee is not None and 0.0 < found.knee.none < 1.0
+    told = drawn(found)
+    assert "of resamples it has one, at" in told or "of resamples there is no bend at all" in told
+
+
 def sure(texts: Sequence[str], told: str) -> bool:
     return all(text in told for text in texts)
 
@@ -137,7 +145,9 @@ def sure(texts: Sequence[str], told: str) -> bool:
 def test_the_paragraph_says_what_to_use_and_what_is_open(curve: Frontier) -> None:
     told = drawn(curve)
     assert sure(["Paying more stops paying at 'small'", "'bad' (by 'small'", "costs $"], told)
-    assert "has no bend" in drawn(frontier({name: CURVE[name] for name in ("tiny", "large")}))
+    assert "has no bend that would say where to stop: put" in drawn(
+        frontier({name: CURVE[name] for name in ("tiny", "large")})
+    )
     assert "Nothing can be said" in drawn(frontier({"u": rows(0.5, None, 12)}))
     lone = drawn(frontier({"a": rows(0.9, 1e3, 13), "b": rows(0.5, 1e5, 14)}))
     assert sure(["'a' remains", "Paying more stops paying at 'a'", "is the best there is"], lone)

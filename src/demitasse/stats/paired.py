@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from .bounded import BoundedMean, Floats
+from .bounded import DRAWS, BoundedMean, Floats
 
 Verdict = Literal["superior", "non-inferior", "inferior", "inconclusive"]
 
@@ -98,6 +98,7 @@ def paired(
     margin: float,
     alpha: float = 0.05,
     seed: int = 7,
+    draws: int = DRAWS,
 ) -> Paired:
     """The difference of two (n,) lists of scores in 0..1, sample by sample; nan is unknown.
 
@@ -112,7 +113,7 @@ def paired(
     c, r = np.asarray(candidate, float), np.asarray(reference, float)
     low = np.where(np.isnan(c), 0.0, c) - np.where(np.isnan(r), 1.0, r)
     high = np.where(np.isnan(c), 1.0, c) - np.where(np.isnan(r), 0.0, r)
-    mean = BoundedMean(low, clusters, bounds=(-1.0, 1.0), upper=high, seed=seed)
+    mean = BoundedMean(low, clusters, bounds=(-1.0, 1.0), upper=high, seed=seed, draws=draws)
     known = ~(np.isnan(c) | np.isnan(r))
     seen = float((c - r)[known].mean()) if known.any() else mean.mean
     return Paired(

@@ -71,9 +71,9 @@ class Knee(Struct, frozen=True):
 
     method: Literal["worth", "bend"]
     best: str
-    """By what was measured; the likeliest where that shows none. Empty: there is no bend."""
+    """By what was measured; where that has none, the likeliest. Empty: what was measured and most resamples have none."""
     names: tuple[str, ...]
-    """Candidates of the range, the cheapest first."""
+    """Candidates of the range, of resamples that have a knee; the cheapest first. Empty: hardly any has."""
     low: float | None
     """Cost at its two ends."""
     high: float | None
@@ -223,16 +223,16 @@ class _Sure:
         none = float((self.knee_drawn == pareto.NONE).mean())
         order = [int(i) for i in np.argsort(self.cost, kind="stable")]
         method: Literal["worth", "bend"] = "bend" if self.worth is None else "worth"
-        if none > KNEE_LEVEL or (none > 0.5 and here == pareto.NONE):
+        if none > KNEE_LEVEL:
             return Knee(method, "", (), None, None, none)
         first, last = pareto.central([shares[i] for i in order], KNEE_LEVEL)
         inside = [i for i in order[first : last + 1] if shares[i] >= _RARE or i == here]
-        best = here if here != pareto.NONE else int(np.argmax(shares))
-        if best not in inside:
+        best = here if here != pareto.NONE or none > 0.5 else int(np.argmax(shares))
+        if best not in {pareto.NONE, *inside}:
             inside = sorted([*inside, best], key=lambda i: float(self.cost[i]))
         return Knee(
             method,
-            self.names[best],
+            "" if best == pareto.NONE else self.names[best],
             tuple(self.names[i] for i in inside),
             float(self.cost[inside].min()),
             float(self.cost[inside].max()),

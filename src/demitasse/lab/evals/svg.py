@@ -166,7 +166,7 @@ def _grid(frame: _Frame, found: Frontier) -> list[str]:
 
 def _knee(frame: _Frame, found: Frontier) -> list[str]:
     knee = found.knee
-    if knee is None or knee.low is None or knee.high is None:
+    if knee is None or not knee.best or knee.low is None or knee.high is None:
         return []
     left, right = max(LEFT, frame.x(knee.low) - 12), min(WIDTH - RIGHT, frame.x(knee.high) + 12)
     tall = HEIGHT - TOP - BOTTOM

@@ -101,9 +101,12 @@ def drawn(found: Frontier) -> str:
 
 def _knee(found: Frontier, knee: Knee) -> str:
     if not knee.best:
+        at = ""
+        if knee.names:
+            at = f" (in {share(1 - knee.none)} of resamples it has one, at {_these(knee.names, 'or')})"
         return (
-            "The curve has no bend, so it does not say where to stop: put a price on a point of quality with --worth and "
-            f"read on from the steps. {_next(found, found.front[0].name)}"
+            f"The curve has no bend that would say where to stop{at}: put a price on a point of quality with --worth, or "
+            f"read the steps. {_next(found, found.front[0].name)}"
         )
     here = found.named(knee.best)
     price = "unknown" if here.cost is None else amount(here.cost, found.axis)
@@ -159,9 +162,9 @@ def _per(axis: Axis) -> str:
     return "per call" if axis == "latency" else "per thousand calls"
 
 
-def _these(names: Sequence[str]) -> str:
+def _these(names: Sequence[str], last: str = "and") -> str:
     quoted = [f"'{name}'" for name in names]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} {last} {quoted[-1]}"
 
 
 # ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────────
