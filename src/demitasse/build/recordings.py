@@ -75,8 +75,11 @@ def evaluate_recorded(
 
 
 def read(path: Path) -> Iterator[tuple[str, Recorded]]:
-    """Recorded answers by their sample's id: another harness's log (``lab.tasks.logs``), or JSONL with ``id`` and ``answer``, and optionally ``cost_usd``, ``latency_ms``,
-    ``tokens_in``, ``tokens_out``, ``finish``. Raises EvaluationError naming the line."""
+    """Recorded answers by their sample's id.
+
+    Another harness's log (``lab.tasks.logs``), or JSONL with ``id`` and ``answer``, and optionally ``cost_usd``, ``latency_ms``,
+    ``tokens_in``, ``tokens_out``, ``finish``. Raises EvaluationError naming the line; ConfigError: a log is damaged.
+    """
     if logs.kind_of(path):
         yield from _logged(path)
         return
