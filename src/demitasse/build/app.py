@@ -48,6 +48,7 @@ from .facts import (
     call_facts,
     chain_fact,
     engine_rows,
+    hardware_row,
     meter,
     model_rows,
     route_rows,
@@ -56,6 +57,7 @@ from .facts import (
     switch_rows,
 )
 from .keeping import keeper
+from .lab_pages import LabFolder
 from .models import Found, Models
 from .observing import observer
 from .proving import Proving
@@ -371,6 +373,8 @@ class App:
             routes=lambda: route_rows(self.config, self._pilot.why_not),
             switches=lambda: switch_rows(self.config, self._given),
             what_if=self.steering.what_if,
+            lab=LabFolder(self.data),
+            hardware=lambda: hardware_row(self.config),
             chain=lambda id: chain_fact(self.books, id),
             mode=lambda: "optimise" if self.ledger.promoted() else "observe",
             base_url=self.base_url,

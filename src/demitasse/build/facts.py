@@ -12,21 +12,37 @@ from ..config import Config, hosted, machine
 from ..config.describe import describe, documented
 from ..config.switches import SWITCHES, is_on, said_by_file
 from ..config.tree import OPEN_TABLES
+from ..core.hardware import DEFAULTS_DATE, usd_per_hour
 from ..gateway.answer import Steps
 from ..gateway.cache import Cache
 from ..gateway.prefix_watch import as_json
+from ..providers import machine as this_machine
 from ..providers.local import LocalEngine
 from ..providers.vendor_energy import Estimates
 from ..store.books import SqliteBooks
 from ..web.energy import Meter
 from ..web.entries import entry_json
 from ..web.facts import CacheFacts, ChainFact, EngineRow, ModelRow, RouteRow, SettingRow, SwitchRow
+from ..web.lab_facts import Assumption, HardwareRow
 from .models import Found
 
 if TYPE_CHECKING:
     from .app import App
 
 _LOG_LINES = 12
+UNITS = {
+    "capex_usd": "USD",
+    "cores": "cores",
+    "life_years": "years",
+    "utilisation": "of all hours",
+    "watts_idle": "W",
+    "watts_per_busy_core": "W a core",
+    "pue": "",
+    "usd_per_kwh": "USD a kWh",
+    "ops_usd_per_year": "USD a year",
+    "carbon_g_per_kwh": "g CO2e a kWh",
+}
+"""Of what ``[hardware]`` assumes."""
 
 
 def meter(config: Config) -> Meter:
@@ -80,6 +96,28 @@ def engine_rows(found: Found) -> list[EngineRow]:
             )
         )
     return rows
+
+
+def hardware_row(config: Config) -> HardwareRow:
+    """The machine that this process runs on, and what its hours are taken to cost."""
+    costs, own, cores = machine(config), config.hardware, this_machine.allowed_cores()
+    threads = max(1, int(cores))
+    return HardwareRow(
+        cores=cores,
+        physical=this_machine.physical_cores(),
+        threads=this_machine.choose_threads(),
+        load=this_machine.load(),
+        free_bytes=this_machine.free_memory_bytes(),
+        usd_per_hour=usd_per_hour(costs, "full", threads=threads),
+        usd_per_hour_marginal=usd_per_hour(costs, "marginal", threads=threads),
+        dated=DEFAULTS_DATE,
+        assumptions=tuple(
+            Assumption(
+                name, getattr(costs, name).low, getattr(costs, name).high, unit, own=getattr(own, name) is not None
+            )
+            for name, unit in UNITS.items()
+        ),
+    )
 
 
 def chain_fact(books: SqliteBooks, id: str) -> ChainFact | None:

@@ -28,7 +28,7 @@ from ..core.evidence import EvidenceBooks
 from ..core.ledger import Books
 from ..core.limits import Budget
 from ..core.price import Card
-from . import actions, assets, guard, render, review, steering, views
+from . import actions, assets, guard, lab_views, render, review, steering, views
 from .components import samples
 from .energy import Meter
 from .facts import (
@@ -44,6 +44,8 @@ from .facts import (
     Visitor,
 )
 from .guard import Done
+from .lab_facts import HardwareRow, LabBooks
+from .lab_views import LabPage, Look
 from .views import Desk
 
 MOST_FORM_BYTES = 64 << 10
@@ -64,6 +66,9 @@ class Page(Struct, frozen=True):
 REVIEW = Page("/review", "Review", "review.html")
 """Shown by ``Site.review``: what stands on it depends on who looks."""
 
+EVALUATIONS = Page("/evaluations", "Evaluations", "evaluations.html")
+"""Shown by ``Site.lab``, like all of ``lab_views.PAGES``."""
+
 # Not /models: OpenAI clients whose base URL lacks /v1 ask there, and the gateway answers them.
 PAGES: tuple[Page, ...] = (
     Page("/", "Overview", "overview.html", views.overview),
@@ -74,6 +79,7 @@ PAGES: tuple[Page, ...] = (
     Page("/budgets", "Budgets", "budgets.html", views.budgets),
     Page("/engines", "Models", "models.html", views.models),
     Page("/cache", "Cache", "cache.html", views.cache),
+    EVALUATIONS,
     REVIEW,
     Page("/settings", "Settings", "settings.html", views.settings),
 )
@@ -97,6 +103,8 @@ def dashboard(
     switches: Callable[[], Sequence[SwitchRow]] = tuple,
     what_if: Callable[[Mapping[str, str], int, int], dict[str, Any]] | None = None,
     reviews: review.Reviews | None = None,
+    lab: LabBooks | None = None,
+    hardware: Callable[[], HardwareRow | None] = lambda: None,
     base_url: str = "http://127.0.0.1:4141",
     mode: Callable[[], str] = lambda: "observe",
     version: str = "",
@@ -116,6 +124,8 @@ def dashboard(
         switches: savings that can be turned on and off, the safest first.
         what_if: replays the past under a policy; used in the worker thread.
         reviews: pairs of answers for people to vote on; read in the worker thread. None: there are none.
+        lab: evaluations and made models; read in a worker thread of their own. None: there are none.
+        hardware: the machine that this runs on.
         mode: ``observe``, or ``optimise`` while a certificate serves.
         base_url: how clients reach this server, without ``/v1``; shown to copy.
         secret: signs forms; pass the same to all processes of one address. Default: the login's, else drawn anew.
@@ -140,10 +150,18 @@ def dashboard(
         mode=mode,
         version=version,
         reports={},
+        lab=lab,
+        hardware=hardware,
     )
     site = Site(desk, secret or (login.secret if login else secrets.token_bytes(32)), reviews)
-    paths = [Route(page.path, partial(site.page, page), methods=["GET"]) for page in PAGES if page is not REVIEW]
+    paths = [
+        Route(page.path, partial(site.page, page), methods=["GET"])
+        for page in PAGES
+        if page not in (REVIEW, EVALUATIONS)
+    ]
     paths += [Route(path, partial(site.act, action), methods=["POST"]) for path, action in actions.ACTIONS.items()]
+    paths += [Route(page.path, partial(site.lab, page), methods=["GET"]) for page in lab_views.PAGES]
+    paths += [Route(page.path, partial(site.lab_part, page), methods=["GET"]) for page in lab_views.PARTS]
     paths += [
         Route("/parts/live", site.live, methods=["GET"]),
         Route("/parts/figures", site.figures, methods=["GET"]),
@@ -183,6 +201,8 @@ class Site:
         self._used: dict[str, None] = {}
         # One thread: a store's connection is used by one at a time, and pages never crowd out calls.
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dashboard")
+        # Another: a verdict takes a second, and the stream of calls does not wait for it.
+        self._lab_reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dashboard-lab")
 
     async def page(self, page: Page, request: Request) -> Response:
         visitor = self._visitor(request)
@@ -223,6 +243,28 @@ class Site:
         if _figures_seen(values) == request.query_params.get("seen"):
             return _guarded(Response(status_code=204))
         return await self._fragment("parts/figures.html", **values, **self._common(visitor))
+
+    async def lab(self, page: LabPage, request: Request) -> Response:
+        """A page on evaluations or made models: texts only for those who may change things."""
+        visitor = self._visitor(request)
+        if visitor is None:
+            return self._to_login(request)
+        values = await self._look(page, request, visitor)
+        if values is None:
+            raise HTTPException(404, page.missing.format(**_short(request.path_params)))
+        if _wants_json(request):
+            return self._json(values)
+        return await self._show(request, visitor, page.template, here=page.here, title=page.title, **values)
+
+    async def lab_part(self, page: LabPage, request: Request) -> Response:
+        """A piece of such a page; one that is over asks for the whole page anew."""
+        visitor = self._visitor(request)
+        if visitor is None:
+            return Response(status_code=401)
+        values = await self._look(page, request, visitor)
+        if values is None or values.get("over"):
+            return _guarded(Response(status_code=204, headers={"hx-refresh": "true"}))
+        return await self._fragment(page.template, **values)
 
     async def components(self, request: Request) -> Response:
         visitor = self._visitor(request)
@@ -365,6 +407,11 @@ class Site:
     async def _read(self, read: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._reader, read)
 
+    async def _look(self, page: LabPage, request: Request, visitor: Visitor) -> dict[str, Any] | None:
+        look = Look(self._desk.lab, visitor.admin, self._desk.clock())
+        asked = {**request.query_params, **request.path_params}
+        return await asyncio.get_running_loop().run_in_executor(self._lab_reader, page.view, look, asked)
+
     async def _show(self, request: Request, visitor: Visitor | None, template: str, **values: Any) -> Response:
         done = guard.unseal(self._secret, "done", request.cookies.get(guard.FLASH, ""), Done)
         common = self._common(visitor)
@@ -463,6 +510,11 @@ async def _read_form(request: Request) -> dict[str, str]:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100))
     except ValueError as error:
         raise HTTPException(400, "the form is not urlencoded UTF-8") from error
+
+
+def _short(params: Mapping[str, str]) -> dict[str, str]:
+    """For a sentence."""
+    return {name: value[:80] for name, value in params.items()}
 
 
 def _figures_seen(values: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from ..core.money import usd
 from .report import DAY_US, HOUR_US, Report, Slice
 
-FORMATS = ("@usd", "@count")
+FORMATS = ("@usd", "@count", "@percent", "@wh", "@ms")
 """What a formatter may be called; each is a function of ``app.js``."""
 
 

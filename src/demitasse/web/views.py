@@ -18,6 +18,7 @@ from . import charts
 from .arithmetic import Bill, Comparison, bill, compare
 from .energy import Meter
 from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, RouteRow, SettingRow, SwitchRow
+from .lab_facts import HardwareRow, LabBooks
 from .promises import Promise, promises
 from .report import DAY_US, HOUR_US, Report, build_report, month_end_us, month_start_us
 
@@ -55,6 +56,9 @@ class Desk(Struct, frozen=True, eq=False):
     version: str
     reports: dict[tuple[int, int], tuple[int, Report]]
     """Reports by stretch, each with the moment until which it is fresh, so that many open pages cost as much as one."""
+    lab: LabBooks | None = None
+    """Evaluations and made models; None where there are none."""
+    hardware: Callable[[], HardwareRow | None] = lambda: None
 
 
 class Stretch(Struct, frozen=True):
@@ -234,6 +238,8 @@ def models(desk: Desk, _query: Mapping[str, str]) -> dict[str, Any]:
     return {
         "models": list(desk.models()),
         "engines": list(desk.engine_status()),
+        "made": list(desk.lab.made()) if desk.lab is not None else [],
+        "hardware": desk.hardware(),
         "use": {s.name: s for s in month.by_model},
         "now_us": desk.clock(),
     }

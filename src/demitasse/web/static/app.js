@@ -8,7 +8,13 @@
   const number = (value, least, most) =>
     value.toLocaleString("en-US", { minimumFractionDigits: Math.min(least, most), maximumFractionDigits: most });
   // On an axis figures are round; in a tip they are money.
-  const axis = { "@usd": (value) => "$" + number(value, 0, digits(Math.abs(value))), "@count": (value) => number(value, 0, 0) };
+  const axis = {
+    "@usd": (value) => "$" + number(value, 0, digits(Math.abs(value))),
+    "@count": (value) => number(value, 0, 0),
+    "@percent": (value) => number(value * 100, 0, 1) + " %",
+    "@wh": (value) => number(value, 0, digits(Math.abs(value))) + " Wh",
+    "@ms": (value) => (value >= 1000 ? number(value / 1000, 0, 1) + " s" : number(value, 0, 1) + " ms"),
+  };
   const inTip = { "@usd": (value) => "$" + number(value, 2, digits(Math.abs(value)) || 2), "@count": (value) => number(value, 0, 0) };
 
   function revive(value, style) {
@@ -38,6 +44,14 @@
     };
   }
 
+  function tipOfPoint(point) {
+    const box = document.createElement("div");
+    box.className = "tip";
+    box.appendChild(document.createElement("b")).textContent = point.name;
+    for (const [name, text] of point.data.tip || []) line(box, name, text);
+    return box;
+  }
+
   function line(box, name, text) {
     const row = box.appendChild(document.createElement("span"));
     row.append(document.createElement("i"), document.createElement("i"));
@@ -58,7 +72,7 @@
       padding: 0,
       backgroundColor: "transparent",
       extraCssText: "box-shadow: none",
-      formatter: tip(inTip[plan.yAxis.axisLabel.formatter] || String),
+      formatter: plan.tooltip.trigger === "item" ? tipOfPoint : tip(inTip[plan.yAxis.axisLabel.formatter] || String),
     };
     let chart = drawn.get(element);
     if (!chart) {
