@@ -29,6 +29,7 @@ from ..gateway.route import Route, Rung
 from ..lab.evals import result
 from ..lab.evals.result import Load, Row, Run
 from ..lab.evals.run import Plan, Progress, Put, evaluate
+from ..lab.scorers import semantic
 from ..lab.scorers.ask import Mode, constrainable, schema
 from ..lab.scorers.registry import make
 from ..lab.scorers.scorer import Ask
@@ -93,7 +94,8 @@ class Lab:
             )
         examiner = Examiner(self.app.gateway.steps, run.id, self._id)
         try:
-            scorer = make(task, ask=self._asker(examiner))
+            embed = semantic.opened(self.data / "models")
+            scorer = make(task, ask=self._asker(examiner), embed=embed, allow_code=wanted.allow_code)
             if mode == "constrained":
                 schema(task, task.samples[0])
         except ValueError as why:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ...score.normal import Answer
@@ -31,6 +32,7 @@ class Semantic:
         for sample in task.samples:
             if not sample.target:
                 raise needs(task, sample, "a target")
+        embed("")  # says now, and not at the first answer, that its file is missing
         self._name = task.scorer
         self._embed = embed
         self._kept: OrderedDict[str, Any] = OrderedDict()
@@ -64,4 +66,24 @@ class Semantic:
         return self._kept[target]
 
 
+def opened(models: Path) -> Callable[[str], Any]:
+    """The static embedding in the folder of models, opened when it is first used.
+
+    What comes back raises EmbedError at its first use where the file, or the extra ``semantic``, is missing.
+    """
+    embed: list[Callable[[str], Any]] = []
+
+    def vector(text: str) -> Any:
+        if not embed:
+            from ...providers import catalogue  # noqa: PLC0415 - most scorers do without the embedding
+            from ...providers.download import place  # noqa: PLC0415
+            from ...score.embed import Embedder  # noqa: PLC0415
+
+            embed.append(Embedder(place(catalogue.embeddings()[EMBEDDING], models)))
+        return embed[0](text)
+
+    return vector
+
+
+EMBEDDING = "wordllama-256"
 _KEPT = 10_000
