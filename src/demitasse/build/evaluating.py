@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -32,7 +33,7 @@ from ..lab.evals.run import Plan, Progress, Put, evaluate
 from ..lab.scorers import semantic
 from ..lab.scorers.ask import Mode, constrainable, schema
 from ..lab.scorers.registry import make
-from ..lab.scorers.scorer import Ask
+from ..lab.scorers.scorer import Ask, Score, Scorer
 from ..lab.tasks.task import Sample, Task, chosen
 from ..providers import machine
 from ..score.normal import Answer, answer_of
@@ -95,7 +96,7 @@ class Lab:
         examiner = Examiner(self.app.gateway.steps, run.id, self._id)
         try:
             embed = semantic.opened(self.data / "models")
-            scorer = make(task, ask=self._asker(examiner), embed=embed, allow_code=wanted.allow_code)
+            scorer = Priced(make(task, ask=self._asker(examiner), embed=embed, allow_code=wanted.allow_code))
             if mode == "constrained":
                 schema(task, task.samples[0])
         except ValueError as why:
@@ -124,7 +125,8 @@ class Lab:
     def _asker(self, examiner: Examiner) -> Ask:
         async def ask(body: bytes, model: str) -> Answer:
             heard: list[Reply] = []
-            await examiner.ask(body, model, lambda _id, reply: heard.append(reply))
+            entry = await examiner.ask(body, model, lambda _id, reply: heard.append(reply))
+            _SPENT.get().append(entry.cost_nanos or 0)
             return answer_of(heard[0].body)
 
         return ask
@@ -147,6 +149,23 @@ class Lab:
         finally:
             settings.close()
         self.app.ledger.look()
+
+
+_SPENT: ContextVar[list[int]] = ContextVar("spent")
+
+
+class Priced:
+    """A Scorer whose scores bear what was paid for them: a judge's calls, which it made by way of ``ask``."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.name = scorer.name
+        self._scorer = scorer
+
+    async def __call__(self, sample: Sample, answer: Answer) -> Score:
+        spent: list[int] = []
+        _SPENT.set(spent)
+        score = await self._scorer(sample, answer)
+        return structs.replace(score, cost_nanos=sum(spent)) if spent else score
 
 
 @asynccontextmanager

@@ -24,7 +24,6 @@ from ..core.price import Card, rates
 from ..gateway.prompt_cache import PromptCache
 from ..gateway.route import Route, Rung
 from ..providers import catalogue, price_cards
-from ..providers.classifier import ClassifierModel
 from ..providers.download import note, place
 from ..providers.http import HttpClient, Timeouts
 from ..providers.local import LocalEngine, LocalModel
@@ -283,6 +282,8 @@ class Models:
         )
 
     def _classifier_rung(self, alias: str, settings: ModelSettings) -> Rung:
+        from ..providers.classifier import ClassifierModel  # noqa: PLC0415 - numpy, which a start without one is spared
+
         name = (settings.source or "").removeprefix(PREFIX)
         model = ClassifierModel(alias, self._data / "models", name, hardware=self._hardware)
         per_s = model.tokens_per_s
