@@ -310,7 +310,7 @@ def test_the_name_and_the_source_do_not_count_for_the_hash_but_the_template_does
 @given(st.lists(st.tuples(st.text(min_size=1).filter(str.strip), st.text()), min_size=1, max_size=8))
 def test_whatever_a_csv_writer_wrote_is_read_back_and_lines_are_counted_right(pairs):
     clean = [(q.replace("\x00", " "), a.replace("\x00", " ")) for q, a in pairs]
-    clean = [(q, a) for q, a in clean if q.strip() and "\r" not in q + a and q.isprintable() or "\n" in q] or [
+    clean = [(q, a) for q, a in clean if (q.strip() and "\r" not in q + a and q.isprintable()) or "\n" in q] or [
         ("q", "a")
     ]
     made = io.StringIO(newline="")

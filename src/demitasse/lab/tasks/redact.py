@@ -19,10 +19,14 @@ def redact(text: str) -> tuple[str, Counter[str]]:
     for kind, pattern, certain in _PATTERNS:
 
         def mask(match: re.Match[str], kind: str = kind, certain: Callable[[str], bool] = certain) -> str:
-            if not certain(match[0]):
-                return match[0]
+            # a word that follows may have been taken for the end of a number that is written in groups
+            said = match[0]
+            while not certain(said):
+                said = said.rpartition(" ")[0]
+                if not said:
+                    return match[0]
             counted[kind] += 1
-            return f"[{kind}]"
+            return f"[{kind}]{match[0][len(said) :]}"
 
         text = pattern.sub(mask, text)
     return text, counted
