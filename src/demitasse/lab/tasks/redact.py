@@ -22,7 +22,7 @@ def redact(text: str) -> tuple[str, Counter[str]]:
             # a word that follows may have been taken for the end of a number that is written in groups
             said = match[0]
             while not certain(said):
-                said = said.rpartition(" ")[0]
+                said = said.rpartition(" ")[0] if kind == "iban" else ""
                 if not said:
                     return match[0]
             counted[kind] += 1
