@@ -37,12 +37,12 @@ def make(path: Path, *, layers: int = LAYERS, seed: int = 1, kind: str = "F32", 
     writer.add_rope_freq_base(10_000.0)
     writer.add_rope_dimension_count(WIDTH // HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
-    tokens = ["<unk>", "<|im_start|>", "<|im_end|>", *byte_tokens()]
+    tokens = ["<unk>", "<|im_start|>", "<|im_end|>", *byte_tokens(), "ab"]
     writer.add_vocab_size(len(tokens))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("default")
     writer.add_token_list(tokens)
-    writer.add_token_types([3, 3, 3] + [1] * 256)
+    writer.add_token_types([3, 3, 3] + [1] * 257)
     writer.add_token_merges(["a b"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)

@@ -9,12 +9,13 @@ llama.cpp rotates neighbouring pairs where PyTorch rotates halves (convert_hf_to
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -162,7 +163,7 @@ def packages() -> tuple[Any, Any, Any]:
     return torch, transformers, peft
 
 
-@contextmanager
+@contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Without progress bars and warnings of libraries about each other; errors still come."""
     _, transformers, _ = packages()
@@ -170,7 +171,8 @@ def quiet() -> Iterator[None]:
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        # One of the bars asks nobody; what fails is raised, not written there.
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -260,7 +260,7 @@ def _loss(torch: Any, loaded: Loaded, model: Any, batch: Sequence[Coded], prefix
         targets[at, start - 1 : start - 1 + len(one.answer)] = torch.tensor(one.answer, device=device)
     mask = torch.tensor([[1] * (prefix + len(row)) + [0] * (width - len(row)) for row in rows], device=device)
     with torch.autocast(device, dtype=torch.bfloat16, enabled=recipe.half):
-        body = model.base_model.model.model if hasattr(model, "base_model") else model.model
+        body = (model.get_base_model() if hasattr(model, "get_base_model") else model).model
         cache = None
         if prefix:
             cache = DynamicCache()
