@@ -50,7 +50,7 @@ class Spread(Struct, frozen=True):
             at: shift the mean here by weighing ups and downs anew (exponential tilting); None leaves it.
         """
         values, counts = np.unique(
-            np.concatenate([np.asarray(differences, float), [-1.0, 1.0]]).round(3), return_counts=True
+            np.concatenate([np.asarray(differences, float), [-1.0, 1.0]]).round(2), return_counts=True
         )
         weights = counts.astype(float)
         weights[[0, -1]] -= 0.5

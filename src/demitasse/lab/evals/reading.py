@@ -68,11 +68,16 @@ def same_questions(found: Sequence[Evaluation]) -> list[str]:
 
 def named(found: Sequence[Evaluation]) -> list[tuple[str, list[Seen]]]:
     """Each with a name that tells it from the others: the model's where that does, else with the id of the run."""
-    models = [one.run.model for one in found]
+    models = [_short(one.run.model) for one in found]
     return [
-        (one.run.model if models.count(one.run.model) == 1 else f"{one.run.model} {one.run.id}", one.seen)
-        for one in found
+        (model if models.count(model) == 1 else f"{model} {one.run.id}", one.seen)
+        for model, one in zip(models, found, strict=True)
     ]
+
+
+def _short(model: str) -> str:
+    """A recording by its file's name alone."""
+    return Path(model.removeprefix("recorded:")).stem if model.startswith("recorded:") else model
 
 
 def _question(sample: Sample) -> object:

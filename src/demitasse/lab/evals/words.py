@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ...stats.quantiles import Quantile
 from .axes import Axis
 from .compare import Comparison
-from .frontier import Frontier, Knee, Step
+from .frontier import Frontier, Knee, Point, Step
 
 
 def compared(found: Comparison) -> str:
@@ -46,12 +46,12 @@ def _more(found: Comparison) -> str:
     shows = f"So many samples show differences from the margin of {points(found.mde, sign=False)} and more."
     if found.n_needed is None:
         return f"{shows} What was seen lies at the margin itself: no number of samples is likely to decide it."
-    if found.n_if_equal is None or found.n_if_equal == found.n_needed:
-        return f"{shows} About {found.n_needed:,} would decide it, four times of five, if the truth is what was seen."
-    return (
-        f"{shows} About {found.n_needed:,} would decide it, four times of five, if the truth is what was seen, and "
-        f"{found.n_if_equal:,} if the two are equal."
-    )
+    odds = "would decide it, four times of five, if the truth is what was seen"
+    if found.n_needed <= found.n:
+        return f"{shows} That is as many as {odds}: it was a close call, and some more will do."
+    if found.n_if_equal is None:
+        return f"{shows} {about(found.n_needed)} {odds}."
+    return f"{shows} {about(found.n_needed)} {odds}, and {about(found.n_if_equal).lower()} if the two are equal."
 
 
 def _clusters(found: Comparison) -> str:
@@ -80,20 +80,13 @@ def _form(found: Comparison) -> str:
 
 
 def drawn(found: Frontier) -> str:
-    """One paragraph: which candidates remain, where paying more stops paying, what the next point costs, what is open."""
+    """One paragraph: where paying more stops paying, what the next point costs, who can be left out, and what is open."""
     if not found.drawn:
         return f"Nothing can be said: {undrawn(found)}."
-    front = [point.name for point in found.front]
-    beaten = [
-        f"'{p.name}' (by '{p.beaten_by}', in {share(p.beaten_probability)} of resamples)"
-        for p in found.drawn
-        if p.beaten_by
-    ]
-    among = f"Of {count(len(found.drawn), 'candidate')} on the same {count(found.n, 'sample')}"
     parts = [
-        f"{among} {_these(front)} {'remain' if len(front) > 1 else 'remains'}: nobody is both cheaper and better.",
-        f"Beaten by one that costs no more: {', '.join(beaten)}." if beaten else "",
+        f"{count(len(found.drawn), 'candidate')} on the same {count(found.n, 'sample')}.",
         _knee(found, found.knee) if found.knee else "",
+        _left_out(found.drawn),
         f"Not drawn: {undrawn(found)}." if undrawn(found) else "",
     ]
     return " ".join(part for part in parts if part)
@@ -110,18 +103,32 @@ def _knee(found: Frontier, knee: Knee) -> str:
         )
     here = found.named(knee.best)
     price = "unknown" if here.cost is None else amount(here.cost, found.axis)
-    why = (
-        "the last step worth its price"
-        if knee.method == "worth"
-        else "where the curve bends most (before it a point is cheap, after it dear)"
-    )
+    why = "the last step worth its price" if knee.method == "worth" else "where the curve bends most"
     told = f"Paying more stops paying at '{knee.best}' ({share(here.quality)} for {price} {_per(found.axis)}), {why}."
-    others = [f"'{name}'" for name in knee.names if name != knee.best]
+    others = sorted(
+        (name for name in knee.names if name != knee.best), key=lambda n: -(found.named(n).knee_probability or 0)
+    )
     if others:
-        told += f" So few samples leave open whether it is {' or '.join(others)} instead."
+        more = f" or one of {len(others) - _FEW} others" if len(others) > _FEW else ""
+        told += f" So few samples leave open whether it is {_these(others[:_FEW], 'or')}{more} instead."
     if knee.none > 0.1:
         told += f" In {share(knee.none)} of resamples there is no bend at all."
     return f"{told} {_next(found, knee.best)}".rstrip()
+
+
+_FEW = 3
+_SURE = 0.95
+
+
+def _left_out(points: Sequence[Point]) -> str:
+    """Those that another one beats, by how sure that is."""
+    surely = [p for p in points if p.beaten_by and (p.front_probability or 0.0) <= 1 - _SURE]
+    perhaps = [p.name for p in points if p.beaten_by and p not in surely]
+    by = [f"'{p.name}' ('{p.beaten_by}' is better and costs no more)" for p in surely]
+    told = [f"Leave out {', '.join(by)}."] if by else []
+    if perhaps:
+        told.append(f"Probably no use either, but so few samples do not prove it: {_these(perhaps)}.")
+    return " ".join(told)
 
 
 def _next(found: Frontier, name: str) -> str:
@@ -192,10 +199,17 @@ def share(value: float | None) -> str:
 
 
 def points(value: float, *, sign: bool = True, bare: bool = False) -> str:
-    """A difference of scores, in points."""
-    number = round(100 * value, 1) + 0.0
+    """A difference of scores, in points; what is not 0 is not told as 0."""
+    rounded = round(100 * value, 1)
+    number = float(f"{100 * value:.1g}") if rounded == 0 and abs(value) > 1e-9 else rounded + 0.0
     text = f"{number:+g}" if sign and number else f"{number:g}"
     return text.replace("-", "−") if bare else f"{text} point{'' if abs(number) == 1 else 's'}".replace("-", "−")
+
+
+def about(n: int) -> str:
+    """A number of samples, to two figures, rounded up."""
+    unit = 10 ** max(0, len(str(n)) - 2)
+    return f"About {-(-n // unit) * unit:,}"
 
 
 def usd(nanos_per_call: float) -> str:
