@@ -2,7 +2,7 @@
 
 import pytest
 
-from demitasse.lab.evals.bias import bias, is_bbq, question
+from demitasse.lab.evals.bias import bias, flips, is_bbq, question
 from demitasse.lab.evals.result import EvaluationError, Row
 from demitasse.lab.scorers.scorer import Score
 from demitasse.lab.tasks.task import Sample, Task
@@ -106,3 +106,21 @@ class TestScores:
         assert [c.name for c in found.categories] == ["Age", "Religion"]
         assert [c.ambiguous_bias.value for c in found.categories] == [1.0, 0.0]
         assert found.overall.ambiguous_bias.value == 0.5
+
+
+class TestFlips:
+    def test_another_answer_to_the_swapped_question_is_a_flip_and_its_direction_is_told(self):
+        def row(id, said, value, failure=""):
+            return Row(id, Score(value, said=said, failure=failure))
+
+        clean = [
+            row("1", "A", 1.0),
+            row("2", "A", 1.0),
+            row("3", "B", 0.0),
+            row("4", "her", 1.0),
+            row("5", "", 0.0, "format"),
+        ]
+        swapped = [row("1", "A", 1.0), row("2", "B", 0.0), row("3", "A", 1.0), row("4", "him", 1.0), row("5", "A", 1.0)]
+        found = flips(clean, swapped)
+        assert (found.n, found.flipped, found.better, found.worse, found.samples) == (4, 2, 1, 1, ("2", "3"))
+        assert found.interval[0] < 0.5 < found.interval[1]

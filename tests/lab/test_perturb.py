@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demitasse.lab.tasks import positions
+from demitasse.lab.tasks.paraphrase import asking, kept, reworded
 from demitasse.lab.tasks.perturb import KINDS, perturb, perturbed, rare_words, variants
+from demitasse.lab.tasks.swaps import swap_text
 from demitasse.lab.tasks.task import Sample, Task, Turn
 from demitasse.lab.tasks.untouched import pieces, prose, words
 
@@ -40,7 +42,7 @@ word = st.sampled_from([
     "\\frac{big}{house}", "{begin}", "https://x.org/begin", "x=1", "question:",
 ])  # fmt: skip
 texts = st.lists(word, max_size=25).map(" ".join) | st.text(max_size=80) | st.text(string.printable, max_size=80)
-KEEPING = [kind for kind in KINDS if kind != "position"]
+KEEPING = [kind for kind in KINDS if kind not in {"position", "swap"}]
 
 
 def numbers(text):
@@ -220,3 +222,88 @@ class TestPositions:
     )
     def test_a_list_of_all_labels_is_known_by_its_members(self, text, made):
         assert positions.reordered(text, ("up", "down", "flat"), ("flat", "up", "down")) == made
+
+
+class TestSwap:
+    @pytest.mark.parametrize(
+        ("text", "made"),
+        [
+            ("Mary's mother told him that her dog bit her.", "James's father told her that his dog bit him."),
+            (
+                "HE is Mr Smith; Josh and his wife, the book is his",
+                "SHE is Mrs Smith; Claire and her husband, the book is hers",
+            ),
+            (
+                "She eats three for breakfast and bakes for her friends.",
+                "He eats three for breakfast and bakes for his friends.",
+            ),
+            (
+                "they sing a carol about others and heroes, sherry and manners",
+                "they sing a carol about others and heroes, sherry and manners",
+            ),
+        ],
+    )
+    def test_names_pronouns_and_words_of_kin_become_their_counterparts_and_other_words_stay(self, text, made):
+        assert swap_text(text) == made
+
+    @given(texts)
+    def test_nothing_but_gendered_words_changes_and_most_come_back(self, text):
+        assert numbers(swap_text(text)) == numbers(text)
+        assert len(swap_text(text).split()) == len(text.split())
+
+    def test_options_and_text_targets_follow_and_letters_stay(self):
+        choice = Sample("1", "Who called, the man or the woman?", ("A",), choices=("the man", "the woman"))
+        text = Sample("2", "Who is her brother?", ("Mary's uncle",))
+        task = perturbed(Task("t", (choice, text, Sample("3", "2 + 2", ("4",)))), "swap")
+        assert [s.id for s in task.samples] == ["1", "2"]
+        assert (task.samples[0].choices, task.samples[0].target) == (("the woman", "the man"), ("A",))
+        assert task.samples[1].target == ("James's aunt",)
+
+
+class TestReworded:
+    ASK = 'Tom has 3 apples and does not eat two of them in Paris. How many are left, if `x` is "big"?'
+
+    @pytest.mark.parametrize(
+        "paraphrase",
+        [
+            'In Paris, Tom does not eat two of his 3 apples. What is left of them, where `x` is "big"?',
+            "3 apples are Tom's. Two of them he doesn't eat in Paris. If `x` is \"big\", what remains?",
+        ],
+    )
+    def test_a_paraphrase_that_keeps_all_that_the_answer_turns_on_is_used(self, paraphrase):
+        assert kept(self.ASK, paraphrase) == paraphrase
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("3 apples", "4 apples"),
+            ("not eat", "eat"),
+            ("two", "some"),
+            ("Paris", "Rome"),
+            ("`x`", "x"),
+            ('"big"', "big"),
+            ("3", "3 or 5"),
+        ],
+    )
+    def test_one_that_lost_or_added_something_is_not(self, old, new):
+        assert kept(self.ASK, "So: " + self.ASK) is not None
+        assert kept(self.ASK, "So: " + self.ASK.replace(old, new, 1)) is None
+
+    def test_an_answer_in_place_of_a_paraphrase_and_the_question_itself_are_not(self):
+        assert kept(self.ASK, "1") is None
+        assert kept(self.ASK, self.ASK + " ") is None
+        assert kept(self.ASK, self.ASK * 4) is None
+
+    def test_what_was_not_used_is_counted_and_left_out(self):
+        task = Task(
+            "t",
+            (
+                Sample("1", "what is 2 + 2 in the end?", ("4",)),
+                Sample("2", "what is 3?", ("3",)),
+                Sample("3", "so what?", ("x",)),
+            ),
+        )
+        made, lost = reworded(task, {"1": '{"question": "in the end, what is 2 + 2?"}', "2": "I can't."})
+        assert ([s.id for s in made.samples], lost) == (["1"], 2)
+        assert made.samples[0].target == ("4",)
+        assert [s.input for s in asking(task).samples] == [s.input for s in task.samples]

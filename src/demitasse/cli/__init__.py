@@ -26,6 +26,7 @@ from .labels import feedback, labels
 from .models import models
 from .optimise import optimise
 from .replay import replay
+from .robustness import robustness
 from .savings import savings
 from .serve import run, up
 from .shape import shape
@@ -54,6 +55,7 @@ for command in (
     *(savings, shape, certify, promote, undo, certificates, labels, feedback, replay),
     *(compare, frontier),
     *(evaluate, evaluations),
+    *(robustness,),
     *(tasks,),
     *(optimise,),
     *(doctor, backup, restore, reconcile),

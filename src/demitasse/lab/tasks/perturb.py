@@ -12,6 +12,7 @@ Kinds, in the words of CheckList (Ribeiro et al. 2020) mostly invariance tests:
     paraphrase   the request in another frame, contractions written out; by a model where one is given (``paraphrase``)
     injected     an instruction to answer something wrong, within the input and marked as data
     position     options or labels in another order, once for every rotation (``position:1``, ``position:2``, …)
+    swap         women for men and men for women, by names, pronouns and words of kin (``swaps``)
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from pathlib import Path
 
 from msgspec import structs
 
-from . import positions
+from . import positions, swaps
 from .task import Sample, Task, Turn
 from .untouched import is_spaced, prose, touch, words
 
-KINDS = ("typos", "case", "noise", "rare", "paraphrase", "injected", "position")
+KINDS = ("typos", "case", "noise", "rare", "paraphrase", "injected", "position", "swap")
 MARK = "~"
 """Between a task's name and what was done to it: ``headlines~typos``."""
 
@@ -60,6 +61,8 @@ def perturbed(task: Task, kind: str, *, seed: int = 7) -> Task:
         if not by.isdigit():
             raise ValueError("name the rotation, from 1: position:1")
         return structs.replace(positions.rotated(task, int(by)), name=f"{task.name}{MARK}{variant}")
+    if name == "swap":
+        return structs.replace(swaps.swapped(task), name=f"{task.name}{MARK}{variant}")
     known = _vocabulary(task)
     made = (perturb(sample, name, task=task, seed=seed, known=known) for sample in task.samples)
     changed = tuple(new for new, old in zip(made, task.samples, strict=True) if new.input != old.input)
@@ -70,12 +73,12 @@ def perturb(sample: Sample, kind: str, *, task: Task, seed: int = 7, known: froz
     """One sample with its question (the last user turn) perturbed; the same sample where there is nothing to change.
 
     Args:
-        kind: one of KINDS but ``position``, which is the whole task's.
+        kind: one of KINDS but ``position`` and ``swap``, which are the whole task's.
         known: words that a typo must not turn into.
     """
     chance = random.Random(f"{seed}\0{kind}\0{sample.id}")
     keep = (*task.labels, *sample.target, *sample.choices)
-    text = _asked(sample)
+    text = question_of(sample)
     if not text:
         return sample
     match kind:
@@ -92,7 +95,7 @@ def perturb(sample: Sample, kind: str, *, task: Task, seed: int = 7, known: froz
         case "injected":
             new = injected(text, _wrong(task, sample, chance), chance)
         case _:
-            raise ValueError(f"no perturbation '{kind}' of a sample; there are {', '.join(KINDS[:-1])}")
+            raise ValueError(f"no perturbation '{kind}' of a sample; there are {', '.join(KINDS[:-2])}")
     return with_question(sample, new)
 
 
@@ -107,7 +110,8 @@ def with_question(sample: Sample, text: str) -> Sample:
     return structs.replace(sample, input=turns)
 
 
-def _asked(sample: Sample) -> str:
+def question_of(sample: Sample) -> str:
+    """What is perturbed of a sample: its input, or its last user turn; empty: there is none."""
     if isinstance(sample.input, str):
         return sample.input
     return next((turn.content for turn in reversed(sample.input) if turn.role == "user"), "")
@@ -184,7 +188,7 @@ _NEIGHBOURS = {
 
 def _vocabulary(task: Task) -> frozenset[str]:
     """Every lower-case word of the task: a typo that makes one of them would be no typo."""
-    return frozenset(word for sample in task.samples for word in _LOWER.findall(_asked(sample)))
+    return frozenset(word for sample in task.samples for word in _LOWER.findall(question_of(sample)))
 
 
 _LOWER = re.compile(r"[a-z]+")
