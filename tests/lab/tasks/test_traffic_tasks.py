@@ -143,3 +143,26 @@ def test_the_structure_is_told_by_the_requests():
 )
 def test_nothing_at_all_says_what_would_help(calls, bodies, left, said):
     assert said in str(nothing("auto", calls, bodies, left))
+
+
+def held(schema: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+
+
+def enveloped(answer: Any, enum: Any = ("up", "down")) -> Bodies:
+    schema = {"type": "object", "properties": {"answer": {"type": "string", "enum": list(enum)}}}
+    return Bodies(request(f"Where to, {answer}?", response_format=held(schema)), reply(json.dumps({"answer": answer})))
+
+
+def test_an_answer_that_was_held_to_a_label_is_a_label_and_one_to_json_keeps_its_schema():
+    task, _ = made([enveloped("up"), enveloped("down")])
+    assert (task.form, task.labels, task.schema) == ("label", ("up", "down"), None)
+    assert [s.target for s in task.samples] == [("up",), ("down",)]
+    schema = {"type": "object", "properties": {"city": {"type": "string"}, "zip": {"type": "string"}}}
+    task, _ = made([Bodies(request("Where?", response_format=held(schema)), reply('{"city": "Ulm", "zip": "89073"}'))])
+    assert (task.form, task.schema) == ("json", schema)
+
+
+def test_requests_that_were_held_to_different_things_are_json():
+    task, _ = made([enveloped("up"), enveloped("left", enum=("left", "right"))])
+    assert (task.form, task.labels, task.schema) == ("json", (), None)

@@ -127,6 +127,7 @@ def task_of(
     left: Counter[str] = Counter()
     masked: Counter[str] = Counter()
     structured: list[bool] = []
+    schemas: set[bytes] = set()
     for call in calls:
         found = bodies(call.id)
         if found is None:
@@ -146,7 +147,14 @@ def task_of(
         seen.add(mark)
         samples.append(_sample(call, asked, right, found, masked))
         structured.append(_is_structured(found.request))
-    form, labels = form_of([s.target[0] for s in samples if s.target], structured=bool(structured) and all(structured))
+        schemas.add(_schema(found.request))
+    targets = [s.target[0] for s in samples if s.target]
+    form, labels = form_of(targets, structured=bool(structured) and all(structured))
+    schema = msgspec.json.decode(schemas.pop()) if form == "json" and len(schemas) == 1 else None
+    held = held_to(schema, targets) if schema else None
+    if held is not None:
+        (form, labels), schema = held, None
+        samples = [structs.replace(s, target=tuple(_answer(one) for one in s.target)) for s in samples]
     longest = max((len(s.target[0]) for s in samples if s.target), default=0)
     task = Task(
         name=name,
@@ -155,6 +163,7 @@ def task_of(
         labels=labels,
         scorer=scorer,
         max_tokens=min(2048, max(64, longest)),
+        schema=schema,
         source=source,
     )
     return task, Left(left["no_target"], left["not_text"], left["repeated"], masked)
@@ -219,6 +228,41 @@ def _has_files(messages: Any) -> bool:
 def _is_structured(request: bytes) -> bool:
     asked = msgspec.json.decode(request).get("response_format")
     return isinstance(asked, dict) and asked.get("type") in ("json_object", "json_schema")
+
+
+def _schema(request: bytes) -> bytes:
+    """The JSON schema that the answer was held to, in one spelling; ``null`` where there was none."""
+    asked = msgspec.json.decode(request).get("response_format")
+    held = asked.get("json_schema") if isinstance(asked, dict) else None
+    schema = held.get("schema") if isinstance(held, dict) else None
+    return msgspec.json.encode(schema if isinstance(schema, dict) else None, order="sorted")
+
+
+def held_to(schema: dict[str, Any], targets: Sequence[str]) -> tuple[Form, tuple[str, ...]] | None:
+    """Label or number, where the schema's one result is ``answer``: JSON is then the envelope of ``scorers.ask``.
+
+    None: the answers are JSON for its own sake.
+    """
+    fields = schema.get("properties")
+    if not isinstance(fields, dict) or not {"answer"} <= fields.keys() <= {"answer", "reasoning"}:
+        return None
+    answer = fields["answer"]
+    if not isinstance(answer, dict) or not all(_answer(one) for one in targets):
+        return None
+    options = answer.get("enum")
+    if isinstance(options, list) and options and all(isinstance(one, str) for one in options):
+        return "label", tuple(options)
+    return ("number", ()) if answer.get("type") in ("number", "integer") else None
+
+
+def _answer(text: str) -> str:
+    """What stands under ``answer`` in a JSON answer; empty where there is none."""
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return ""
+    said = found.get("answer") if isinstance(found, dict) else None
+    return said if isinstance(said, str) else str(said) if isinstance(said, int | float) else ""
 
 
 def _said(body: bytes | None) -> str:
