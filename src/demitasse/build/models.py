@@ -27,7 +27,7 @@ from ..providers import catalogue, price_cards
 from ..providers.download import note, place
 from ..providers.http import HttpClient, Timeouts
 from ..providers.local import LocalEngine, LocalModel
-from ..providers.made import PREFIX
+from ..providers.made import PREFIX, look
 from ..providers.openai import OpenAICompatible
 from ..providers.prompt_caching import NO_RULE, rule_for
 from ..providers.recorded import Look, Recorded
@@ -250,7 +250,7 @@ class Models:
 
     def _local_rung(self, alias: str, settings: ModelSettings, base: Path | None) -> Rung:
         source = catalogue.find(settings.source or DEFAULT_LOCAL, place=f"models.{alias}.source", base=base)
-        entry = source if isinstance(source, catalogue.Entry) else _known(place(source, self._data / "models"))
+        entry = _entry(source, self._data / "models")
         at = (alias, source, settings.slots, settings.threads, settings.context)
         known = self._local.get(at)
         if known is None:
@@ -397,6 +397,20 @@ _ENGINE = Timeouts(first_byte_s=600.0, idle_s=120.0)
 def _timeouts(config: Config, first_byte_s: float | None = None) -> Timeouts:
     http = config.http
     return Timeouts(connect_s=http.connect_s, first_byte_s=first_byte_s or http.first_byte_s, idle_s=http.idle_s)
+
+
+def _entry(source: catalogue.Source, models: Path) -> catalogue.Entry | None:
+    """Whose measured speed gives the price of a token. A model that was made here is taken to be as fast as what it was made
+    from: with fewer bits or layers it is no slower."""
+    if isinstance(source, catalogue.Entry):
+        return source
+    if isinstance(source, catalogue.MadeSource):
+        try:
+            base = look(models, source.name).base
+        except DemitasseError:
+            return None
+        return catalogue.catalogue().get(base.source) if base is not None else None
+    return _known(place(source, models))
 
 
 def _known(path: Path) -> catalogue.Entry | None:

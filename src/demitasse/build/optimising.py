@@ -45,6 +45,7 @@ class Asked(Struct, frozen=True):
     parallel: int = 4
     prefix: str = ""
     precision: float = 0.95
+    encoder: Path | None = None
     command: str = ""
 
 
@@ -78,6 +79,7 @@ async def run(
             command=asked.command,
             prefix=asked.prefix or task.name,
             precision=asked.precision,
+            encoder=asked.encoder,
             env=env,
             tell=tell,
         )
@@ -116,15 +118,17 @@ def facts(config: Config, data: Path, alias: str) -> Facts:
     if settings is None or settings.provider != "local" or settings.source is None:
         return Facts(alias, source=alias if settings is None else f"{settings.provider}/{settings.model or alias}")
     source = catalogue.find(settings.source, place=f"models.{alias}.source")
+    own = {name: value for name in ("slots", "threads", "context") if (value := getattr(settings, name)) is not None}
     licence = source.licence if isinstance(source, catalogue.Entry) else "not stated"
+    found = Facts(alias, source=settings.source, licence=licence, settings=own)
     if not present(source, data / "models"):
-        return Facts(alias, source=settings.source, licence=licence)
+        return found
     path = place(source, data / "models")
+    found = structs.replace(found, path=path, bytes=path.stat().st_size)
     try:
-        head = gguf.read_head(path)
+        return structs.replace(found, bits_per_weight=gguf.read_head(path).bits_per_weight)
     except DemitasseError:
-        return Facts(alias, path, path.stat().st_size, None, settings.source, licence)
-    return Facts(alias, path, head.size_bytes, head.bits_per_weight, settings.source, licence, head.chat_template)
+        return found
 
 
 def add_lines(path: Path, lines: str, env: Mapping[str, str]) -> None:

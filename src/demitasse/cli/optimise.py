@@ -36,7 +36,9 @@ WORDS = {
 )
 @click.option("--reference", required=True, metavar="NAME", help="The model whose quality is to be reached.")
 @click.option(
-    "--steps", metavar="NAME,NAME", help="Only these, of: format, prompt, classifier. They are tried in that order."
+    "--steps",
+    metavar="NAME,NAME",
+    help="Only these, of: format, prompt, requantise, classifier, encoder, student, prune.",
 )
 @click.option(
     "--margin",
@@ -60,6 +62,11 @@ WORDS = {
     help="A saving per 1,000 calls below which no further step is tried; else a twentieth of what the reference costs.",
 )
 @click.option("--all", "go_on", is_flag=True, help="Try every step, whatever was found.")
+@click.option(
+    "--encoder",
+    metavar="DIR",
+    help="An encoder as it comes from a hub (config.json, model.safetensors, tokenizer.json), to be tried in 8 bits.",
+)
 @click.option("--keep", is_flag=True, help="Keep what fails its gate, marked so; else it is deleted.")
 @click.option("--name", "prefix", metavar="NAME", help="What made models' names begin with; else the task's name.")
 @click.option(
@@ -84,6 +91,7 @@ def optimise(
     minutes: float | None,
     worth: float | None,
     go_on: bool,
+    encoder: str | None,
     keep: bool,
     prefix: str | None,
     parallel: int,
@@ -112,6 +120,7 @@ def optimise(
         budget_usd=budget,
         parallel=parallel,
         prefix=prefix or "",
+        encoder=place.cwd / encoder if encoder else None,
         command=shlex.join(["demitasse", *sys.argv[1:]]),
     )
     limits = Limits(worth_usd=worth, seconds=minutes * 60 if minutes else None, go_on=go_on, keep=keep)

@@ -30,12 +30,21 @@ class MadeFile(Struct, frozen=True):
     sha256: str
 
 
+class MadeBase(Struct, frozen=True):
+    """What it was made from."""
+
+    name: str = ""
+    source: str = ""
+    """Of a model that the catalogue lists: its name there."""
+
+
 class Made(Struct, frozen=True):
     """What a manifest says to whoever wants to use the model."""
 
     name: str
     kind: str
     files: tuple[MadeFile, ...] = ()
+    base: MadeBase | None = None
     kept_anyway: bool = False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -13,7 +13,8 @@ from msgspec import Struct
 from ..evals.result import Row, Run
 from ..scorers.ask import Mode
 from ..tasks.task import Task
-from .artefact import Manifest
+from . import artefact
+from .artefact import Base, Data, Licences, Manifest
 from .split import Split
 
 
@@ -78,7 +79,8 @@ class Facts(Struct, frozen=True):
     bits_per_weight: float | None = None
     source: str = ""
     licence: str = "not stated"
-    template: str | None = None
+    settings: dict[str, Any] = {}
+    """Slots, threads, context: a model made from it runs with the same."""
 
 
 class Bench(Struct, frozen=True, kw_only=True):
@@ -96,6 +98,10 @@ class Bench(Struct, frozen=True, kw_only=True):
     command: str = ""
     prefix: str = ""
     """Of artefacts' names."""
+    encoder: Path | None = None
+    """A folder with an encoder as it comes from a hub, to be quantised and tried under a classifier."""
+    max_cpu_s: float = 600.0
+    """Of one training."""
     precision: float = 0.95
     """What a classifier's answers shall have before it stops abstaining."""
     env: Mapping[str, str] = {}
@@ -105,3 +111,39 @@ class Bench(Struct, frozen=True, kw_only=True):
 
 Make = Callable[[Bench, "Candidate"], Awaitable[list[Candidate]]]
 """A step: from the bench and the best candidate on the small model so far to new ones. Raises DemitasseError: it cannot."""
+
+
+def made_from(bench: Bench, name: str, kind: artefact.Kind, method: str, parameters: dict[str, Any]) -> Manifest:
+    """A manifest with what all steps know: made from the small model, with the rows to learn from."""
+    train, test = bench.split.train, bench.split.test
+    small = bench.model
+    return Manifest(
+        name=name,
+        kind=kind,
+        method=method,
+        created=artefact.moment(bench.clock()),
+        command=bench.command,
+        base=Base(
+            small.alias, artefact.sha256(small.path) if small.path is not None else "", small.licence, small.source
+        ),
+        parameters=parameters,
+        data=Data(
+            task=train.name,
+            hash=train.hash,
+            source=train.source.name,
+            licence=train.source.licence,
+            train=len(train.samples),
+            test=len(test.samples),
+            split=bench.split.how,
+            dropped=bench.split.dropped,
+        ),
+        seeds={"seed": bench.seed},
+        libraries=artefact.libraries(("numpy",)),
+        licences=Licences(small.licence, train.source.licence, "", allowed(small.licence, train.source.licence)),
+    )
+
+
+def allowed(*licences: str) -> Literal["allowed", "unclear"]:
+    """Whether all of these are stated at all; what they allow, a person must read."""
+    stated = all(one and not one.startswith(("not stated", "none stated")) for one in licences)
+    return "allowed" if stated else "unclear"
