@@ -57,8 +57,8 @@ def evaluated(data, task, model, *, mode="constrained", seed=7, ago_h=2, state="
     rows = []
     for i, sample in enumerate(task.samples):
         hard = random.Random(sample.id).random()
-        roll = 0.55 * dice.random() + 0.45 * hard
-        said = sample.target[0] if roll < right - 0.02 else LABELS[(LABELS.index(sample.target[0]) + 1) % 3]
+        roll = hard if dice.random() < 0.5 else dice.random()
+        said = sample.target[0] if roll < right else LABELS[(LABELS.index(sample.target[0]) + 1) % 3]
         failure = "format" if dice.random() < unread else ""
         text = f"I am not sure what you mean by {i}." if failure else msgspec.json.encode({"answer": said}).decode()
         if i == 0 and first:
@@ -115,7 +115,7 @@ def evaluated(data, task, model, *, mode="constrained", seed=7, ago_h=2, state="
 
 def running(data, task, model, *, done=37):
     """One under way: no rows yet, and a journal with so many answers."""
-    id = evaluated(data, task, model, mode="free", ago_h=0, state="running", summary=None, ended_us=None)
+    id = evaluated(data, task, model, mode="free", ago_h=0, state="running", summary=None, ended_us=None, load=Load())
     path = result.folder(data, id)
     (path / "rows.jsonl").unlink()
     lines = []

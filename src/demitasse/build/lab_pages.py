@@ -396,7 +396,7 @@ def _curve(task: str, read: list[_Read], axis: Axis, worth: float | None) -> Cur
         task=task,
         found=told | {"front": [point.name for point in found.front], "words": words.drawn(found)},
         ids={name: one.run.id for (name, _), one in zip(candidates, ones, strict=True)},
-        prices=tuple(words.price_of(step, axis) for step in found.steps),
+        prices=tuple(words.prices(step, axis) for step in found.steps),
         notes=(*notes, *found.notes),
     )
 

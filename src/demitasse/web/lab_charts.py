@@ -12,6 +12,8 @@ from typing import Any, Final
 FORMATS: Final = {"money": "@usd", "energy": "@wh", "latency": "@ms"}
 _ROUNDER: Final = 10.0
 """Costs that lie further apart than this are drawn on a logarithmic axis."""
+_EDGE: Final = 0.85
+"""Of the axis; beyond it a name has no room to the right."""
 
 
 def frontier(found: Mapping[str, Any], *, small: bool = False) -> dict[str, Any]:
@@ -26,6 +28,7 @@ def frontier(found: Mapping[str, Any], *, small: bool = False) -> dict[str, Any]
     logarithmic = bool(costs) and min(costs) > 0 and max(costs) / min(costs) >= _ROUNDER
     front = [point for point in drawn if point["on_front"]]
     beaten = [point for point in drawn if not point["on_front"]]
+    sides = _sides(drawn, logarithmic=logarithmic)
     series: list[dict[str, Any]] = [
         _intervals(drawn),
         {
@@ -38,11 +41,13 @@ def frontier(found: Mapping[str, Any], *, small: bool = False) -> dict[str, Any]
             "lineStyle": {"color": "var(--paid)", "width": 2},
             "z": 2,
         },
-        _points("on the front", front, found, "circle", "var(--paid)", named=True),
-        _points("beaten", beaten, found, "diamond", "var(--muted)", named=not small),
+        # Names stand below the staircase's treads, and that of its top above it: so they seldom meet.
+        _points("on the front", front[:-1], found, sides, front=True, named=True, dy=12),
+        _points("the best", front[-1:], found, sides, front=True, named=True, dy=-12),
+        _points("beaten", beaten, found, sides, front=False, named=not small, dy=13),
     ]
     knee = found["knee"]
-    if knee is not None and knee["low"] is not None:
+    if knee is not None and knee["best"]:
         series[1]["markArea"] = _shaded(knee["low"], knee["high"], costs, logarithmic=logarithmic)
     return {
         "animation": False,
@@ -108,31 +113,46 @@ def learning(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _sides(points: Sequence[Mapping[str, Any]], *, logarithmic: bool) -> dict[str, str]:
+    """On which side of each point its name has room: to the right, but not near the edge."""
+    if not points:
+        return {}
+    near, far = min(p["cost"] for p in points), max(p["cost"] for p in points)
+    edge = near * (far / near) ** _EDGE if logarithmic else far * _EDGE
+    return {p["name"]: "left" if p["cost"] > edge else "right" for p in points}
+
+
 def _points(
-    name: str, points: Sequence[Mapping[str, Any]], found: Mapping[str, Any], symbol: str, color: str, *, named: bool
+    name: str,
+    points: Sequence[Mapping[str, Any]],
+    found: Mapping[str, Any],
+    sides: Mapping[str, str],
+    *,
+    front: bool,
+    named: bool,
+    dy: int = 0,
 ) -> dict[str, Any]:
+    color = "var(--paid)" if front else "var(--muted)"
     return {
         "type": "scatter",
         "name": name,
-        "symbol": symbol,
-        "symbolSize": 11 if symbol == "circle" else 12,
-        "itemStyle": {
-            "color": color if symbol == "circle" else "var(--card)",
-            "borderColor": color,
-            "borderWidth": 1.5,
-        },
-        "data": [{"name": p["name"], "value": _at(p), "tip": _tip(p, found)} for p in points],
+        "symbol": "circle" if front else "diamond",
+        "symbolSize": 11 if front else 12,
+        "itemStyle": {"color": color if front else "var(--card)", "borderColor": color, "borderWidth": 1.5},
+        "data": [
+            {"name": p["name"], "value": _at(p), "tip": _tip(p, found), "label": {"position": sides[p["name"]]}}
+            for p in points
+        ],
         "label": {
             "show": named,
             "formatter": "{b}",
-            "position": "top",
-            "color": "var(--ink)" if symbol == "circle" else "var(--muted)",
+            "color": "var(--ink)" if front else "var(--muted)",
             "fontSize": 12,
-            "distance": 7,
+            "distance": 9,
             "width": 190,
             "overflow": "truncate",
         },
-        "labelLayout": {"hideOverlap": True, "moveOverlap": "shiftY"},
+        "labelLayout": {"hideOverlap": True, "dy": dy},
         "z": 3,
     }
 
@@ -187,15 +207,20 @@ def _tidy(value: float, way: Any) -> float:
 def _shares(points: Sequence[Mapping[str, Any]], *, small: bool) -> dict[str, Any]:
     edges = [edge for p in points for edge in (p["quality"], *(p["quality_interval"] or ()))]
     low, high = (min(edges), max(edges)) if edges else (0.0, 1.0)
-    step = 0.1 if high - low > 0.25 else 0.05
+    most = 4 if small else 6
+    step = next((step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if _steps(low, high, step) <= most), 0.5)
     return {
         "type": "value",
-        "min": round(max(0.0, math.floor(low / step - 0.2) * step), 2),
-        "max": round(min(1.0, math.ceil(high / step + 0.2) * step), 2),
-        "splitNumber": 3 if small else 5,
+        "min": round(math.floor(low / step + 1e-9) * step, 2),
+        "max": round(math.ceil(high / step - 1e-9) * step, 2),
+        "interval": step,
         "splitLine": {"lineStyle": {"color": "var(--line)"}},
         "axisLabel": {"color": "var(--muted)", "formatter": "@percent"},
     }
+
+
+def _steps(low: float, high: float, step: float) -> int:
+    return math.ceil(high / step - 1e-9) - math.floor(low / step + 1e-9)
 
 
 def _tip(p: Mapping[str, Any], found: Mapping[str, Any]) -> list[list[str]]:

@@ -189,7 +189,7 @@ class Curve(Struct, frozen=True):
     ids: dict[str, str]
     """The evaluation behind each candidate's name."""
     prices: tuple[str, ...]
-    """What the next point costs, in words, for each of the steps."""
+    """Between what the next point's price lies, in words, for each of the steps."""
     notes: tuple[str, ...]
 
 
