@@ -19,7 +19,7 @@ from demitasse.score.normal import Answer
         ("\\boxed{\\frac{3}{4}}", Fraction(3, 4)), ("x = 12\n$$\\boxed{12}$$", 12), ("**Answer: 18**", 18),
         ("She has 5 and 6 so 5+6=11 eggs. The answer is 11 eggs.", 11), ("The answer is 3 * 6 = 18 dollars", 18),
         ("answer: 18 dollars for 3 ducks", 18), ("Janet makes 9 * 2 = $<<9*2=18>>18 every day.\n#### 18", 18),
-        ("It takes 1 1/2 hours, all told", Fraction(3, 2)), ("So 2 + 2 = 4.\n\n", 4), ("The final answer is $70,000.", 70000),
+        ("It takes 1 1/2 hours, all told", Fraction(3, 2)), ("So 2 + 2 = 4.\n\n", 4), ("It starts at 2:00 pm", 2), ("5 + 6 is 11 eggs", 11), ("The final answer is $70,000.", 70000),
     ],
 )  # fmt: skip
 def test_the_number_is_read_however_it_is_written(said, value):
@@ -27,9 +27,36 @@ def test_the_number_is_read_however_it_is_written(said, value):
     assert found is not None and found.value == value
 
 
-@pytest.mark.parametrize("said", ["The answer is 5 or 7", "The answer is not 5.", "no idea", "", "1/0", "NaN", "∞"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The answer is 5 or 7",
+        "The answer is not 5.",
+        "-4, 1",
+        "4√2 + 8",
+        "\\boxed{9\\sqrt{2}}",
+        "x = 2 + sqrt(3)",
+        "(1, 2)",
+        "no idea",
+        "",
+        "1/0",
+        "NaN",
+        "∞",
+    ],
+)
 def test_an_answer_without_one_number_gives_none(said):
     assert read_number(said) is None
+
+
+def test_what_stands_in_an_envelope_is_the_result_wherever_the_envelope_is():
+    for said in (
+        'Let me see: 3 + 4.\n{"answer": "7"}\nThe steps are:\n1. add',
+        '{"reasoning": "\n raw break", "answer": 7}',
+        '```json\n{"answer": "$7"}\n```',
+    ):
+        assert scored("numeric", said, "7").value == 1
+    assert scored("numeric", '{"reasoning": "7", "answer": "Cannot be determined"}', "7").failure == "format"
+    assert scored("numeric", '{"answer": "3 * 4 = 12"}', "12").value == 1
 
 
 def test_of_an_answer_that_was_cut_off_only_a_finished_result_counts():

@@ -14,7 +14,7 @@ from functools import lru_cache
 from ...score.normal import Answer, said_last
 from ...score.quantity import Number, number, numbers_in, same_number
 from ..tasks.task import Sample, Task
-from .reading import said, silent, unread
+from .reading import opened, silent, unread
 from .scorer import Pure, Score, Unscorable
 
 
@@ -33,7 +33,8 @@ def numeric(_task: Task, options: str) -> Pure:
         nothing = silent(answer)
         if nothing is not None:
             return nothing
-        found = read_number(said(answer), cut=answer.finish == "length")
+        text, sealed = opened(answer)
+        found = read_number(text, cut=answer.finish == "length", sealed=sealed)
         if found is None:
             return unread(answer, "number")
         wanted = [_target(one) for one in sample.target]
@@ -43,14 +44,18 @@ def numeric(_task: Task, options: str) -> Pure:
     return score
 
 
-def read_number(text: str, *, cut: bool = False) -> Number | None:
-    """The number that an answer gives; None where it gives none, or two ("5 or 7").
+def read_number(text: str, *, cut: bool = False, sealed: bool = False) -> Number | None:
+    """The number that an answer gives; None where it gives none, several ("5 or 7", "-4, 1"), or a formula ("9√2").
 
-    ``cut``: it was cut off; then only a number that is marked as the result counts, and not in the last word.
+    Args:
+        cut: it was cut off; then only a number that is marked as the result counts, and not in the last word.
+        sealed: the text is the result alone, out of its envelope.
     """
     if _DIGITS.fullmatch(text):
         return None if cut else Number(Fraction(text))
     text = _FRACTION_SIGNS.sub(_spelled, text) if not text.isascii() else text
+    if ":00" in text:
+        text = _ON_THE_HOUR.sub(r"\1", text)
     if cut:
         text = text[: max((m.start() for m in _SPACE.finditer(text)), default=0)]
     whole = number(text) if len(text) <= _SHORT else None
@@ -59,6 +64,8 @@ def read_number(text: str, *, cut: bool = False) -> Number | None:
     marked = said_last(text)
     if marked:
         return _in_mark(marked)
+    if sealed or (len(text) <= _NEAR and not _PROSE.search(text)):
+        return _in_mark(text)
     if cut:
         return None
     for size in (_NEAR, _TAIL, _LONGEST):
@@ -80,15 +87,14 @@ def written(value: Number) -> str:
 
 def _in_mark(marked: str) -> Number | None:
     """Of ``6 * 3 = 18`` what it comes to; of ``18 dollars for 3 ducks`` what comes first; of ``5 or 7`` and ``not 5`` nothing."""
-    whole = number(marked)
+    result = marked.rpartition("=")[2]
+    whole = number(result)
     if whole is not None:
         return whole
-    if _DENIED.match(marked):
+    if _DENIED.match(marked) or _FORMULA.search(result):
         return None
-    if "=" in marked:
-        return _last(marked)
-    found = numbers_in(marked)
-    if len(found) > 1 and _SEVERAL.search(marked):
+    found = numbers_in(_MIXED.sub(_improper, result) if "/" in result else result)
+    if len(found) > 1 and _SEVERAL.search(result) and not all(same_number(found[0], one) for one in found):
         return None
     return found[0] if found else None
 
@@ -136,8 +142,16 @@ _SHOWN = 40
 _FRACTION_SIGNS = re.compile("[\u00bc-\u00be\u2150-\u215e]")
 """One sign for a fraction: ``½``."""
 _MIXED = re.compile(r"(?<![\w.,/])(\d{1,6}) (\d{1,6})/(\d{1,6})(?![\w/])")
+_ON_THE_HOUR = re.compile(r"(?<![\d:])(\d{1,2}):00(?!:?\d)")
 _SEAM = re.compile(r"[^\d\s]\s+(?=\S)")
 _DIGITS = re.compile(r"-?[0-9]{1,15}")
 _SPACE = re.compile(r"\s")
 _DENIED = re.compile(r"(?:not|never|neither)\b", re.IGNORECASE)
-_SEVERAL = re.compile(r"\b(?:or|either|between)\b", re.IGNORECASE)
+_SEVERAL = re.compile(
+    r"\b(?:or|either|between)\b|\A\s*[(\[{]?-?[\d./]+\s*(?:,\s*-?[\d./]+\s*)+[)\]}]?\s*\Z", re.IGNORECASE
+)
+"""Two numbers to choose from, or a list of them."""
+_FORMULA = re.compile(r"[√^]|sqrt|\d\s*[+*/·×]\s*[\d(\\]|\)\s*[(\d]|[\d)}]\s+[+-]\s+[\d(\\]")
+"""Signs of a result that is yet to be worked out."""
+_PROSE = re.compile(r"(?<![A-Za-z])(?!(?:sqrt|frac|dfrac|boxed|cdot|times|left|right|pi)(?![A-Za-z]))[A-Za-z]{3,}")
+"""A word, as against a formula's."""

@@ -25,11 +25,16 @@ def said(answer: Answer) -> str:
 
     Whatever stands in the envelope comes as text: a string as it is, a number or any other value as JSON.
     """
+    return opened(answer)[0]
+
+
+def opened(answer: Answer) -> tuple[str, bool]:
+    """``said``, and whether it came out of an envelope: then it is the result, and nothing that leads to it."""
     text = spoken(answer.text)
     inner = enveloped(text)
     if inner is NO_JSON:
-        return text
-    return inner if isinstance(inner, str) else msgspec.json.encode(inner).decode()
+        return text, False
+    return (inner if isinstance(inner, str) else msgspec.json.encode(inner).decode()), True
 
 
 def spoken(text: str) -> str:
@@ -40,20 +45,28 @@ def spoken(text: str) -> str:
 
 
 def enveloped(text: str) -> Any:
-    """X of ``{"answer": X}`` or ``{"reasoning": …, "answer": X}``, bare or in a fence; ``NO_JSON``: the text is none."""
+    """X of ``{"answer": X}`` or ``{"reasoning": …, "answer": X}``; ``NO_JSON`` where the text is anything else.
+
+    Bare, in a fence, or the last such field within prose or within JSON that is broken elsewhere.
+    """
     if '"answer"' not in text:
         return NO_JSON
     bare = text.strip()
     if bare.startswith("```"):
         bare = _FENCED.sub(r"\1", bare).strip()
-    if not bare.startswith("{"):
-        return NO_JSON
+    value = _decoded(bare) if bare.startswith("{") else NO_JSON
+    if value is not NO_JSON:
+        sealed = isinstance(value, dict) and ENVELOPE in value and all(k == ENVELOPE or k in NOTES for k in value)
+        return value[ENVELOPE] if sealed else NO_JSON
+    fields = _FIELD.findall(text[-_LOOKED_AT:])
+    return _decoded(fields[-1]) if fields else NO_JSON
+
+
+def _decoded(text: str) -> Any:
     try:
-        value = msgspec.json.decode(bare)
+        return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return NO_JSON
-    sealed = isinstance(value, dict) and ENVELOPE in value and all(k == ENVELOPE or k in NOTES for k in value)
-    return value[ENVELOPE] if sealed else NO_JSON
 
 
 def silent(answer: Answer) -> Score | None:
@@ -91,4 +104,6 @@ def shown(text: str) -> str:
 _SHOWN = 120
 _CLOSED = re.compile(r"</think(?:ing)?>")
 _OPEN = re.compile(r"<think(?:ing)?>.*\Z", re.DOTALL)
+_LOOKED_AT = 20_000
+_FIELD = re.compile(r'"answer"\s*:\s*("(?:[^"\\\n]|\\.){0,2000}"|-?\d[\d.eE+-]*|true|false)(?=\s*[,}])')
 _FENCED = re.compile(r"\A```[\w+-]*[ \t]*\n?(.*?)\n?[ \t]*```\Z", re.DOTALL)
