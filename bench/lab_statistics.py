@@ -103,6 +103,7 @@ WORLDS: dict[str, tuple[World, float]] = {
     "sessions, one way": sessions(0.0, 0.1),
 }
 SIZES = (20, 60, 200, 400)
+TANGO = ("discordance 2 %", "discordance 10 %", "discordance 40 %", "one way 10 %")
 
 
 # ── intervals ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -137,6 +138,44 @@ def percentile(d: Floats, clusters: list[str] | None, rng: Rng, draws: int = 1_0
     taken = rng.integers(0, len(sizes), (draws, len(sizes)))
     low, high = np.quantile(sums[taken].sum(axis=1) / sizes[taken].sum(axis=1), [0.025, 0.975])
     return float(low), float(high)
+
+
+def tango(up: int, down: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """The score interval of Tango (1998) for paired right-or-wrong answers: what an interval for these alone may reach."""
+
+    def score(d: float) -> float:
+        b, c = -up - down + (2 * n - up + down) * d, -down * d * (1 - d)
+        q = (np.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
+        return (up - down - n * d) / float(np.sqrt(max(n * (2 * q + d * (1 - d)), 1e-12)))
+
+    ends = []
+    for target in (z, -z):
+        low, high = -1 + 1e-9, 1 - 1e-9
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (middle, high) if score(middle) > target else (low, middle)
+        ends.append((low + high) / 2)
+    return ends[0], ends[1]
+
+
+def beside_tango(name: str, n: int, runs: int, seed: int) -> dict[str, Any]:
+    """Mean lengths of both intervals, and how often either misses."""
+    (world, truth), rng = WORLDS[name], np.random.default_rng([seed, n, 1])
+    lengths, missed = np.zeros(2), np.zeros(2)
+    for run in range(runs):
+        c, r, _ = world(rng, n)
+        ends = (
+            BoundedMean(c - r, bounds=(-1, 1), seed=run, draws=DRAWS).interval(),
+            tango(int((c > r).sum()), int((c < r).sum()), n),
+        )
+        lengths += [high - low for low, high in ends]
+        missed += [not low <= truth <= high for low, high in ends]
+    return {
+        "runs": runs,
+        "longer": round(float(lengths[0] / lengths[1]) - 1, 4),
+        "missed": float(missed[0] / runs),
+        "tango_missed": float(missed[1] / runs),
+    }
 
 
 def scores(rate: float, n: int, runs: int, seed: int) -> dict[str, Any]:
@@ -339,6 +378,7 @@ def main() -> None:
         "intervals": {
             f"{name}, n {n}": cover(name, n, runs if n <= 60 else few, seed) for name in WORLDS for n in SIZES
         },
+        "beside Tango": {f"{name}, n {n}": beside_tango(name, n, runs, seed) for name in TANGO for n in SIZES},
         "scores": {
             f"{p:g}, n {n}": scores(p, n, 20 * runs, seed) for p in (0.01, 0.05, 0.5, 0.95, 0.99) for n in SIZES
         },

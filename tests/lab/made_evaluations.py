@@ -29,13 +29,14 @@ def evaluation(
     failure: Failure = "",
     input: str = "question {i}",
     repeats: int = 1,
+    system: str = "",
     energy: tuple[int, int] | None = None,
 ) -> Path:
     """A complete one: so many samples, each with its value (None: nobody could say)."""
     samples = tuple(Sample(f"s{i}", input.format(i=i), ("yes",)) for i in range(len(values)))
     path = result.folder(data, id)
     path.mkdir(parents=True)
-    result.write_task(path, Task("made", samples))
+    result.write_task(path, Task("made", samples, system=system))
     result.write(
         path,
         Run(id, "made", "hash", "text", "exact", model or id, "identity", "free", len(values), 0, state="complete"),

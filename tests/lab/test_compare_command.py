@@ -77,9 +77,12 @@ def test_fewer_samples_are_paired_and_said(data: Path) -> None:
 
 def test_what_else_differs_is_said(data: Path) -> None:
     evaluation(data, "twice", RIGHT, repeats=2, model="large")
+    evaluation(data, "prompted", RIGHT, system="Be brief.")
     told = run(data, "twice", "large", "--margin", "0.05", status=0).output
     assert "'twice' and 'large' differ in the repeats" not in told  # the runs say 1 both; rows decide
     assert "large twice against large large" in told
+    shown = json.loads(run(data, "prompted", "large", "--json", "--margin", "0.05", status=0).output)
+    assert "differ in the prompt too" in shown["notes"][0]
 
 
 def test_one_evaluation_alone_or_twice_is_a_typing_error(data: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .ground import Place, note, placed, say, say_json, table
+from .ground import Place, placed, say, say_json, table
 
 if TYPE_CHECKING:
     from ..lab.evals.compare import Change, Comparison
@@ -56,16 +56,18 @@ def compare(
         raise click.UsageError("name two evaluations: the candidate, then the reference")
     if len(set(evaluations)) < len(evaluations):
         raise click.UsageError("an evaluation is named twice; compare different ones")
+    from msgspec import structs
+
     from ..lab.evals.compare import compare_all
     from ..lab.evals.reading import named, read_all, same_questions
 
     read = read_all(place.data, evaluations)
-    for line in same_questions(read):
-        note(line)
+    aloud = tuple(same_questions(read))
     *candidates, reference = named(read)
     found = compare_all(
         dict(candidates), reference[1], margin=margin, alpha=alpha, reference_name=reference[0], seed=seed
     )
+    found = [structs.replace(one, notes=aloud + one.notes) for one in found]
     if as_json:
         say_json(as_object(found))
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from .ground import Place, note, placed, say, say_json, table
+from .ground import Place, placed, say, say_json, table
 
 if TYPE_CHECKING:
     from ..lab.evals.axes import Axis
@@ -49,14 +49,15 @@ def frontier(
     """
     if len(set(evaluations)) < len(evaluations):
         raise click.UsageError("an evaluation is named twice; name different ones")
+    from msgspec import structs
+
     from ..lab.evals.frontier import frontier as drawn
     from ..lab.evals.reading import named, read_all, same_questions
     from ..lab.evals.svg import picture
 
     read = read_all(place.data, evaluations)
-    for line in same_questions(read):
-        note(line)
     found = drawn(dict(named(read)), axis=cast("Axis", axis), worth=worth, seed=seed)
+    found = structs.replace(found, notes=(*same_questions(read), *found.notes))
     if svg is not None:
         (place.cwd / svg).write_text(picture(found), encoding="utf-8")
     if as_json:
