@@ -362,6 +362,9 @@ def _held(a: _Read, b: _Read, margin: float) -> _Held:
     found = compare(seen_a, seen_b, margin=margin, names=(name_a, name_b))
     told: dict[str, Any] = msgspec.to_builtins(structs.replace(found, regressions=(), fixes=()))
     del told["regressions"], told["fixes"]
+    for side in (told["candidate"], told["reference"]):
+        nanos = side.pop("cost_nanos")
+        side["usd_per_1000"] = None if nanos is None else round(nanos / 1e6, 9)
     ours = {one.sample: one.value for one in seen_a}
     values = {one.sample: (ours[one.sample], one.value) for one in seen_b if one.sample in ours}
     by: dict[str, list[str]] = {"": list(values), "a": [], "b": [], "neither": [], "differ": []}
