@@ -25,6 +25,7 @@ from .keys import keys
 from .labels import feedback, labels
 from .models import models
 from .optimise import optimise
+from .plan import plan
 from .replay import replay
 from .robustness import robustness
 from .savings import savings
@@ -55,6 +56,7 @@ for command in (
     *(savings, shape, certify, promote, undo, certificates, labels, feedback, replay),
     *(compare, frontier),
     *(evaluate, evaluations),
+    *(plan,),
     *(robustness,),
     *(tasks,),
     *(optimise,),
