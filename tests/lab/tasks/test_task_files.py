@@ -341,6 +341,7 @@ def bench(name: str) -> Task:
     [
         ("headlines", 5_000, "gold futures end the week 1.4% higher", "up"),
         ("banking77", 400, "How do I locate my card?", "card_arrival"),
+        ("math", 721, "Find the sum of all integers", "-15"),
         ("gsm8k", 1_319, "Janet’s ducks lay 16 eggs per day.", "18"),
     ],
 )
@@ -360,3 +361,21 @@ def test_the_ten_intents_are_balanced_and_told_to_the_model():
     assert {label: sum(s.target == (label,) for s in task.samples) for label in task.labels} == dict.fromkeys(
         task.labels, 40
     )
+
+
+def test_the_questions_of_mmlu_have_their_four_options_and_no_answers():
+    task = bench("mmlu")
+    assert len(task.samples) == 14_037 and {len(s.choices) for s in task.samples} == {4}
+    assert not any(s.target for s in task.samples) and len({s.slice for s in task.samples}) == 57
+    assert not any("\nA. " in str(s.input)[-40:] or "Answer:" in s.choices[-1] for s in task.samples)
+
+
+def test_options_that_stand_in_the_question_are_taken_out_of_it(write):
+    write(
+        "x.task.toml",
+        r"""
+extract = { input = '(?s)^(.*)\nA\) ', choices = '\n[A-C]\) (.*)' }
+""",
+    )
+    sample = load(write("x.jsonl", lines({"question": "Which?\nA) one\nB) two", "answer": "B"}))).samples[0]
+    assert (sample.input, sample.choices, sample.target) == ("Which?", ("one", "two"), ("B",))

@@ -140,7 +140,7 @@ def _guessed(kept: Sequence[Row], told: Spec, found: Found) -> Form:
         return "json"
     if "tests" in kept[0].fields:
         return "code"
-    if found.choices:
+    if found.choices or "choices" in told.extract:
         return "choice"
     if told.labels or found.target[:1] in [(c,) for c in _LABEL_COLUMNS]:
         return "label"
@@ -178,7 +178,7 @@ def _targets(kept: Sequence[Row], told: Spec, found: Found, form: Form, labels: 
         said = [_flagged(row, found.target, one) for row, one in zip(kept, said, strict=True)]
     target_is = "index" if told.target_is == "flags" else told.target_is
     if form == "choice":
-        offered = [_options(row, found) for row in kept]
+        offered = [_options(row, told, found) for row in kept]
         if not any(offered):
             return said  # options stand in the question
         raws = [Raw(_place(r, found), t, o) for r, t, o in zip(kept, said, offered, strict=True)]
@@ -223,17 +223,22 @@ def _check_json(row: Row, column: str, text: str) -> None:
         raise wrong(row, column, f"is no JSON: {why}") from why
 
 
-def _options(row: Row, found: Found) -> tuple[str, ...]:
-    if not found.choices:
+def _options(row: Row, told: Spec, found: Found) -> tuple[str, ...]:
+    pattern = told.extract.get("choices")
+    if pattern is not None and found.input:
+        column = found.input
+        given = tuple(str(one).strip() for one in re.findall(pattern, columns.text(row, column) or ""))
+    elif not found.choices:
         return ()
-    if len(found.choices) > 1:
+    elif len(found.choices) > 1:
         cells = [columns.text(row, column) for column in found.choices]
         while cells and cells[-1] is None:
             cells.pop()  # questions with fewer options leave the last columns empty
         if None in cells:
             raise wrong(row, found.choices[cells.index(None)], "is empty, and a later option is not; leave no gap")
-        given = tuple(cell for cell in cells if cell is not None)
+        column, given = found.choices[0], tuple(cell for cell in cells if cell is not None)
     else:
+        column = found.choices[0]
         many = columns.texts(row, found.choices[0])
         if many is None:
             raise wrong(
@@ -241,7 +246,7 @@ def _options(row: Row, found: Found) -> tuple[str, ...]:
             )
         given = many
     if not 2 <= len(given) <= 26:
-        raise wrong(row, found.choices[0], f"has {len(given)} options; a choice has 2 to 26")
+        raise wrong(row, column, f"has {len(given)} options; a choice has 2 to 26")
     return given
 
 
@@ -250,7 +255,7 @@ def _options(row: Row, found: Found) -> tuple[str, ...]:
 
 def _sample(row: Row, told: Spec, found: Found, targets: tuple[str, ...]) -> Sample:
     asked, targets = _asked(row, told, found, targets)
-    offered = _options(row, found)
+    offered = _options(row, told, found)
     if told.shuffle and offered:
         offered, targets = options.shuffled(asked, offered, targets)
     return Sample(

@@ -77,7 +77,8 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     where: dict[str, Value | list[Value]] = {}
     """Rows alone whose columns have these values; of a list, any one."""
     extract: dict[str, str] = {}
-    """Per role (``input``, ``target``) a regular expression; its one group (or all of it) is what is meant."""
+    """Per role (``input``, ``target``) a regular expression; its one group (or all of it) is what is meant. That of ``choices``
+    finds every option in the input's column."""
     target_is: TargetIs | None = None
     shuffle: bool = False
     """Show the options in an order drawn by what is asked; for files whose first option is always right."""
@@ -118,8 +119,8 @@ def spec(told: dict[str, Any], where: str) -> Spec:
     except msgspec.ValidationError as why:
         raise ConfigError(f"{where}: {_said(why)}") from why
     for role, pattern in found.extract.items():
-        if role not in ("input", "target"):
-            raise ConfigError(f"{where}: [extract] {role}: only input and target can be extracted")
+        if role not in ("input", "target", "choices"):
+            raise ConfigError(f"{where}: [extract] {role}: only input, target and choices can be extracted")
         try:
             groups = re.compile(pattern).groups
         except re.error as why:
