@@ -1,11 +1,12 @@
 """A student that learns ten intents, quantised, pruned and healed: score, size and CPU time of each, as JSON.
 
-    python -m bench.student [--lessons 160] [--n 100] [--model PATH] [--out bench/results]
+    python -m bench.student [--lessons 160] [--n 60] [--model PATH] [--folder DIR] [--out bench/results]
 
 What is fixed before the run: the tasks of ``bench/tasks`` (BANKING77, ten intents; lessons from its training file, questions from
 its test file), which rows (`chosen` by `SEED`), prompts (the task's), recipe, layers left out, and `MARGIN`. Everything is asked
 of the engine that serves, free and held to the form; the first two lines that decide are the student against the base, and
 the student as Q4_0 against Q8_0; each verdict is at 95 % by itself. CPU time is of this process and the engine's; one thread each.
+With ``--folder`` it goes on where it was broken off: what was made or asked there is not made or asked again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ import msgspec
 import numpy as np
 
 from demitasse.lab.optimise.heal import heal
-from demitasse.lab.optimise.lesson import lessons_of
+from demitasse.lab.optimise.lesson import Lesson, lessons_of
 from demitasse.lab.optimise.requantise import requantise
 from demitasse.lab.optimise.student import student
 from demitasse.lab.optimise.training import Recipe
@@ -45,7 +46,7 @@ from . import machine
 SEED = 7
 MARGIN = 0.05
 RECIPE = Recipe(rank=16, alpha=32, rate=1e-3, epochs=2.0, batch=8, max_cpu_s=300.0)
-DROPS = (4, 8)
+DROPS = (4,)
 """Of SmolLM2-135M's 30 layers."""
 TASKS = Path(__file__).parent / "tasks"
 MODEL = Path.home() / ".local/share/demitasse/models/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -74,18 +75,21 @@ def engine(gguf: Path) -> Iterator[tuple[str, str, int]]:
             process.terminate()
 
 
-def asked(gguf: Path, task: Task, modes: tuple[Mode, ...]) -> Iterator[tuple[Mode, list[bool], float, int, int]]:
-    """Mode, which answers are right, CPU seconds, tokens written, answers that could not be read; for each mode."""
+def asked(gguf: Path, task: Task, mode: Mode) -> dict[str, Any]:
+    """Which answers are right, which could not be read, what they cost."""
     with engine(gguf) as (address, key, pid):
-        for mode in modes:
-            answer(address, key, request(task, task.samples[0], mode, seed=SEED))  # what all prompts share is read once
-            began, right, tokens, unread = machine.cpu_s(pid), [], 0, 0
-            for sample in task.samples:
-                text, used = answer(address, key, request(task, sample, mode, seed=SEED))
-                said = read(text, task, mode)
-                right.append(said is not None and said == label(sample.target[0], task.labels))
-                tokens, unread = tokens + used, unread + (said is None)
-            yield mode, right, machine.cpu_s(pid) - began, tokens, unread
+        answer(address, key, request(task, task.samples[0], mode, seed=SEED))  # what all prompts share is read once
+        began, hits, tokens, unread = machine.cpu_s(pid), [], 0, 0
+        for sample in task.samples:
+            text, used = answer(address, key, request(task, sample, mode, seed=SEED))
+            said = read(text, task, mode)
+            hits.append(said is not None and said == label(sample.target[0], task.labels))
+            tokens, unread = tokens + used, unread + (said is None)
+        cpu = machine.cpu_s(pid) - began
+    return {
+        "hits": hits, "right": sum(hits), "n": len(hits), "unread": unread, "cpu_s_per_1000": round(cpu / len(hits) * 1000, 1),
+        "tokens_out": round(tokens / len(hits), 1),
+    }  # fmt: skip
 
 
 def answer(address: str, key: str, body: bytes) -> tuple[str, int]:
@@ -104,53 +108,82 @@ def read(text: str, task: Task, mode: Mode) -> str | None:
     return label(text, task.labels)
 
 
+Files = dict[str, tuple[Path, tuple[Mode, ...]]]
+
+
+def makes(model: Path, lessons: list[Lesson], folder: Path) -> tuple[dict[str, Any], Files]:
+    """What is made of the base, and the files to ask, in which modes."""
+    made = {
+        "base Q4_0": once(folder, "base", lambda: requantise(model, folder / "base.Q4_0.gguf", "Q4_0")),
+        "student": once(folder, "student", lambda: student(model, lessons, folder, RECIPE, seed=SEED, say=say)),
+    }
+    files: Files = {
+        "base Q4_1": (model, ("free", "constrained")),
+        "base Q4_0": (folder / "base.Q4_0.gguf", ("constrained",)),
+        "student Q8_0": (folder / "student.Q8_0.gguf", ("free",)),
+        "student Q4_0": (folder / "student.Q4_0.gguf", ("free", "constrained")),
+    }
+    for drop in DROPS:
+        out = folder / str(drop)
+        made[f"healed -{drop}"] = once(
+            folder, f"healed{drop}",
+            lambda drop=drop, out=out: heal(
+                model, lessons, out, RECIPE, drop=drop, seed=SEED, kinds=("Q4_0",), wounded=True, say=say
+            ),
+        )  # fmt: skip
+        files[f"wounded -{drop} Q4_0"] = (out / "wounded.Q4_0.gguf", ("constrained",))
+        files[f"healed -{drop} Q4_0"] = (out / "healed.Q4_0.gguf", ("free",))
+    return made, files
+
+
+def asks(files: Files, task: Task, folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, list[bool]]]:
+    """Each file's row of the table, and which of its answers are right."""
+    rows, right = {}, {}
+    for name, (path, modes) in files.items():
+        for mode in modes:
+            arm = f"{name}, {mode}"
+            found = once(
+                folder, f"asked {arm} {len(task.samples)}", lambda path=path, mode=mode: asked(path, task, mode)
+            )
+            hits = right[arm] = found.pop("hits")
+            rows[arm] = found | {
+                "interval": [round(x, 4) for x in wilson(sum(hits), len(hits))],
+                "bytes": path.stat().st_size,
+            }
+            say(f"{arm}: {sum(hits)} of {len(hits)}")
+    return rows, right
+
+
+def once(folder: Path, name: str, make: Callable[[], Any]) -> Any:
+    """What ``make`` returns, as plain values; kept in the folder, and read from there the next time."""
+    kept = folder / f"{name}.json"
+    if not kept.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(msgspec.json.encode(make(), enc_hook=lambda path: path.name))
+    return json.loads(kept.read_bytes())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lessons", type=int, default=160)
-    parser.add_argument("--n", type=int, default=100)
+    parser.add_argument("--n", type=int, default=60)
     parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--folder", type=Path)
     parser.add_argument("--out", type=Path, default=machine.OUT)
     given = parser.parse_args()
     taught = chosen(load(TASKS / "banking77-train.task.toml"), given.lessons, seed=SEED)
     task = chosen(load(TASKS / "banking77.task.toml"), given.n, seed=SEED)
     known = {plain(str(sample.input)) for sample in taught.samples}
     overlap = sum(plain(str(sample.input)) in known for sample in task.samples)
-    lessons = lessons_of(taught)
-    folder = Path(tempfile.mkdtemp(prefix="student-"))
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="student-"))
     began = time.time()
-    made: dict[str, Any] = {}
-    files: dict[str, tuple[Path, tuple[Mode, ...]]] = {"base Q4_1": (given.model, ("free", "constrained"))}
     try:
         with machine.Watch([]) as watch:
-            lesser = requantise(given.model, folder / "base.Q4_0.gguf", "Q4_0")
-            files["base Q4_0"] = (lesser.written.path, ("constrained",))
-            learned = student(given.model, lessons, folder, RECIPE, seed=SEED, say=say)
-            made["student"] = msgspec.to_builtins(learned, enc_hook=lambda path: path.name)
-            for kind in ("Q8_0", "Q4_0"):
-                files[f"student {kind}"] = (learned.files[kind].path, ("free", "constrained"))
-            for drop in DROPS:
-                healed = heal(
-                    given.model, lessons, folder / str(drop), RECIPE, drop=drop, seed=SEED, kinds=("Q4_0",), wounded=drop == DROPS[0],
-                    say=say,
-                )  # fmt: skip
-                made[f"healed -{drop}"] = msgspec.to_builtins(healed, enc_hook=lambda path: path.name)
-                if healed.wounded:
-                    files[f"wounded -{drop} Q4_0"] = (healed.wounded["Q4_0"].path, ("constrained",))
-                files[f"healed -{drop} Q4_0"] = (healed.files["Q4_0"].path, ("free",))
-            rows: dict[str, dict[str, Any]] = {}
-            right: dict[str, list[bool]] = {}
-            for name, (path, modes) in files.items():
-                for mode, hits, cpu, tokens, unread in asked(path, task, modes):
-                    arm = f"{name}, {mode}"
-                    right[arm] = hits
-                    rows[arm] = {
-                        "right": sum(hits), "n": len(hits), "interval": [round(x, 4) for x in wilson(sum(hits), len(hits))],
-                        "unread": unread, "cpu_s_per_1000": round(cpu / len(hits) * 1000, 1),
-                        "tokens_out": round(tokens / len(hits), 1), "bytes": path.stat().st_size,
-                    }  # fmt: skip
-                    say(f"{arm}: {sum(hits)} of {len(hits)}")
+            made, files = makes(given.model, lessons_of(taught), folder)
+            rows, right = asks(files, task, folder)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if given.folder is None:
+            shutil.rmtree(folder, ignore_errors=True)
     compared = []
     for one, other in COMPARED:
         found = paired(np.array(right[one], float), np.array(right[other], float), margin=MARGIN, seed=SEED)
@@ -158,7 +191,7 @@ def main() -> None:
         compared.append({"made": one, "original": other, "verdict": told, **msgspec.to_builtins(found)})
     result = {
         "what": __doc__.split("\n", 1)[0] if __doc__ else "", "machine": machine.facts() | watch.facts(),
-        "seed": SEED, "margin": MARGIN, "lessons": len(lessons), "test_rows_among_lessons": overlap,
+        "seed": SEED, "margin": MARGIN, "lessons": len(taught.samples), "test_rows_among_lessons": overlap,
         "task_hash": task.hash, "recipe": msgspec.to_builtins(RECIPE), "wall_s": round(time.time() - began, 1),
         "arms": rows, "compared": compared, "made": made,
     }  # fmt: skip
