@@ -72,7 +72,8 @@ async def test_from_a_file_of_rows_to_a_model_that_a_route_names(site):
     assert done.exit_code == 0, done.stderr
     report = json.loads(done.stdout)
     first, *_, best = report["tried"]
-    assert (first["step"], first["verdict"], first["score"]) == ("reference", "reference", 0.5)
+    assert (first["step"], first["verdict"]) == ("reference", "reference")
+    assert 0.3 < first["score"] < 0.7
     assert (best["step"], best["verdict"], best["score"]) == ("classifier", "superior", 1.0)
     assert report["winner"] == best["name"] == "colours-tiny, else large"
     assert "nothing was" not in done.stderr and "written to" in done.stderr
