@@ -52,3 +52,21 @@ def test_the_list_names_sets_and_the_files_here_and_asks_no_network(run, file, t
 def test_what_is_wrong_is_one_sentence_and_a_status(run, file):
     assert "demitasse: there is no task 'nothing'" in run("tasks", "show", "nothing", status=1).stderr
     run("tasks", "show", status=2)
+
+
+def test_overlap_holds_a_task_against_rows_of_any_shape(run, tmp_path):
+    passage = "a train leaves the station at noon and another one leaves it an hour later going west"
+    (tmp_path / "quiz.jsonl").write_text(
+        "".join(json.dumps({"input": q, "target": "1"}) + "\n" for q in (passage, "something else"))
+    )
+    (tmp_path / "train.jsonl").write_text(
+        json.dumps({"whatever": [{"deep": passage.upper()}]}) + "\n" + json.dumps({"x": 1}) + "\n"
+    )
+    (tmp_path / "train.txt").write_text(f"nothing\nso {passage}!\n")
+    told = json.loads(run("tasks", "overlap", "quiz.jsonl", "train.jsonl", "--json").stdout)
+    assert set(told) == set(words(PAGE["overlap"])) and set(told["examples"][0]) == {"sample", "words", "row", "share"}
+    assert (told["touched"], told["samples"], told["texts"], told["short"], told["share"]) == (1, 2, 2, 1, 0.5)
+    said = run("tasks", "overlap", "quiz.jsonl", "train.txt").stdout
+    assert "1 of 2 samples (50.0%) have 13 words in a row in common with one of 2 texts" in said and "text 2: " in said
+    assert "2 of 2 samples" in run("tasks", "overlap", "quiz.jsonl", "quiz.jsonl").stdout
+    assert "no such file" in run("tasks", "overlap", "quiz.jsonl", "none.txt", status=1).stderr

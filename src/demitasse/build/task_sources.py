@@ -6,7 +6,7 @@ Knows the configuration, the ledger and the kept bodies; what their rows mean is
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from ..core.errors import ConfigError
-from ..lab.tasks import files, hub, lm_eval, logs, rows, spec, standard
+from ..lab.tasks import contamination, files, hub, lm_eval, logs, rows, spec, standard
 from ..lab.tasks.task import Task
 from . import task_ledger
 
@@ -72,6 +72,44 @@ def find(word: str, where: Where, *, datasets: str | None = None, seed: int = 7)
         + "a task is a file (.jsonl, .csv, .parquet, .task.toml), ledger:ROUTE, lm-eval:FILE.yaml, or a standard set: "
         "demitasse tasks list"
     )
+
+
+def texts(word: str, where: Where, *, datasets: str | None = None, seed: int = 7) -> Iterator[Sequence[str]]:
+    """The texts of each row of a file, whichever columns it has, or of another task; for ``lab.tasks.contamination``.
+
+    Raises ConfigError.
+    """
+    if word.endswith(".txt"):
+        yield from ((line,) for line in _lines(where.cwd / word))
+        return
+    if word.endswith(rows.SUFFIXES) and not logs.kind_of(where.cwd / word):
+        for row in rows.read(where.cwd / word).rows:
+            yield tuple(_strings(row.fields))
+        return
+    for sample in find(word, where, datasets=datasets, seed=seed).samples:
+        yield (contamination.text_of(sample), *sample.target)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            yield from file
+    except OSError as why:
+        raise ConfigError(f"{path}: {(why.strerror or 'cannot be read').lower()}") from why
+    except UnicodeDecodeError as why:
+        raise ConfigError(f"{path}: is no UTF-8; save it as UTF-8") from why
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All texts within a row."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _strings(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _strings(one)
 
 
 def _fetch(where: Where, datasets: str | None) -> standard.FETCH:

@@ -12,6 +12,7 @@ import click
 from .ground import Commands, Place, placed, say, say_json, table
 
 if TYPE_CHECKING:
+    from ..lab.tasks.contamination import Overlap
     from ..lab.tasks.task import Task
 
 _FROM = "Standard sets from files below this folder instead of a hub; else DEMITASSE_DATASETS."
@@ -19,7 +20,7 @@ _FROM = "Standard sets from files below this folder instead of a hub; else DEMIT
 
 @click.group(cls=Commands)
 def tasks() -> None:
-    """What models can be evaluated on: list, show."""
+    """What models can be evaluated on: list, show, overlap."""
 
 
 @tasks.command("list")
@@ -80,6 +81,60 @@ def show(place: Place, task: str, n: int, seed: int, from_: str | None, as_json:
         say_json(told)
         return
     _say(found, told)
+
+
+@tasks.command()
+@click.argument("task")
+@click.argument("other")
+@click.option(
+    "--n", type=click.IntRange(1, 100), default=13, show_default=True, metavar="N",
+    help="Words in a row that count as the same passage; 8 is usual too.",
+)  # fmt: skip
+@click.option("--from", "from_", metavar="DIR", help=_FROM)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@placed
+def overlap(place: Place, task: str, other: str, n: int, from_: str | None, as_json: bool) -> None:
+    """How much of TASK stands in OTHER already: rows that a model was trained on, or is to be.
+
+    OTHER is a file (all texts of a row are read; .txt: a text per line) or another task, such as ledger:auto@train.
+    """
+    from ..build.task_sources import find, texts
+    from ..lab.tasks.contamination import overlap as held
+
+    found = held(find(task, place, datasets=from_), texts(other, place, datasets=from_), n)
+    if as_json:
+        say_json(overlap_object(task, other, found))
+        return
+    say(
+        f"{found.touched:,} of {found.samples:,} samples ({found.share:.1%}) have {n} words in a row in common with one of "
+        f"{found.texts:,} texts; {found.mostly:,} of them with most of what they say"
+    )
+    if found.short or found.unjudged:
+        say(
+            f"{found.short:,} are shorter than that, and were looked for whole; {found.unjudged:,} have no words of their own"
+        )
+    for hit in found.examples:
+        say(f"  {hit.sample}: {hit.share:.0%}, text {hit.row + 1:,}: … {hit.words} …")
+
+
+def overlap_object(task: str, other: str, found: Overlap) -> dict[str, Any]:
+    """The stable object of ``tasks overlap --json``."""
+    return {
+        "task": task,
+        "other": other,
+        "n": found.n,
+        "samples": found.samples,
+        "texts": found.texts,
+        "touched": found.touched,
+        "share": round(found.share, 6),
+        "mostly": found.mostly,
+        "short": found.short,
+        "unjudged": found.unjudged,
+        "examples": [
+            {"sample": hit.sample, "words": hit.words, "row": hit.row, "share": round(hit.share, 6)}
+            for hit in found.examples
+        ],
+    }
 
 
 def as_object(task: Task, n: int, seed: int) -> dict[str, Any]:

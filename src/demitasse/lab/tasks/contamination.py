@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -60,11 +60,11 @@ class Overlap(Struct, frozen=True):
         return self.touched / self.samples if self.samples else 0.0
 
 
-def overlap(task: Task, texts: Iterable[str], n: int = N) -> Overlap:
+def overlap(task: Task, texts: Iterable[str | Sequence[str]], n: int = N) -> Overlap:
     """Hold a task's samples (what is asked, its options, not the template) against texts.
 
     Args:
-        texts: read once, one at a time; memory is the task's alone.
+        texts: one a row, or the several texts of a row; read once, one at a time; memory is the task's alone.
         n: words in a row that count as the same passage; 13 and 8 are usual.
     """
     if n < 1:
@@ -75,23 +75,14 @@ def overlap(task: Task, texts: Iterable[str], n: int = N) -> Overlap:
     count = 0
     for row, text in enumerate(texts):
         count = row + 1
-        said = words(text)
-        if len(said) < n:
-            joined = " ".join(said)
-            if joined in whole:
-                first.setdefault(joined, row)
-            continue
-        for gram in _known(said, n, followers):
-            if gram in grams and gram not in first:
-                first[gram] = row
-        if whole and len(said) <= _LONGEST_SHORT:
-            joined = " ".join(said)
-            if joined in whole:
+        for part in (text,) if isinstance(text, str) else text:
+            said = words(part)
+            for gram in _known(said, n, followers):
+                if gram in grams and gram not in first:
+                    first[gram] = row
+            if whole and len(said) < n and (joined := " ".join(said)) in whole:
                 first.setdefault(joined, row)
     return _told(task, n, grams | whole, first, count, short)
-
-
-_LONGEST_SHORT = 64
 
 
 def _index(task: Task, n: int) -> tuple[dict[str, set[int]], dict[str, set[int]], int]:
