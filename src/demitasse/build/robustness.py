@@ -53,18 +53,22 @@ async def run(
     Raises DemitasseError: the clean run has no score, or what an evaluation raises.
     """
     task = chosen(task, wanted.n, seed=wanted.seed)
-    purse = _Purse(lab, structs.replace(wanted, n=None), progress)
+    reworded_by = rewriter if "paraphrase" in kinds else None
+    made = {
+        kind: perturbed(task, kind, seed=wanted.seed) for kind in kinds if not (kind == "paraphrase" and reworded_by)
+    }
+    total = sum(len(one.samples) for one in (task, *made.values())) + (2 * len(task.samples) if reworded_by else 0)
+    purse = _Purse(lab, structs.replace(wanted, n=None), lambda done, _all: progress(done, total))
     clean, rows = await purse.evaluate(CLEAN, task)
     perturbed_rows: dict[str, list[Row]] = {}
     left_out = 0
     for kind in kinds:
         if purse.stopped:
             break
-        if kind == "paraphrase" and rewriter is not None:
-            variant, left_out = await _reworded(purse, task, rewriter)
-        else:
-            variant = perturbed(task, kind, seed=wanted.seed)
-        if not variant.samples or purse.stopped:
+        variant = made.get(kind)
+        if variant is None and reworded_by is not None:
+            variant, left_out = await _reworded(purse, task, reworded_by)
+        if variant is None or not variant.samples or purse.stopped:
             continue
         run, found = await purse.evaluate(kind, variant)
         if run.state == "complete":

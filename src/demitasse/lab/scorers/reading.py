@@ -56,8 +56,9 @@ def enveloped(text: str) -> Any:
         bare = _FENCED.sub(r"\1", bare).strip()
     value = _decoded(bare) if bare.startswith("{") else NO_JSON
     if value is not NO_JSON:
-        sealed = isinstance(value, dict) and ENVELOPE in value and all(k == ENVELOPE or k in NOTES for k in value)
-        return value[ENVELOPE] if sealed else NO_JSON
+        if isinstance(value, dict) and ENVELOPE in value and all(k == ENVELOPE or k in NOTES for k in value):
+            return value[ENVELOPE]
+        return NO_JSON
     fields = _FIELD.findall(text[-_LOOKED_AT:])
     return _decoded(fields[-1]) if fields else NO_JSON
 
