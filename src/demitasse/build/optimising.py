@@ -21,6 +21,7 @@ from ..core.hardware import Hardware
 from ..core.money import usd
 from ..lab.evals.result import Row, Run
 from ..lab.optimise.bench import Bench, Facts, Table
+from ..lab.optimise.cleaning import cleaned
 from ..lab.optimise.driver import Limits, Report, Step, Told, optimise
 from ..lab.optimise.split import split
 from ..lab.optimise.steps import STEPS
@@ -46,6 +47,7 @@ class Asked(Struct, frozen=True):
     prefix: str = ""
     precision: float = 0.95
     encoder: Path | None = None
+    licence_checked: bool = False
     command: str = ""
 
 
@@ -64,7 +66,7 @@ async def run(
     """Split the task, and try the steps. Raises DemitasseError."""
     steps = chosen_steps(asked.steps)
     config = _with_catalogue(config, (asked.model, asked.reference))
-    parts = split(task, test=asked.n, seed=asked.seed)
+    parts = cleaned(split(task, test=asked.n, seed=asked.seed), tell=tell)
     async with AsyncExitStack() as stack:
         desk = _Desk(config, data, env, asked, clock, stack)
         bench = Bench(
@@ -80,6 +82,7 @@ async def run(
             prefix=asked.prefix or task.name,
             precision=asked.precision,
             encoder=asked.encoder,
+            licence_checked=asked.licence_checked,
             env=env,
             tell=tell,
         )

@@ -67,6 +67,7 @@ WORDS = {
     metavar="DIR",
     help="An encoder as it comes from a hub (config.json, model.safetensors, tokenizer.json), to be tried in 8 bits.",
 )
+@click.option("--licence-checked", is_flag=True, help="You have read terms that are not known here, and they allow it.")
 @click.option("--keep", is_flag=True, help="Keep what fails its gate, marked so; else it is deleted.")
 @click.option("--name", "prefix", metavar="NAME", help="What made models' names begin with; else the task's name.")
 @click.option(
@@ -92,6 +93,7 @@ def optimise(
     worth: float | None,
     go_on: bool,
     encoder: str | None,
+    licence_checked: bool,
     keep: bool,
     prefix: str | None,
     parallel: int,
@@ -120,6 +122,7 @@ def optimise(
         budget_usd=budget,
         parallel=parallel,
         prefix=prefix or "",
+        licence_checked=licence_checked,
         encoder=place.cwd / encoder if encoder else None,
         command=shlex.join(["demitasse", *sys.argv[1:]]),
     )

@@ -69,7 +69,7 @@ class Data(Struct, frozen=True, omit_defaults=True):
     dropped: dict[str, int] = {}
     """Rows left out before training, by reason."""
     contaminated: float | None = None
-    """Share of test rows that overlap with training rows."""
+    """Share of test rows that shared a passage with rows to learn from, before those rows were left out."""
 
 
 class Licences(Struct, frozen=True, omit_defaults=True):
@@ -79,7 +79,8 @@ class Licences(Struct, frozen=True, omit_defaults=True):
     data: str = "not stated"
     teacher: str = ""
     """Whose answers it learned; empty: nobody's."""
-    verdict: Literal["allowed", "unclear", "refused"] = "unclear"
+    verdict: Literal["allowed", "conditions", "unclear", "refused"] = "unclear"
+    """conditions: allowed, and something is to be done; unclear: somebody must look."""
     why: str = ""
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from ..evals.result import Row, Run
 from ..scorers.ask import Mode
 from ..tasks.task import Task
-from . import artefact
+from . import artefact, licences
 from .artefact import Base, Data, Licences, Manifest
 from .split import Split
 
@@ -102,6 +102,8 @@ class Bench(Struct, frozen=True, kw_only=True):
     """A folder with an encoder as it comes from a hub, to be quantised and tried under a classifier."""
     max_cpu_s: float = 600.0
     """Of one training."""
+    licence_checked: bool = False
+    """Somebody has read terms that nobody here knows."""
     precision: float = 0.95
     """What a classifier's answers shall have before it stops abstaining."""
     env: Mapping[str, str] = {}
@@ -136,14 +138,32 @@ def made_from(bench: Bench, name: str, kind: artefact.Kind, method: str, paramet
             test=len(test.samples),
             split=bench.split.how,
             dropped=bench.split.dropped,
+            contaminated=bench.split.contaminated,
         ),
         seeds={"seed": bench.seed},
         libraries=artefact.libraries(("numpy",)),
-        licences=Licences(small.licence, train.source.licence, "", allowed(small.licence, train.source.licence)),
+        licences=terms(bench, small.licence),
     )
 
 
-def allowed(*licences: str) -> Literal["allowed", "unclear"]:
-    """Whether all of these are stated at all; what they allow, a person must read."""
-    stated = all(one and not one.startswith(("not stated", "none stated")) for one in licences)
-    return "allowed" if stated else "unclear"
+def terms(bench: Bench, base: str) -> Licences:
+    """What may be made of it: the base's licence, the data's, and a teacher's terms where the rows hold a model's answers."""
+    data = bench.split.train.source
+    teacher = bench.reference.source if data.name.startswith("ledger:") else ""
+    found = licences.together(
+        licences.licence(base, of="the base"), licences.licence(data.licence, of="the data"), licences.teacher(teacher)
+    )
+    verdict: Literal["allowed", "conditions", "unclear", "refused"] = "unclear"
+    if found.answer != "unknown":
+        verdict = found.answer
+    return Licences(base, data.licence, teacher, verdict, found.why)
+
+
+def may_learn(bench: Bench, base: str) -> Licences:
+    """The same, for what learns. Raises LicenceRefused: terms forbid it, or nobody knows them and nobody has said that they read
+    them."""
+    found = terms(bench, base)
+    licences.check(licences.teacher(found.teacher), checked=bench.licence_checked)
+    if found.verdict == "refused":
+        raise licences.LicenceRefused(found.why)
+    return found

@@ -93,7 +93,7 @@ def _data(m: Manifest) -> Iterator[str]:
     if data.dropped:
         yield "- Left out: " + ", ".join(f"{count} {why}" for why, count in data.dropped.items())
     if data.contaminated is not None:
-        yield f"- Rows to measure on that overlap with rows to learn from: {data.contaminated:.1%}"
+        yield f"- {data.contaminated:.1%} of rows to measure on shared a passage with rows to learn from, before those went"
 
 
 def _evaluation(m: Manifest) -> Iterator[str]:

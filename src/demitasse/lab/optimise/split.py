@@ -34,6 +34,8 @@ class Split(Struct, frozen=True):
     """For manifests: ``by time: …``."""
     dropped: dict[str, int]
     """Rows that nobody learns from, by reason."""
+    contaminated: float | None = None
+    """Share of test rows that shared a passage with rows to learn from, before those were taken out; None: nobody looked."""
 
 
 def split(task: Task, *, test: int | None = None, seed: int = 7) -> Split:

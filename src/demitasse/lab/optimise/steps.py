@@ -21,8 +21,8 @@ from ..evals.result import Row
 from ..scorers.ask import Mode, constrainable, schema
 from ..tasks.task import Task, chosen
 from . import artefact, classifier, onnx_int8, prompts, steps_gguf
-from .artefact import Base, Licences
-from .bench import Bench, Candidate, Table, allowed, made_from
+from .artefact import Base
+from .bench import Bench, Candidate, Table, made_from, may_learn, terms
 from .driver import Step
 
 DEV = 100
@@ -110,14 +110,14 @@ def _encoder(bench: Bench, source: Path) -> Candidate:
             bits_per_weight=made.bits_per_weight,
             libraries=artefact.libraries(onnx_int8.PACKAGES),
             gate=gate, before=gate.before, after=gate.after,
-            licences=Licences(made.licence, bench.split.train.source.licence, "", allowed(made.licence)),
+            licences=terms(bench, made.licence),
         )  # fmt: skip
         artefact.save(bench.data, manifest, {file: out / file for file in (MODEL, TOKENIZER)})
     return _classifier(bench, f"{PREFIX}{name}", made.licence, "tiny-encoder")
 
 
 def _classifier(bench: Bench, embedding: str, licence: str, what: str) -> Candidate:
-    task = bench.split.train
+    task, licences = bench.split.train, may_learn(bench, licence)
     found = classifier.examples(task)
     began = time.process_time()
     encode, sha256 = encoder(embedding, bench.data / "models")
@@ -148,7 +148,7 @@ def _classifier(bench: Bench, embedding: str, licence: str, what: str) -> Candid
         curve=tuple(msgspec.to_builtins(point) for point in curve),
         cpu_s=round(time.process_time() - began, 2),
         libraries=artefact.libraries(("numpy", "scipy", "tokenizers", "onnxruntime")),
-        licences=Licences(licence, task.source.licence, "", allowed(task.source.licence)),
+        licences=licences,
         limitations=_LIMITS if embedding == EMBEDDING else (),
     )
     files = learned.head.dump()

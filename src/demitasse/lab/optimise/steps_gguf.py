@@ -16,7 +16,7 @@ from msgspec import structs
 from ...core.errors import DemitasseError
 from . import artefact
 from .artefact import Manifest
-from .bench import Bench, Candidate, Table, made_from
+from .bench import Bench, Candidate, Table, made_from, may_learn
 from .gguf_file import Written, tensors
 from .heal import heal
 from .lesson import Lesson, lessons_of
@@ -79,7 +79,8 @@ async def pruned(bench: Bench, best: Candidate) -> list[Candidate]:
 
 
 def _lessons(bench: Bench, best: Candidate) -> list[Lesson]:
-    """As the student will be asked. Raises DemitasseError where no answer is known."""
+    """As the student will be asked. Raises DemitasseError where no answer is known, or terms forbid to learn from them."""
+    may_learn(bench, bench.model.licence)
     found = lessons_of(bench.split.train, mode=best.mode or "constrained")
     if not found:
         raise DemitasseError(f"no row of '{bench.split.train.name}' says what is right, so there is nothing to learn")
