@@ -181,24 +181,35 @@ _METRICS: Final = (
 )  # fmt: skip
 
 
+_EASES: Final = ("_per_s", "life_years", "cached", "answered", "wait_s", "max_load", "utilisation", ".units")
+"""Endings of the inputs of which more makes everything less: all others make everything more."""
+
+
+def _eases(name: str, metric: str) -> bool:
+    """By construction and not by trial: whole machines hide the direction of an input that is too small to move one."""
+    if name == "calls_per_day" and metric.endswith("_per_1000"):
+        return True
+    return name.endswith(_EASES)
+
+
 def spans(option: Option, ranges: Mapping[str, Interval]) -> dict[str, Span]:
-    """Every metric between its bounds: see the module. Metrics that are unknown are left out."""
+    """Every metric between its bounds: see the module. Metrics that are unknown are left out.
+
+    Utilisation and the cost of a call jump where a machine is added; theirs is the hull of the corners and of every input alone.
+    """
     centre = middle(ranges)
     base = at(option, centre)
     loose = [n for n, r in ranges.items() if r.low < r.high and (n in option.inputs or "." not in n)]
-    ends = {n: (at(option, centre | {n: ranges[n].low}), at(option, centre | {n: ranges[n].high})) for n in loose}
+    alone = [at(option, centre | {n: end}) for n in loose for end in ranges[n]]
     found = {}
     for metric in _METRICS:
         value = getattr(base, metric)
         if value is None:
             continue
-        low, high = dict(centre), dict(centre)
-        seen = [value]
-        for name, (less, more) in ends.items():
-            seen += [getattr(less, metric), getattr(more, metric)]
-            rises = seen[-1] >= seen[-2]
-            low[name], high[name] = ranges[name] if rises else (ranges[name].high, ranges[name].low)
-        seen += [getattr(at(option, low), metric), getattr(at(option, high), metric)]
+        eased = {n: _eases(n, metric) for n in loose}
+        kind = at(option, centre | {n: ranges[n].high if eased[n] else ranges[n].low for n in loose})
+        unkind = at(option, centre | {n: ranges[n].low if eased[n] else ranges[n].high for n in loose})
+        seen = [getattr(point, metric) for point in (base, kind, unkind, *alone)]
         found[metric] = Span(min(seen), value, max(seen))
     return found
 
