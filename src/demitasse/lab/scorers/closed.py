@@ -52,17 +52,20 @@ class ClosedSet:
         return self._whole.get(form) or self._loose.get(_loose(form))
 
     def _only(self, text: str) -> str | None:
-        found = {form for form, denied in self._mentions(text[-_LOOKED_AT:]) if not denied}
-        return self._loose[next(iter(found))] if len(found) == 1 else None
-
-    def _mentions(self, text: str) -> list[tuple[str, bool]]:
-        """(form, whether it is denied) of every member that occurs as whole words."""
+        """The one member that is named; of several, the one that is said to be chosen."""
         if self._any is None:
-            return []
-        line = f" {_loose(plain(text))} "
-        return [
-            (m[0], bool(_DENIED.search(line, max(0, m.start() - _NEAR), m.start()))) for m in self._any.finditer(line)
-        ]
+            return None
+        line = f" {_loose(plain(text[-_LOOKED_AT:]))} "
+        named, chosen = set(), set()
+        for m in self._any.finditer(line):
+            near = max(0, m.start() - _NEAR)
+            if _DENIED.search(line, near, m.start()) or _DENIED_AFTER.match(line, m.end()):
+                continue
+            named.add(m[0])
+            if _CHOSEN.search(line, near, m.start()):
+                chosen.add(m[0])
+        found = named if len(named) == 1 else chosen
+        return self._loose[next(iter(found))] if len(found) == 1 else None
 
 
 def _loose(form: str) -> str:
@@ -79,7 +82,15 @@ _NEAR = 60
 _NO_WORD = re.compile(r"[^\w+#']|_")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 _DENIED = re.compile(
-    r"(?: (?:not|no|never|neither|nor|than|without|cannot be|rule out|exclude)|n't)"
-    r"(?: (?:be|is|very|really|clearly|quite|so|particularly|necessarily|purely|entirely|strictly|simply|just|either|any))* $"
+    r"(?: (?:not|no|never|neither|nor|than|without|cannot be|rule[sd]? out|ruling out|exclud(?:e|es|ed|ing)"
+    r"|eliminat(?:e|es|ed|ing)|doubt|unsure|(?:not|[a-z]+n't) (?:think|believe|sure|certain|know))|n't)"
+    r"(?: (?:be|is|it|it's|if|that|this|whether|very|really|clearly|quite|so|particularly|necessarily|purely|entirely|strictly"
+    r"|simply|just|either|any))* $"
 )
 """What stands before a member that is denied."""
+_DENIED_AFTER = re.compile(
+    r" (?:is|are|was|seems|would be) (?:also |clearly )?(?:not|wrong|incorrect|false) | (?:is|are|was)n't "
+)
+_CHOSEN = re.compile(
+    r" (?:choose|chose|pick|picked|select|selected|go with|opt for|settle on|decide on|decide for|conclude) $"
+)
