@@ -12,7 +12,7 @@ from msgspec import structs
 
 from ..core.call import Call, Model, Reply, Send
 from ..core.errors import DemitasseError, UpstreamError
-from ..providers.catalogue import LocalFile, MadeSource, Source
+from ..providers.catalogue import FolderSource, LocalFile, MadeSource, Source
 from ..providers.download import place, present, pull
 
 log = logging.getLogger("demitasse.models")
@@ -52,9 +52,10 @@ class Fetched:
         """The file's name and a mark of what is in it, as the upstream's own name: an engine knows only what we call it,
         and what was proven of one file says nothing of another."""
         try:
-            found = self.path.stat()
+            file = await asyncio.to_thread(_weights, self.path)
+            found = file.stat()
             if self._version[0] != (found.st_size, found.st_mtime_ns):
-                mark = await asyncio.to_thread(_mark, self.path, found.st_size)
+                mark = await asyncio.to_thread(_mark, file, found.st_size)
                 self._version = ((found.st_size, found.st_mtime_ns), f"{self.path.name}@{mark}")
         except OSError as gone:  # its engine has it open all the same
             log.info("the file of '%s' cannot be read: %s", self.name, gone)
@@ -67,7 +68,9 @@ class Fetched:
         await asyncio.shield(self._fetching)
 
     async def _fetch(self) -> None:
-        if isinstance(self._source, LocalFile | MadeSource):
+        if isinstance(self._source, LocalFile | MadeSource) or (
+            isinstance(self._source, FolderSource) and self._source.hub is None
+        ):
             raise UpstreamError(
                 f"the file of '{self.name}' is not there: {self.path}; correct its source in the configuration",
                 status=503,
@@ -89,6 +92,11 @@ class Fetched:
                 status=503,
                 code="model_missing",
             ) from why
+
+
+def _weights(path: Path) -> Path:
+    """The file that tells a model from another of its name; of a folder, its first weights."""
+    return next(iter(sorted(path.glob("*.safetensors"))), path) if path.is_dir() else path
 
 
 def _mark(path: Path, size: int) -> str:

@@ -25,6 +25,8 @@ from ..gateway.prompt_cache import PromptCache
 from ..gateway.route import Route, Rung
 from ..providers import catalogue, price_cards
 from ..providers.download import note, place
+from ..providers.engine_folder import find_folder, read_folder
+from ..providers.engine_kinds import ENGINES
 from ..providers.http import HttpClient, Timeouts
 from ..providers.local import LocalEngine, LocalModel
 from ..providers.made import PREFIX, look
@@ -249,9 +251,16 @@ class Models:
         return self._prompt_cache.over(model, model.alias, rule, card)
 
     def _local_rung(self, alias: str, settings: ModelSettings, base: Path | None) -> Rung:
-        source = catalogue.find(settings.source or DEFAULT_LOCAL, place=f"models.{alias}.source", base=base)
+        kind, said = ENGINES[settings.engine], settings.source or DEFAULT_LOCAL
+        if kind.reads is read_folder:
+            source: catalogue.Source = find_folder(
+                said, self._data / "models", place=f"models.{alias}.source", base=base
+            )
+        else:
+            source = catalogue.find(said, place=f"models.{alias}.source", base=base)
         entry = _entry(source, self._data / "models")
-        at = (alias, source, settings.slots, settings.threads, settings.context)
+        gpu_layers = None if settings.gpu_layers == "auto" else settings.gpu_layers
+        at = (alias, source, kind, settings.slots, settings.threads, settings.context, settings.batch, gpu_layers)
         known = self._local.get(at)
         if known is None:
             engine = LocalEngine(
@@ -261,12 +270,15 @@ class Models:
                 slots=settings.slots or DEFAULT_SLOTS,
                 threads=settings.threads,
                 ctx=settings.context,
+                kind=kind,
+                batch=settings.batch,
+                gpu_layers=gpu_layers,
             )
             fetched = Fetched(
                 alias,
                 source,
                 self._data / "models",
-                lambda: LocalModel(engine, self._inner(alias), hardware=self._hardware),
+                lambda: LocalModel(engine, self._inner(engine), hardware=self._hardware),
             )
             known = self._local[at] = (engine, fetched)
         card = self._hardware_card(alias, entry.throughput() if entry else None)
@@ -302,10 +314,16 @@ class Models:
         free = Card(id="recorded: nothing is paid", provider="recorded", model=alias, base=rates(input=0, output=0))
         return Rung(alias, "recorded", alias, Recorded(alias, self._recordings), free, local=True)
 
-    def _inner(self, alias: str) -> Callable[[str, str], Model]:
+    def _inner(self, engine: LocalEngine) -> Callable[[str, str], Model]:
         def make(base_url: str, key: str) -> OpenAICompatible:
             return OpenAICompatible(
-                alias, VENDORS["llamacpp"], self._http, model=alias, base_url=base_url, api_key=key, timeouts=_ENGINE
+                engine.name,
+                engine.kind.vendor,
+                self._http,
+                model=engine.served_as,
+                base_url=base_url,
+                api_key=key,
+                timeouts=_ENGINE,
             )
 
         return make

@@ -87,15 +87,21 @@ def _model(place: str, model: ModelSettings, providers: Mapping[str, str]) -> It
         for field in ("base_url", "key_env", "model"):
             if getattr(model, field) is not None:
                 yield Problem(f"{place}.{field}", "a local model has none; leave it out, or name another provider")
+        if model.engine == "transformers":
+            yield from _transformers(place, model)
     elif model.provider == "classifier":
         if not MADE.fullmatch(model.source or ""):
             yield Problem(f"{place}.source", 'missing, or no classifier; name a made one, e.g. source = "made:intents"')
-        for field in ("base_url", "key_env", "model", "slots", "threads"):
+        for field in ("base_url", "key_env", "model", "slots", "threads", "batch"):
             if getattr(model, field) is not None:
                 yield Problem(f"{place}.{field}", "a classifier has none; leave it out")
     else:
-        for field in ("source", "slots", "threads"):
+        for field in ("source", "slots", "threads", "batch"):
             if getattr(model, field) is not None:
+                yield Problem(f"{place}.{field}", 'only a local model has it; leave it out, or set provider = "local"')
+    if model.provider and model.provider != "local":
+        for field, default in (("engine", "llama.cpp"), ("gpu_layers", "auto")):
+            if getattr(model, field) != default:
                 yield Problem(f"{place}.{field}", 'only a local model has it; leave it out, or set provider = "local"')
     if model.base_url is None and providers.get(model.provider) == "":
         yield Problem(f"{place}.base_url", f"missing; '{model.provider}' is wherever you say, e.g. https://host/v1")
@@ -213,6 +219,18 @@ def _env_name(place: str, name: str | None) -> Iterator[Problem]:
         yield Problem(place, "no name of an environment variable; letters, digits and '_' only, e.g. OPENAI_API_KEY")
 
 
+def _transformers(place: str, model: ModelSettings) -> Iterator[Problem]:
+    source = model.source or ""
+    if source.endswith(".gguf") or source.startswith("made:"):
+        yield Problem(
+            f"{place}.source",
+            "engine 'transformers' needs a folder with config.json, or hf:owner/repo; GGUF is for llama.cpp",
+        )
+    for field, why in (("batch", "it has no such setting"), ("slots", "its calls queue, one after another")):
+        if getattr(model, field) is not None:
+            yield Problem(f"{place}.{field}", f"engine 'transformers': {why}; leave it out")
+
+
 def _complete(config: Config) -> Config:
     folder = config.path.parent if config.path else Path()
     return replace(
@@ -226,7 +244,7 @@ def _complete(config: Config) -> Config:
             alias: replace(
                 model,
                 model=model.model or (None if model.provider in ("local", "classifier") else alias),
-                source=_whole(model.source, folder) if _is_file(model.source) else model.source,
+                source=_whole(model.source, folder) if _is_file(model) else model.source,
             )
             for alias, model in config.models.items()
         },
@@ -238,8 +256,10 @@ def _complete(config: Config) -> Config:
     )
 
 
-def _is_file(source: str | None) -> bool:
-    return source is not None and source.endswith(".gguf") and not source.startswith(("hf:", "made:"))
+def _is_file(model: ModelSettings) -> bool:
+    source = model.source
+    here = source is not None and not source.startswith(("hf:", "made:"))
+    return here and source is not None and (source.endswith(".gguf") or model.engine == "transformers")
 
 
 def _whole(path: str | None, folder: Path) -> str | None:

@@ -66,6 +66,10 @@ class ModelSettings(Struct, frozen=True):
         str | None,
         says("Local only: a name from the catalogue, a `.gguf` file, `hf:owner/repo/file.gguf`, or `made:NAME`."),
     ] = None
+    engine: Annotated[
+        Literal["llama.cpp", "transformers"],
+        says("Local only: what computes it. `transformers` takes as `source` a model folder or `hf:owner/repo`."),
+    ] = "llama.cpp"
     base_url: Annotated[str | None, says("Any OpenAI-compatible server, e.g. `http://127.0.0.1:8000/v1`.")] = None
     key_env: Annotated[
         str | None, says("Name of the environment variable that holds the key; never the key itself.")
@@ -75,6 +79,14 @@ class ModelSettings(Struct, frozen=True):
     threads: Annotated[
         Annotated[int, Meta(ge=1, le=1024)] | None, says("Local only: unset: chosen from what is free.")
     ] = None
+    batch: Annotated[
+        Annotated[int, Meta(ge=1, le=65536)] | None,
+        says("llama.cpp only: prompt tokens computed in one piece; unset: 512."),
+    ] = None
+    gpu_layers: Annotated[
+        Annotated[int, Meta(ge=0, le=10000)] | Literal["auto"],
+        says("Local only: layers on a graphics processor; `auto`: as the engine finds one; 0: none."),
+    ] = "auto"
     context: Annotated[
         Annotated[int, Meta(ge=128)] | None, says("Context window in tokens; unset: the model's own.")
     ] = None

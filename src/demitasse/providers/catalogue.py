@@ -110,6 +110,17 @@ class LocalFile(Struct, frozen=True):
     path: Path
 
 
+class FolderSource(Struct, frozen=True):
+    """A model as a folder, for engines that take one; see ``providers.engine_folder``."""
+
+    path: Path
+    hub: str | None = None
+    """``hf:owner/repo[@revision]`` that it is fetched from; None: the user has it."""
+
+    def __str__(self) -> str:
+        return self.hub or str(self.path)
+
+
 class MadeSource(Struct, frozen=True):
     """A model that was made here; see ``providers.made``."""
 
@@ -119,7 +130,7 @@ class MadeSource(Struct, frozen=True):
         return f"{made.PREFIX}{self.name}"
 
 
-Source = Entry | Embedding | HubSource | LocalFile | MadeSource
+Source = Entry | Embedding | HubSource | LocalFile | FolderSource | MadeSource
 
 
 @lru_cache(maxsize=1)

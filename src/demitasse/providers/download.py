@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from . import made
-from .catalogue import Embedding, Entry, HubSource, IndexSource, LocalFile, MadeSource, Source
+from .catalogue import Embedding, Entry, FolderSource, HubSource, IndexSource, LocalFile, MadeSource, Source
 from .gguf import BadFileError, read_head
 from .target import Progress, PullError, Target
 
@@ -38,7 +38,7 @@ class Note(Struct, frozen=True):
 def place(source: Source, models: Path) -> Path:
     """Where a source's file lies, or will lie, below the models' directory."""
     match source:
-        case LocalFile(path):
+        case LocalFile(path) | FolderSource(path):
             return path
         case MadeSource(name):
             return made.gguf(models, name)
@@ -52,6 +52,8 @@ def place(source: Source, models: Path) -> Path:
 def present(source: Source, models: Path) -> bool:
     """Whether the file is there and was checked when it came; its bytes are not read again."""
     path = place(source, models)
+    if isinstance(source, FolderSource):
+        return path.is_dir()
     if isinstance(source, LocalFile | MadeSource):
         return path.is_file()
     found = note(path)
@@ -88,6 +90,10 @@ def pull(source: Source, models: Path, *, progress: Progress | None = None) -> P
         if not path.is_file():
             raise PullError(f"there is no file {path}; give another path, or a name from: demitasse models list")
         return path
+    if isinstance(source, FolderSource):
+        from .engine_folder import pull_folder  # noqa: PLC0415 - it imports this module's errors
+
+        return pull_folder(source)
     if present(source, models):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A local model: the Model that asks a supervised llama.cpp engine. Knows calls and joules, not processes.
+"""A local model: the Model that asks a supervised engine. Knows calls and joules, not processes.
 
 How a call is put on the wire is the inner model's business; here the engine is started when needed, and the answer is
 given what it used of the machine.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec import structs
+from msgspec import Raw, structs
 
-from ..core.call import Call, Energy, Model, Reply, Send
+from ..core.call import Call, Energy, Model, Reply, Send, drop
 from ..core.errors import UpstreamError
 from ..core.hardware import Hardware, Interval, counted_uj, measured, modelled
 from . import machine
 from .choices import OneByOne
+from .engine_kinds import LLAMA_CPP
 from .supervisor import EngineStatus, Lease, LocalEngine, Pace
 from .tool_choice import insist, takes_tools
 
@@ -44,7 +45,7 @@ class LocalModel:
             model = self._model(lease.url)
             asked = self._adapted(call)
             try:
-                reply = await model(asked, send)
+                reply = await model(asked, send if call.stream else drop)
             except UpstreamError as error:
                 error.billable = False
                 if error.body is None and await self.engine.died(lease):
@@ -58,7 +59,17 @@ class LocalModel:
             return structs.replace(reply, energy=self._energy(reply, lease, answers=max(1, call.n)))
 
     def _adapted(self, call: Call) -> Call:
-        """What llama.cpp needs said otherwise. Tools that the model could only ignore are refused, not dropped."""
+        """What the engine needs said otherwise. What it could only ignore is refused, not dropped."""
+        kind = self.engine.kind
+        if (lacks := kind.refuses(call)) is not None:
+            raise UpstreamError(
+                f"'{self.engine.name}' runs on {kind.name}, which does not do {lacks} and would ignore it; "
+                "ask another model, or leave it out",
+                status=404,
+                code="engine_lacks",
+                type="invalid_request_error",
+                retryable=False,
+            )
         if call.has_tools and not takes_tools(self.engine.template):
             raise UpstreamError(
                 f"'{self.engine.name}' has no place for tools in its chat template and would ignore them; "
@@ -68,7 +79,9 @@ class LocalModel:
                 type="invalid_request_error",
                 retryable=False,
             )
-        return insist(call, self.engine.template)
+        if kind.streams_only and not call.stream:
+            return structs.replace(call, stream=True, fields={**call.fields, "stream": Raw(b"true")})
+        return insist(call, self.engine.template) if kind is LLAMA_CPP else call
 
     def _model(self, url: str) -> Model:
         if self._inner is None or self._inner[0] != url:

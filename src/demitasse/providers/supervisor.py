@@ -1,7 +1,8 @@
 """The supervisor of one local engine: a child process that is started, watched, restarted and stopped. Knows no call.
 
 Native code may crash; here that is a restart and not an outage. The engine starts when first needed, is watched, is
-started again after a crash with growing pauses, and stops when idle or told to.
+started again after a crash with growing pauses, and stops when idle or told to. What differs from engine to engine is a row
+of `engine_kinds`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import os
 import secrets
 import shutil
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,12 +27,12 @@ from ..core.errors import UpstreamError
 from . import machine
 from .catalogue import better_template
 from .engine import Setup
-from .gguf import BadFileError, Head, read_head
+from .engine_kinds import LLAMA_CPP, EngineKind
+from .gguf import BadFileError, Head
 
 State = Literal["stopped", "starting", "ready", "resting", "failed"]
 """resting: crashed, and waiting before the next start · failed: given up for a while; the next call tries again."""
 
-COMMAND: tuple[str, ...] = (sys.executable, "-m", "demitasse.providers.engine")
 DEFAULT_SLOTS = 4
 _UNKNOWN_CONTEXT = 4096
 _LEAST_CONTEXT = 1024
@@ -45,7 +45,8 @@ _TAIL_LINES = 8
 class Pace(Struct, frozen=True):
     """The supervisor's patience, in seconds unless named otherwise."""
 
-    start_s: float = 120.0
+    start_s: float | None = None
+    """For a start; None: what its kind of engine needs."""
     health_every_s: float = 5.0
     health_s: float = 5.0
     hung_s: float = 30.0
@@ -82,17 +83,20 @@ class EngineStatus(Struct, frozen=True):
 
 
 class LocalEngine:
-    """One model file, served by one child process at a time.
+    """One model, served by one child process at a time.
 
     Args:
         name: what the user calls the model; it appears in errors and in the process list.
-        gguf: the model file.
+        gguf: the model: a file, or for some kinds of engine a folder.
         slots: calls that are computed side by side (continuous batching); further ones wait inside the engine.
         threads: of compute; None: chosen at the start from what is free, and kept when it is restarted after a crash.
         ctx: tokens of context for each slot; None: what the model was trained for, as far as memory allows.
         log: where the engine's own words go; kept at a few megabytes, the one before as ``….1``.
         template: a chat template instead of the file's own.
-        command: the child, to which the name is appended; see `engine` for what it must do.
+        kind: which engine.
+        batch: tokens of prompts that are computed in one piece; None: the engine's own.
+        gpu_layers: layers on a graphics processor; None: the engine decides.
+        command: another child than the kind's, to which the name is appended; see `engine` for what it must do.
         pace: how patient the supervisor is.
     """
 
@@ -106,13 +110,17 @@ class LocalEngine:
         threads: int | None = None,
         ctx: int | None = None,
         template: str | None = None,
-        command: tuple[str, ...] = COMMAND,
+        kind: EngineKind = LLAMA_CPP,
+        batch: int | None = None,
+        gpu_layers: int | None = None,
+        command: tuple[str, ...] | None = None,
         pace: Pace | None = None,
     ) -> None:
         self.name = name
         self.gguf = gguf
         self.log = log
         self.slots = slots
+        self.kind = kind
         self.pace = pace or Pace()
         self.key = ""
         """What the engine asks of its callers as a bearer token; new at each start."""
@@ -121,6 +129,8 @@ class LocalEngine:
         self.template = template
         """The chat template in use, known from the first start on."""
         self._given_template = template
+        self._batch = batch
+        self._gpu_layers = gpu_layers
         self._command = command
         self._state: State = "stopped"
         self._process: asyncio.subprocess.Process | None = None
@@ -135,6 +145,11 @@ class LocalEngine:
         self._restarts = 0
         self._last_error: str | None = None
         self._failed_s = 0.0
+
+    @property
+    def served_as(self) -> str:
+        """What the engine itself calls the model."""
+        return self.gguf.resolve().name if self.kind.by_path else self.name
 
     async def ensure(self) -> str:
         """The base URL (``http://127.0.0.1:PORT/v1``) of a running engine, which is started if need be.
@@ -261,7 +276,7 @@ class LocalEngine:
         self.key = self._setup.key
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command,
+                *(self._command or self.kind.command),
                 self.name,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -270,10 +285,11 @@ class LocalEngine:
                 start_new_session=True,
             )
         self._started_us = time_ns() // 1000
+        patience_s = self.kind.start_s if self.pace.start_s is None else self.pace.start_s
         try:
-            line = await asyncio.wait_for(self._introduce(self._process, self._setup), self.pace.start_s)
+            line = await asyncio.wait_for(self._introduce(self._process, self._setup), patience_s)
         except TimeoutError:
-            raise _FalseStartError(f"it did not listen within {self.pace.start_s:.0f} s") from None
+            raise _FalseStartError(f"it did not listen within {patience_s:.0f} s") from None
         except OSError:
             line = b""
         try:
@@ -293,10 +309,10 @@ class LocalEngine:
 
     def _prepare(self) -> Setup:
         """What to start with, as things stand now; reads the model's head, so it is run in a thread."""
-        if self._command is COMMAND and find_spec("xllamacpp") is None:
-            raise _FalseStartError("xllamacpp is not installed; install it with: pip install 'demitasse[local]'")
+        if self._command is None and find_spec(self.kind.package) is None:
+            raise _FalseStartError(f"{self.kind.package} is not installed; install it with: {self.kind.install}")
         try:
-            head = read_head(self.gguf)
+            head = self.kind.reads(self.gguf)
         except BadFileError as error:
             raise _FalseStartError(str(error)) from error
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -311,6 +327,8 @@ class LocalEngine:
             context=context_each(head, self._ctx, self.slots, machine.free_memory_bytes()),
             template=ours,
             parent=os.getpid(),
+            batch=self._batch,
+            gpu_layers=self._gpu_layers,
         )
 
     async def _watch(self) -> str | None:
@@ -428,7 +446,7 @@ def context_each(head: Head, ctx: int | None, slots: int, free_bytes: int | None
 
 
 _ENVIRONMENT = {"PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV", "USER"}
-_ENVIRONMENT_FAMILIES = ("PYTHON", "LC_", "LLAMA_", "GGML_", "CUDA_", "OMP_", "HIP_", "ROCR_", "VK_")
+_ENVIRONMENT_FAMILIES = ("PYTHON", "LC_", "LLAMA_", "GGML_", "TORCH_", "CUDA_", "OMP_", "HIP_", "ROCR_", "VK_")
 
 
 def child_environment(own: Mapping[str, str]) -> dict[str, str]:
