@@ -59,7 +59,8 @@ class LabFolder:
         self._data = data
         self._runs = _Kept(2_000)
         self._tasks = _Kept(3)
-        self._found = _Kept(6)
+        self._verdicts = _Kept(3)
+        self._curves = _Kept(24)
         self._journals: dict[Path, tuple[int, int]] = {}
         self._lock = Lock()
 
@@ -146,7 +147,7 @@ class LabFolder:
         if ours is None or theirs is None or self._run(ours) is None or self._run(theirs) is None:
             return None
         key = ("compare", margin, _state(ours), _state(theirs))
-        held = self._found.get(key, lambda: _held(self._read(a, ours), self._read(b, theirs), margin))
+        held = self._verdicts.get(key, lambda: _held(self._read(a, ours), self._read(b, theirs), margin))
         shown = held.by[which][after : after + count]
         return Compared(
             comparison=held.comparison,
@@ -173,7 +174,7 @@ class LabFolder:
             worth,
             *((id, _mark(path / "rows.jsonl"), _mark(path / "run.json")) for id, path in places),
         )
-        return self._found.get(key, lambda: _curve(task, [self._read(id, path) for id, path in places], axis, worth))
+        return self._curves.get(key, lambda: _curve(task, [self._read(id, path) for id, path in places], axis, worth))
 
     # ── made models ─────────────────────────────────────────────────────────────────────────────────────────────
 
