@@ -9,7 +9,7 @@ import importlib.util
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -20,6 +20,7 @@ from ..core.errors import ConfigError, DemitasseError
 from ..core.hardware import Hardware
 from ..core.money import usd
 from ..lab.evals.result import Row, Run
+from ..lab.evals.run import Progress
 from ..lab.optimise.bench import Bench, Facts, Table
 from ..lab.optimise.cleaning import cleaned
 from ..lab.optimise.driver import Limits, Report, Step, Told, optimise
@@ -51,6 +52,14 @@ class Asked(Struct, frozen=True):
     command: str = ""
 
 
+Bar = Callable[[str], AbstractContextManager[Progress]]
+"""Shows how far an evaluation is, under a name."""
+
+
+def _no_bar(_name: str) -> AbstractContextManager[Progress]:
+    return nullcontext(lambda _done, _all: None)
+
+
 async def run(
     config: Config,
     data: Path,
@@ -62,13 +71,14 @@ async def run(
     clock: Callable[[], int],
     told: Told,
     tell: Callable[[str], None],
+    bar: Bar = _no_bar,
 ) -> Report:
     """Split the task, and try the steps. Raises DemitasseError."""
     steps = chosen_steps(asked.steps)
     config = _with_catalogue(config, (asked.model, asked.reference))
     parts = cleaned(split(task, test=asked.n, seed=asked.seed), tell=tell)
     async with AsyncExitStack() as stack:
-        desk = _Desk(config, data, env, asked, clock, stack)
+        desk = _Desk(config, data, env, asked, clock, stack, bar)
         bench = Bench(
             split=parts,
             data=data,
@@ -180,7 +190,9 @@ class _Desk:
         asked: Asked,
         clock: Callable[[], int],
         stack: AsyncExitStack,
+        bar: Bar,
     ) -> None:
+        self._bar = bar
         self._config, self._data, self._env = config, data, env
         self._asked, self._clock, self._stack = asked, clock, stack
         self._tables: set[tuple[str, str]] = set()
@@ -198,13 +210,14 @@ class _Desk:
             if left <= 0:
                 raise DemitasseError(f"the {asked.budget_usd:g} USD of --budget are spent; give more, or fewer steps")
         lab = await self._opened(tables)
-        run, rows = await lab.evaluate(
-            task,
-            Wanted(ask, mode=mode, parallel=asked.parallel, seed=asked.seed, budget_usd=left, command=asked.command),
+        wanted = Wanted(
+            ask, mode=mode, parallel=asked.parallel, seed=asked.seed, budget_usd=left, command=asked.command
         )
+        with self._bar(ask) as step:
+            run, rows = await lab.evaluate(task, wanted, progress=step)
         paid = run.summary.cost_nanos if run.summary is not None else None
-        fresh = run.load.own_cpu_s and run.asked
-        self._spent_usd += usd(paid) if paid is not None and fresh and not run.reused else 0.0
+        if paid is not None and rows:
+            self._spent_usd += usd(paid) * (len(rows) - min(len(rows), run.reused)) / len(rows)
         return run, rows
 
     async def _opened(self, tables: tuple[Table, ...]) -> Lab:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .ground import Failure, Place, note, placed, say, say_json, table
+from .ground import Failure, Place, note, placed, progress, say, say_json, table
 
 if TYPE_CHECKING:
     from ..lab.optimise.bench import Skipped
@@ -131,7 +131,8 @@ def optimise(
     line = note if as_json else say
     report = asyncio.run(
         run(place.config(), place.data, place.env, found, asked, limits, clock=place.clock,
-            told=lambda one: line(_line(one)), tell=line)
+            told=lambda one: line(_line(one)), tell=line,
+            bar=progress)
     )  # fmt: skip
     if as_json:
         say_json(as_object(report))

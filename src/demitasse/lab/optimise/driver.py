@@ -154,6 +154,7 @@ async def optimise(
     began_s, own = now_s(), time.process_time()
     planned = 1 + sum(step.candidates for step in steps)
     reference = await _ask(bench, _named(bench.reference, "reference"))
+    told(_tried(reference, "reference", cpu_s_per_1000))
     base = await _ask(bench, _named(bench.model, "as it is"), reference=reference)
     known, skipped = [base], list[Skipped]()
 
@@ -161,7 +162,6 @@ async def optimise(
         for one in judged(reference, known, planned, cpu_s_per_1000)[1:][len(known) - fresh :]:
             told(one)
 
-    told(judged(reference, known, planned, cpu_s_per_1000)[0])
     show(1)
     stopped = "everything was tried"
     for step in steps:
