@@ -100,7 +100,8 @@ def clustered(low: Floats, high: Floats, clusters: Sequence[str] | None) -> tupl
     if clusters is None:
         return low, high, np.ones(len(low))
     _, index = np.unique(np.asarray(clusters), return_inverse=True)
-    return np.bincount(index, low), np.bincount(index, high), np.bincount(index).astype(float)
+    sums = (np.bincount(index, low), np.bincount(index, high), np.bincount(index))
+    return sums[0].astype(float), sums[1].astype(float), sums[2].astype(float)
 
 
 def design_effect(values: npt.ArrayLike, clusters: Sequence[str] | None) -> float:

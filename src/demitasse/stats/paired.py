@@ -145,7 +145,7 @@ def differences(candidate: npt.ArrayLike, reference: npt.ArrayLike) -> Floats:
 def _at_least(count: int, n: int) -> float:
     """P(X >= count) for n tosses of a fair coin."""
     if n < 1000:
-        return sum(math.comb(n, k) for k in range(count, n + 1)) / 2**n
+        return float(sum(math.comb(n, k) for k in range(count, n + 1)) / 2**n)
     half = -n * math.log(2)
     return min(1.0, math.fsum(math.exp(_log_choose(n, k) + half) for k in range(count, n + 1)))
 

@@ -122,7 +122,8 @@ def measured(loaded: Loaded, lessons: Sequence[Lesson], drop: int, choice: Choic
             states = _states(torch, loaded, coded.prompt)
             seen = states[:, -1:] if choice == "block" else states
             found.append([angle(seen[at], seen[at + span]) for at in range(len(seen) - span)])
-    return np.mean(np.array(found, float), axis=0)
+    mean: NDArray[np.float64] = np.mean(np.array(found, float), axis=0)
+    return mean
 
 
 def least(angles: NDArray[np.float64], drop: int, choice: Choice) -> tuple[int, ...]:

@@ -167,7 +167,7 @@ def bits_per_weight(path: Path) -> float:
         for one in onnx.load(path).graph.initializer
     }
     weights = sum(count for name, (count, _) in sizes.items() if not name.endswith(("_scale", "_zero_point")))
-    return 8 * sum(size for _, size in sizes.values()) / weights
+    return float(8 * sum(size for _, size in sizes.values()) / weights)
 
 
 def _export(source: Path, out: Path) -> Any:
@@ -181,7 +181,7 @@ def _export(source: Path, out: Path) -> Any:
     torch.set_num_threads(1)
     model = AutoModel.from_pretrained(str(source), local_files_only=True, attn_implementation="eager").eval()
 
-    class Hidden(torch.nn.Module):
+    class Hidden(torch.nn.Module):  # type: ignore[misc]  # torch is Any here
         """The last layer alone: what else a model returns is not needed."""
 
         def __init__(self) -> None:
