@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -20,10 +21,14 @@ from demitasse.core.call import Usage
 from demitasse.core.entry import Attempt, Entry
 from demitasse.core.errors import ConfigError
 from demitasse.core.evidence import OWN_KEY, Answered, Label
+from demitasse.lab.tasks.task import Turn
 from demitasse.providers.recorded import Recording
 from demitasse.store.bodies import Bodies
 from demitasse.store.ledger import SqliteLedger
 from demitasse.store.settings import Settings
+from demitasse.testing import MockUpstream
+from tests.build.test_app import PRICE, Site, now_us
+from tests.story.asgi import ask, chat, until
 
 NOW_US = 1_795_262_591_000_000  # 2026-11-21 12:03:11 UTC
 DAY_US = 86_400_000_000
@@ -198,6 +203,33 @@ def test_a_vote_for_the_other_answer_makes_that_one_right():
     assert right_of(entry, [], "large") == ("c", "reference")
     bad = msgspec.structs.replace(vote, others=())
     assert right_of(entry, [bad], "large") == ("", "")
+
+
+async def test_calls_of_a_real_gateway_become_a_task_that_has_their_words(tmp_path, monkeypatch):
+    monkeypatch.setenv("TASK_BODY_KEY", base64.b64encode(KEY).decode())
+    ladder = f'[models.cheap]\nprovider = "openai"\nbase_url = "{{url}}"\nmodel = "mock"\n{PRICE}\n'.replace(
+        "{url}", "%s"
+    )
+    async with MockUpstream(keep=True) as up:
+        site = Site(tmp_path, up)
+        site.write(ladder % up.base_url + '[routes.auto]\nreference = "mock"\nladder = ["cheap", "mock"]\n' + KEEP)
+        async with site.app() as app:
+            asks = (
+                ("What is one?", 99),
+                ("What is two? Write to ann@example.org", 99),
+                ("What is one?", 99),
+                ("Cut off?", 2),
+            )
+            for text, room in asks:
+                asked = chat(text, model="auto", max_tokens=room)
+                assert (await ask(app.gateway, asked, headers={"x-session-id": "s1"})).status == 200
+            await until(lambda: len(app.books.entries()) == 4)
+    where: Any = SimpleNamespace(cwd=tmp_path, data=tmp_path / "data", env={}, clock=now_us, config=site.read)
+    task = await asyncio.to_thread(find, "ledger:auto", where)
+    assert [s.input for s in task.samples] == [
+        (Turn("user", "What is one?"),), (Turn("user", "What is two? Write to [email]"),),
+    ]  # fmt: skip
+    assert all(s.target and s.metadata == {"because": "reference"} for s in task.samples)
 
 
 # ── everything else ─────────────────────────────────────────────────────────────────────────────────────────────────
