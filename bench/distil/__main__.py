@@ -1,6 +1,6 @@
 """Part two: what was served becomes candidates, held against the large model; then against questions with known intents.
 
-python -m bench.distil --data DIR [--steps classifier,student,prune] → bench/results/distil.json
+python -m bench.distil --data DIR [--steps format,classifier,student,prune] → bench/results/distil.json
 
 DIR is the folder of part one (``python -m bench.distil.serve --data DIR``); both use the product's own commands and nothing else.
 """
@@ -36,7 +36,7 @@ def demitasse(data: Path, config: Path, *arguments: str) -> tuple[int, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--steps", default="classifier,student,prune")
+    parser.add_argument("--steps", default="format,classifier,student,prune")
     given = parser.parse_args()
     os.environ.setdefault("BENCH_MASTER_KEY", base64.b64encode(bytes(32)).decode())
     config = given.data / "distil.toml"
