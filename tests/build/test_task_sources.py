@@ -118,7 +118,9 @@ def test_the_references_answers_are_right_and_the_small_models_are_not(world):
     world.call("c3", at + 2, "small", "three?", "by small")
     world.keep("e3", "three?", "by the reference", "large")
     world.label("c3", "shadow", Answered("large", score=1.0, entry="e3"), Answered("small", score=0.0, entry="c3"))
-    task = find("ledger:auto", world)
+    heard: list[str] = []
+    task = find("ledger:auto", world, told=heard.append)
+    assert heard == ["left out: 1 without a known right answer; masked: nothing (names and the like are not found)"]
     assert [(s.id, s.target) for s in task.samples] == [("c1", ("by large",)), ("c3", ("by the reference",))]
     assert task.samples[1].metadata == {"because": "reference", "served": "by small"}
     assert (task.samples[0].cluster, task.samples[0].slice, task.name) == ("s", "titles", "ledger:auto")

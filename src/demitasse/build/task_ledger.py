@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -78,8 +78,11 @@ def parse(word: str, now_us: int) -> Asked:
     return structs.replace(asked, split=split)
 
 
-def find(word: str, where: Where, *, seed: int) -> Task:
-    """The task of a route's traffic. Raises ConfigError: no such route, no bodies, nothing known to be right; StoreError."""
+def find(word: str, where: Where, *, seed: int, told: Callable[[str], None] = lambda _said: None) -> Task:
+    """The task of a route's traffic; ``told`` hears what was left out and masked.
+
+    Raises ConfigError: no such route, no bodies, nothing known to be right; StoreError.
+    """
     now_us = where.clock()
     asked = parse(word, now_us)
     config = where.config()
@@ -96,32 +99,79 @@ def find(word: str, where: Where, *, seed: int) -> Task:
     books, evidence = SqliteBooks(where.data), SqliteEvidence(where.data)
     with closing(bodies), closing(books), closing(evidence):
         until_us = now_us if asked.split.before_us is None else asked.split.before_us
+        said = _by_call(evidence.labels(route=asked.route, until_us=until_us))
         # all of the time before it: a session belongs where it begins
-        served = [entry for entry in entries_between(books, 0, until_us, asked.route) if _counts(entry)]
-        labels = evidence.labels(route=asked.route, until_us=until_us)
-        return _task(asked, served, labels, bodies, known.reference or known.ladder[-1], seed)
+        entries = entries_between(books, 0, until_us, asked.route)
+        past = _past(filter(_counts, entries), said, known.reference or known.ladder[-1], asked)
+        task, left = _task(asked, past, bodies, seed)
+        told(_words(left, past.unknown))
+        return task
 
 
-def _task(asked: Asked, served: list[Entry], labels: list[Label], bodies: Keeper, reference: str, seed: int) -> Task:
-    said = _by_call(labels)
-    rights = {entry.id: right_of(entry, said.get(entry.id, ()), reference) for entry in served}
-    with_bodies = [entry for entry in served if entry.body_ref]
-    usable = [entry for entry in with_bodies if rights[entry.id][0] or not asked.need_target]
-    calls = [Exchange(e.id, e.at_us, e.session, dict(e.tags).get("task", "")) for e in usable]
-    drawn = traffic.drawn(calls, asked.split, asked.n, seed=seed)
-    entries = {entry.id: entry for entry in usable}
+class _Kept(Struct, frozen=True):
+    """What is remembered of a call whose body is kept; of millions of them no more."""
+
+    call: Exchange
+    right: tuple[str, str]
+    score: float | None
+
+
+class _Past(Struct):
+    kept: dict[str, _Kept]
+    served: int = 0
+    with_bodies: int = 0
+    unknown: int = 0
+    """Of those with bodies, the calls of which nobody knows what is right."""
+
+
+def _past(entries: Iterable[Entry], said: Mapping[str, list[Label]], reference: str, asked: Asked) -> _Past:
+    past = _Past({})
+    for entry in entries:
+        past.served += 1
+        if not entry.body_ref:
+            continue
+        past.with_bodies += 1
+        labels = said.get(entry.id, ())
+        right = right_of(entry, labels, reference)
+        if not right[0] and asked.need_target:
+            past.unknown += 1
+            continue
+        call = Exchange(entry.id, entry.at_us, entry.session, dict(entry.tags).get("task", ""))
+        past.kept[entry.id] = _Kept(call, right, _score(entry, labels))
+    return past
+
+
+def _task(asked: Asked, past: _Past, bodies: Keeper, seed: int) -> tuple[Task, traffic.Left]:
+    drawn = traffic.drawn((one.call for one in past.kept.values()), asked.split, asked.n, seed=seed)
     task, left = traffic.task_of(
         drawn,
-        lambda id: _bodies(entries[id], rights[id], said.get(id, ()), bodies),
+        lambda id: _bodies(past.kept[id], bodies),
         name=f"ledger:{asked.route}",
         source=Source(f"ledger:{asked.route}", licence="the callers' own", split=asked.said),
         scorer=asked.scorer,
         need_target=asked.need_target,
     )
     if not task.samples:
-        unknown = structs.replace(left, no_target=left.no_target + len(with_bodies) - len(usable))
-        raise traffic.nothing(asked.route, len(served), len(with_bodies), unknown)
-    return task
+        left = structs.replace(left, no_target=left.no_target + past.unknown)
+        raise traffic.nothing(asked.route, past.served, past.with_bodies, left)
+    return task, left
+
+
+def _words(left: traffic.Left, unknown: int) -> str:
+    """What a person should know of what is not there."""
+    parts = [
+        f"{count:,} {what}"
+        for count, what in (
+            (left.no_target + unknown, "without a known right answer"),
+            (left.not_text, "with tools or files, or no question at the end"),
+            (left.repeated, "asked before word for word"),
+        )
+        if count
+    ]
+    masked = ", ".join(f"{count:,} {kind}" for kind, count in sorted(left.masked.items()))
+    return (
+        f"left out: {', '.join(parts) or 'nothing'}; masked: {masked or 'nothing'} (names and the like are not found)"
+    )
 
 
 def right_of(entry: Entry, labels: Iterable[Label], reference: str) -> tuple[str, str]:
@@ -176,17 +226,18 @@ def _counts(entry: Entry) -> bool:
     )
 
 
-def _bodies(entry: Entry, right: tuple[str, str], labels: Iterable[Label], bodies: Keeper) -> Bodies | None:
-    kept = bodies.recording(entry.id)
+def _bodies(one: _Kept, bodies: Keeper) -> Bodies | None:
+    kept = bodies.recording(one.call.id)
     if kept is None:
         return None
-    other = kept if right[0] == entry.id else bodies.recording(right[0]) if right[0] else None
+    ref, because = one.right
+    other = kept if ref == one.call.id else bodies.recording(ref) if ref else None
     return Bodies(
         request=bytes(kept.request),
         right=None if other is None or not other.complete else bytes(other.reply),
-        because=right[1],
+        because=because,
         served=bytes(kept.reply),
-        score=_score(entry, labels),
+        score=one.score,
     )
 
 

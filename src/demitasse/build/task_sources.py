@@ -41,7 +41,14 @@ LEDGER = "ledger:"
 LM_EVAL = "lm-eval:"
 
 
-def find(word: str, where: Where, *, datasets: str | None = None, seed: int = 7) -> Task:
+def find(
+    word: str,
+    where: Where,
+    *,
+    datasets: str | None = None,
+    seed: int = 7,
+    told: Callable[[str], None] = lambda _said: None,
+) -> Task:
     """The task that ``word`` names.
 
     Args:
@@ -49,12 +56,13 @@ def find(word: str, where: Where, *, datasets: str | None = None, seed: int = 7)
             lm-evaluation-harness's samples); or a standard set's name.
         datasets: a folder of local data sets, instead of the hub; None: the variable DEMITASSE_DATASETS, else the hub.
         seed: of what is drawn from the ledger.
+        told: hears what a person should know of the task beside it: what was left out of the ledger's, and masked.
 
     Raises ConfigError: there is no such task, or it cannot be read; the sentence says what to do.
     """
     path = where.cwd / word
     if word.startswith(LEDGER):
-        return task_ledger.find(word.removeprefix(LEDGER), where, seed=seed)
+        return task_ledger.find(word.removeprefix(LEDGER), where, seed=seed, told=told)
     if word.startswith(LM_EVAL):
         return lm_eval.load(where.cwd / word.removeprefix(LM_EVAL), _fetch(where, datasets))
     if word.endswith(".eval") or (word.endswith((".json", ".jsonl")) and logs.kind_of(path)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .ground import Commands, Place, placed, say, say_json, table
+from .ground import Commands, Place, note, placed, say, say_json, table
 
 if TYPE_CHECKING:
     from ..lab.tasks.contamination import Overlap
@@ -75,7 +75,7 @@ def show(place: Place, task: str, n: int, seed: int, from_: str | None, as_json:
     """TASK as models would be asked it: its form, its source, how many samples of what, and some of them."""
     from ..build.task_sources import find
 
-    found = find(task, place, datasets=from_, seed=seed)
+    found = find(task, place, datasets=from_, seed=seed, told=note)
     told = as_object(found, n, seed)
     if as_json:
         say_json(told)
