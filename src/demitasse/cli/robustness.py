@@ -176,14 +176,14 @@ def _sentences(found: Robustness) -> list[str]:
     if found.drops:
         low, high = (_share(end) for end in found.held_interval)
         told.append(
-            f"Under all kinds together {_share(found.worst_case)} are right; of {found.right:,} right answers {found.held:,} "
-            f"hold throughout [{low}, {high}]."
+            f"Under all kinds together {_share(found.worst_case)} are right; {found.held:,} of {found.right:,} right answers "
+            f"stay so throughout [{low}, {high}]."
         )
     one = found.consistency
     if one is not None and one.n:
         low, high = (_share(end) for end in one.interval)
         told.append(
-            f"In every order of the options the same one is picked in {one.same:,} of {one.n:,} samples [{low}, {high}]."
+            f"In every order of options or labels the same one is picked in {one.same:,} of {one.n:,} samples [{low}, {high}]."
         )
         if one.picked:
             told.append(

@@ -63,17 +63,21 @@ def run(code: str, name: str, space: dict[str, object], what: str, say: Callable
 def fence_in(folder: str, cpu_s: int, memory_bytes: int, file_bytes: int) -> list[str]:
     """Names of the fences that stand: ``network`` (an empty namespace), ``limits``, ``files`` (Landlock), ``calls`` (seccomp)."""
     held = []
-    libc = ctypes.CDLL(None, use_errno=True)
+    linux = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     places = _read_only()
-    if libc.unshare(_NEW_USER | _NEW_NETWORK) == 0:
+    if linux is not None and linux.unshare(_NEW_USER | _NEW_NETWORK) == 0:
         held.append("network")
     limit(cpu_s, memory_bytes, file_bytes)
     held.append("limits")
-    if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0:
-        if confine_files(libc, folder, places):
+    if linux is not None and linux.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0:
+        if confine_files(linux, folder, places):
             held.append("files")
-        if forbid_calls(libc):
+        if forbid_calls(linux):
             held.append("calls")
+    if "calls" not in held:
+        # Threads count as processes here, so this is only for where nothing finer stands.
+        with contextlib.suppress(ValueError, OSError, AttributeError):
+            resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
     return held
 
 
@@ -84,7 +88,6 @@ def limit(cpu_s: int, memory_bytes: int, file_bytes: int) -> None:
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_NOFILE, 64),
-        (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_CORE, 0),
     ):
         with contextlib.suppress(ValueError, OSError):
