@@ -101,6 +101,13 @@ def test_every_page_opens_without_inline_script_and_shows_hostile_answers_as_tex
     assert "&lt;script&gt;alert(" in site.get(f"/evaluations/{world[1]['smollm2-135m']}").text
 
 
+def test_the_navigation_says_where_one_is(site, world):
+    for path in paths_of(world[1]):
+        if not path.startswith("/parts/"):
+            here = "/engines" if path.startswith("/models/") else "/evaluations"
+            assert f'<a href="{here}" aria-current="page">' in site.get(path).text, path
+
+
 def test_every_page_answers_as_json_too(site, world):
     for path in paths_of(world[1]):
         if not path.startswith("/parts/"):
