@@ -117,9 +117,12 @@ def _rows(place: Place) -> Iterator[dict[str, Any]]:
     for alias, model in config.models.items():
         if model.provider != "local":
             ready = model.key_env is None or bool(place.env.get(model.key_env))
+            if model.provider == "classifier":
+                ready = (place.data / FOLDER / "made" / (model.source or "").removeprefix("made:")).is_dir()
             about = f"{model.model} at {model.base_url}" if model.base_url else str(model.model or model.source)
             if not ready:
-                about += f"; {model.key_env} is not set"
+                lacks = "is not made yet" if model.provider == "classifier" else "is not set"
+                about += f"; {model.key_env or model.source} {lacks}"
             yield _row(alias, "model", model.provider, ready=ready, about=about)
     for local in local_models(place):
         ready = local.path is not None

@@ -94,7 +94,7 @@ def test_a_task_s_rows_are_examples_and_its_template_is_left_out():
     task = Task(
         "intents",
         (
-            Sample("1", "where is my card", ("CARD",)),
+            Sample("1", "where is my card", ("CARD",), metadata={"weight": 0.5}),
             Sample("2", (Turn("user", "what rate"),), ("rate",)),
             Sample("3", (Turn("user", "a"), Turn("assistant", "b"), Turn("user", "c")), ("rate",)),
             Sample("4", "unknown"),
@@ -104,7 +104,7 @@ def test_a_task_s_rows_are_examples_and_its_template_is_left_out():
         system="Name the intent.",
         template="Message: {input}\nIntent:",
     )
-    assert examples(task) == [Example("where is my card", "card"), Example("what rate", "rate")]
+    assert examples(task) == [Example("where is my card", "card", 0.5), Example("what rate", "rate")]
     settings = settings_of(task, "made", "0" * 64)
     assert (settings.prefix, settings.suffix, settings.system) == ("Message: ", "\nIntent:", "Name the intent.")
     head = Head(settings, np.zeros((3, DIMS), np.float32), np.zeros(3, np.float32))

@@ -76,7 +76,7 @@ class Point(Struct, frozen=True):
 
 
 def examples(task: Task) -> list[Example]:
-    """The task's samples whose input is one text and whose target is one of its labels.
+    """The task's samples of one text whose target is one of its labels, with their ``weight`` where they bear one.
 
     Raises ClassifierError: it is no task of labels.
     """
@@ -90,7 +90,7 @@ def examples(task: Task) -> list[Example]:
         label = known.get(sample.target[0].casefold()) if sample.target else None
         text = text_of(sample)
         if label is not None and text is not None:
-            found.append(Example(text, label))
+            found.append(Example(text, label, float(sample.metadata.get("weight", 1.0))))
     return found
 
 
