@@ -129,6 +129,16 @@ class TestConsistency:
         found = consistency(clean, turned, {"0": Sample("0", "?"), "1": Sample("1", "?")})
         assert (found.n, found.same, found.picked) == (2, 1, {})
 
+    def test_a_model_that_says_the_first_label_is_found_out_by_the_place_it_picks(self):
+        labels = ("up", "down", "flat")
+        clean = [Row(str(i), Score(1.0, said="up")) for i in range(5)]
+        turned = {  # orders: flat up down, down flat up
+            "position:1": [Row(str(i), Score(0.0, said="flat")) for i in range(5)],
+            "position:2": [Row(str(i), Score(0.0, said="down")) for i in range(5)],
+        }
+        found = consistency(clean, turned, {}, labels)
+        assert (found.same, found.picked, found.answers) == (0, {"1": 1.0}, 15)
+
     def test_a_letter_is_led_back_to_its_option(self):
         sample = self.TASK.samples[0]
         assert [original(sample, letter, 1) for letter in "ABCD"] == ["D", "A", "B", "C"]

@@ -79,7 +79,7 @@ async def run(
         model=wanted.model,
         mode=clean.mode,
         seed=wanted.seed,
-        robustness=robustness(rows, perturbed_rows, samples=samples, seed=wanted.seed),
+        robustness=robustness(rows, perturbed_rows, samples=samples, labels=task.labels, seed=wanted.seed),
         evaluations=purse.ids,
         flips=flips(rows, perturbed_rows["swap"]) if "swap" in perturbed_rows else None,
         bias=bias(task, rows, seed=wanted.seed) if is_bbq(task) else None,

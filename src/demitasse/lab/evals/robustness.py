@@ -66,7 +66,7 @@ class Consistency(Struct, frozen=True):
     """Of ``same / n`` (Wilson)."""
     picked: dict[str, float]
     """Share of readable answers that pick each place, over samples asked in all their orders; without a pull of positions
-    every place gets the same."""
+    every place gets the same. Places are letters, of labels numbers from 1."""
     answers: int
     """Readable answers behind ``picked``."""
 
@@ -98,6 +98,7 @@ def robustness(
     perturbed: Mapping[str, Sequence[Row]],
     *,
     samples: Mapping[str, Sample] | None = None,
+    labels: Sequence[str] = (),
     alpha: float = ALPHA,
     seed: int = 7,
 ) -> Robustness:
@@ -108,6 +109,7 @@ def robustness(
         perturbed: rows of each kind, under the names of ``perturb.variants``.
         samples: the clean samples by id: which option a letter meant before it was moved. Without them a choice's letters
             cannot be told apart from its options, and ``consistency`` is that of labels.
+        labels: of a label task, in the clean order: which place a label had in each other one.
         alpha: of intervals, and of the family of all kinds.
         seed: of the weights that intervals are drawn with.
 
@@ -140,13 +142,18 @@ def robustness(
         held=held,
         right=len(right),
         held_interval=wilson(held, len(right), 1 - alpha),
-        consistency=consistency(clean, turned, samples or {}, alpha=alpha) if turned else None,
+        consistency=consistency(clean, turned, samples or {}, labels, alpha=alpha) if turned else None,
         alpha=alpha,
     )
 
 
 def consistency(
-    clean: Sequence[Row], turned: Mapping[str, Sequence[Row]], samples: Mapping[str, Sample], *, alpha: float = ALPHA
+    clean: Sequence[Row],
+    turned: Mapping[str, Sequence[Row]],
+    samples: Mapping[str, Sample],
+    labels: Sequence[str] = (),
+    *,
+    alpha: float = ALPHA,
 ) -> Consistency:
     """Whether the same option is picked in every order. ``turned``: rows under ``position:1``, ``position:2``, …"""
     meant: dict[str, list[str]] = {}
@@ -163,12 +170,15 @@ def consistency(
             )
             if said and known:
                 placed.setdefault(row.sample, []).append(said)
+            elif said in labels:
+                placed.setdefault(row.sample, []).append(str((labels.index(said) + by) % len(labels) + 1))
     asked = {name: told for name, told in meant.items() if len(told) > 1}
     same = sum(len(set(told)) == 1 and bool(told[0]) for told in asked.values())
     whole = [
         letter
         for name, letters in placed.items()
-        if len(meant[name]) == len(samples[name].choices)  # every order: no place had better options than another
+        if len(meant[name])
+        == (len(labels) or len(samples[name].choices))  # every order: no place had better options than another
         for letter in letters
     ]
     return Consistency(
