@@ -436,11 +436,11 @@ def test_too_many_answers_are_left_to_the_command(world, monkeypatch):
 
 
 def test_a_verdict_is_computed_once_for_many_looks(world, monkeypatch):
-    from demitasse.build import lab_pages
+    from demitasse.build import lab_verdicts
 
     made = []
-    real = lab_pages._held
-    monkeypatch.setattr(lab_pages, "_held", lambda *args: made.append(args) or real(*args))
+    real = lab_verdicts.held
+    monkeypatch.setattr(lab_verdicts, "held", lambda *args: made.append(args) or real(*args))
     site, ids = site_of(world[0]), world[1]
     for which in ("", "a", "b"):
         site.get(f"/evaluations/compare?a={ids['gpt-5-mini']}&b={ids['gpt-5.1']}&which={which}")

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from ..web.lab_facts import (
-    Answer,
     Axis,
     Compared,
     Curve,
@@ -27,17 +26,16 @@ from ..web.lab_facts import (
     LoadFacts,
     Made,
     Only,
-    Pair,
     Sample,
     Samples,
     Which,
 )
-from ..wire.text import Said
+from . import lab_verdicts
+from .lab_rows import Asked, as_sample, at_line, decoded, fits, lines
+from .lab_verdicts import LIST_CHARS, Read
 
 if TYPE_CHECKING:
-    from ..lab.evals import reading
     from ..lab.evals.result import Row, Run
-    from ..lab.tasks.task import Task
 
 MOST_LINES = 50_000
 """So many lines a page looks through for samples that fit; then it shows what it has and where to look on."""
@@ -45,7 +43,7 @@ MOST_ANSWERS = 20_000
 """An evaluation of more is compared by the command alone."""
 MOST_TASK_BYTES = 64 << 20
 """Of a larger task a page does not show what was asked."""
-LIST_CHARS, MOST_CHARS = 2_000, 40_000
+MOST_CHARS = 40_000
 _NAME = re.compile(r"[A-Za-z0-9][\w.@+-]{0,199}", re.ASCII)
 _ANSWER = b'{"kind":"answer"'
 
@@ -110,20 +108,20 @@ class LabFolder:
         found: list[tuple[int, bytes]] = []
         following = None
         with file:
-            if not _at_line(file, after):
+            if not at_line(file, after):
                 return None
-            for number, (at, line) in enumerate(_lines(file, after)):
+            for number, (at, line) in enumerate(lines(file, after)):
                 if number >= MOST_LINES:
                     following = at
                     break
-                if not _fits(line, only, slice):
+                if not fits(line, only, slice):
                     continue
                 if len(found) == count:
                     following = at
                     break
                 found.append((at, line))
         task = self._task(path)
-        rows = tuple(_sample(_row(path, line), at, task, run.mode, LIST_CHARS) for at, line in found)
+        rows = tuple(as_sample(decoded(path, line), at, task, run.mode, LIST_CHARS) for at, line in found)
         return Samples(tuple(structs.replace(row, asked=row.asked[-1:]) for row in rows), following)
 
     def sample(self, id: str, at: int) -> Sample | None:
@@ -133,10 +131,10 @@ class LabFolder:
             return None
         try:
             with (path / "rows.jsonl").open("rb") as file:
-                line = file.readline() if _at_line(file, at) else b""
+                line = file.readline() if at_line(file, at) else b""
         except FileNotFoundError:
             return None
-        return _sample(_row(path, line), at, self._task(path), run.mode, MOST_CHARS) if line else None
+        return as_sample(decoded(path, line), at, self._task(path), run.mode, MOST_CHARS) if line else None
 
     # ── verdicts ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -147,7 +145,7 @@ class LabFolder:
         if ours is None or theirs is None or self._run(ours) is None or self._run(theirs) is None:
             return None
         key = ("compare", margin, _state(ours), _state(theirs))
-        held = self._verdicts.get(key, lambda: _held(self._read(a, ours), self._read(b, theirs), margin))
+        held = self._verdicts.get(key, lambda: lab_verdicts.held(self._read(a, ours), self._read(b, theirs), margin))
         shown = held.by[which][after : after + count]
         return Compared(
             comparison=held.comparison,
@@ -174,7 +172,9 @@ class LabFolder:
             worth,
             *((id, _mark(path / "rows.jsonl"), _mark(path / "run.json")) for id, path in places),
         )
-        return self._curves.get(key, lambda: _curve(task, [self._read(id, path) for id, path in places], axis, worth))
+        return self._curves.get(
+            key, lambda: lab_verdicts.curve(task, [self._read(id, path) for id, path in places], axis, worth)
+        )
 
     # ── made models ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -215,16 +215,16 @@ class LabFolder:
         except result.EvaluationError:
             return None  # half a folder, or one of another version: nothing to show
 
-    def _task(self, path: Path) -> _Asked | None:
+    def _task(self, path: Path) -> Asked | None:
         from ..lab.evals import result
 
         file = path / "task.json"
         mark = _mark(file)
         if mark is None or mark[1] > MOST_TASK_BYTES:
             return None
-        return self._tasks.get((path, mark), lambda: _Asked.of(result.load_task(path)))
+        return self._tasks.get((path, mark), lambda: Asked.of(result.load_task(path)))
 
-    def _read(self, id: str, path: Path) -> _Read:
+    def _read(self, id: str, path: Path) -> Read:
         """All of it, as it is compared. Raises EvaluationError."""
         from ..lab.evals import reading, result
         from ..lab.evals.seen import seen
@@ -234,13 +234,13 @@ class LabFolder:
             raise _too_many(f"demitasse compare {id} …")
         result.rows(path)  # says what is wrong with it
         with (path / "rows.jsonl").open("rb") as file:
-            rows = [(at, _row(path, line)) for at, line in _lines(file, 0)]
-        asked = self._task(path) or _Asked.of(result.load_task(path))
+            rows = [(at, decoded(path, line)) for at, line in lines(file, 0)]
+        asked = self._task(path) or Asked.of(result.load_task(path))
         one = reading.Evaluation(id, structs.replace(run, id=id), asked.task, seen(row for _, row in rows))
         first: dict[str, tuple[int, Row]] = {}
         for at, row in rows:
             first.setdefault(row.sample, (at, row))
-        return _Read(one, first, asked)
+        return Read(one, first, asked)
 
     def _journalled(self, path: Path) -> tuple[int, int | None]:
         """Answers in a journal, and when the newest came. Only what was written since the last look is read."""
@@ -290,209 +290,6 @@ class _Kept:
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         return made
-
-
-class _Asked(Struct, frozen=True):
-    """A task whose samples are found by id."""
-
-    task: Task
-    by_id: dict[str, Any]
-
-    @classmethod
-    def of(cls, task: Task) -> _Asked:
-        return cls(task, {sample.id: sample for sample in task.samples})
-
-    def said(self, id: str, mode: str) -> tuple[Said, ...]:
-        from ..lab.scorers.ask import messages
-
-        sample = self.by_id.get(id)
-        if sample is None:
-            return ()
-        told = messages(self.task, sample, "constrained" if mode == "constrained" else "free")
-        return tuple(Said(turn["role"], turn["content"]) for turn in told)
-
-    def target(self, id: str) -> tuple[str, ...]:
-        sample = self.by_id.get(id)
-        if sample is None:
-            return ()
-        letters = {chr(65 + i): text for i, text in enumerate(sample.choices)}
-        return tuple(f"{right}: {letters[right]}" if right in letters else right for right in sample.target)
-
-
-class _Read(Struct, frozen=True):
-    """One evaluation in memory."""
-
-    one: reading.Evaluation
-    rows: dict[str, tuple[int, Row]]
-    """Of each sample its place and its first answer."""
-    asked: _Asked
-
-
-class _Held(Struct, frozen=True):
-    """Two of them, held against each other."""
-
-    a: _Read
-    b: _Read
-    comparison: dict[str, Any]
-    words: str
-    notes: tuple[str, ...]
-    by: dict[str, list[str]]
-    values: dict[str, tuple[float | None, float | None]]
-
-    def pair(self, sample: str) -> Pair:
-        (at_a, a), (at_b, b) = self.a.rows[sample], self.b.rows[sample]
-        values = self.values[sample]
-        asked = self.a.asked.said(sample, self.a.one.run.mode)
-        return Pair(
-            sample=sample,
-            slice=a.slice,
-            a=_answer(at_a, a, values[0]),
-            b=_answer(at_b, b, values[1]),
-            question=asked[-1].text[:LIST_CHARS] if asked else "",
-            target=self.a.asked.target(sample),
-        )
-
-
-def _held(a: _Read, b: _Read, margin: float) -> _Held:
-    from ..lab.evals import words
-    from ..lab.evals.compare import compare
-    from ..lab.evals.reading import named, same_questions
-
-    notes = same_questions([a.one, b.one])
-    (name_a, seen_a), (name_b, seen_b) = named([a.one, b.one])
-    found = compare(seen_a, seen_b, margin=margin, names=(name_a, name_b))
-    told: dict[str, Any] = msgspec.to_builtins(structs.replace(found, regressions=(), fixes=()))
-    del told["regressions"], told["fixes"]
-    for side in (told["candidate"], told["reference"]):
-        nanos = side.pop("cost_nanos")
-        side["usd_per_1000"] = None if nanos is None else round(nanos / 1e6, 9)
-    ours = {one.sample: one.value for one in seen_a}
-    values = {one.sample: (ours[one.sample], one.value) for one in seen_b if one.sample in ours}
-    by: dict[str, list[str]] = {"": list(values), "a": [], "b": [], "neither": [], "differ": []}
-    for sample, (x, y) in values.items():
-        if x is not None and y is not None:
-            if x != y:
-                by["a" if x > y else "b"].append(sample)
-            if x < 1 and y < 1:
-                by["neither"].append(sample)
-        if _read_as(a.rows[sample][1]) != _read_as(b.rows[sample][1]):
-            by["differ"].append(sample)
-    return _Held(a, b, told, words.compared(found), (*notes, *found.notes), by, values)
-
-
-def _curve(task: str, read: list[_Read], axis: Axis, worth: float | None) -> Curve:
-    from ..lab.evals import words
-    from ..lab.evals.frontier import frontier
-    from ..lab.evals.reading import named, same_questions
-    from ..lab.evals.result import EvaluationError
-
-    ones = [one.one for one in read]
-    try:
-        notes = same_questions(ones)
-    except EvaluationError:
-        # A task was changed and kept its name: what is drawn is what was asked last.
-        ones = [one for one in ones if one.run.task_hash == ones[0].run.task_hash]
-        notes = [*same_questions(ones), "Evaluations of other questions under the same name are left out."]
-    candidates = named(ones)
-    found = frontier(dict(candidates), axis=axis, worth=worth)
-    told: dict[str, Any] = msgspec.to_builtins(found)
-    return Curve(
-        task=task,
-        found=told | {"front": [point.name for point in found.front], "words": words.drawn(found)},
-        ids={name: one.run.id for (name, _), one in zip(candidates, ones, strict=True)},
-        prices=tuple(words.prices(step, axis) for step in found.steps),
-        notes=(*notes, *found.notes),
-    )
-
-
-def _answer(at: int, row: Row, value: float | None) -> Answer:
-    return Answer(at, value, row.score.failure, row.text[:LIST_CHARS], row.score.said, row.score.why[:LIST_CHARS])
-
-
-def _sample(row: Row, at: int, task: _Asked | None, mode: str, most: int) -> Sample:
-    asked = task.said(row.sample, mode) if task is not None else ()
-    return Sample(
-        at=at,
-        value=row.score.value,
-        failure=row.score.failure,
-        scoring_nanos=row.score.cost_nanos,
-        text=row.text[:most],
-        said=row.score.said[:most],
-        why=row.score.why[:most],
-        asked=tuple(Said(said.role, said.text[:most]) for said in asked),
-        target=task.target(row.sample) if task is not None else (),
-        **{name: getattr(row, name) for name in _ROW},
-    )
-
-
-_ROW = (
-    "sample", "repeat", "slice", "model", "entry", "cost_nanos", "latency_ms", "first_byte_ms", "tokens_in", "tokens_out",
-    "energy_uj", "energy_method",
-)  # fmt: skip
-
-
-def _read_as(row: Row) -> str:
-    return row.score.said or row.text
-
-
-class _BriefScore(Struct, frozen=True):
-    value: float | None = None
-    failure: str = ""
-
-
-class _Brief(Struct, frozen=True):
-    """So much of a row as decides whether it is shown."""
-
-    score: _BriefScore
-    slice: str = ""
-
-
-_brief = msgspec.json.Decoder(_Brief).decode
-
-
-def _fits(line: bytes, only: Only, slice: str | None) -> bool:
-    if not only and slice is None:
-        return True
-    try:
-        row = _brief(line)
-    except msgspec.DecodeError:
-        return True  # shown with what is wrong with it
-    if slice is not None and row.slice != slice:
-        return False
-    unread = row.score.failure not in ("", "error")
-    if only == "unreadable":
-        return unread
-    if only == "wrong":
-        return not unread and row.score.value is not None and row.score.value < 1
-    return only != "unscored" or row.score.value is None
-
-
-def _row(path: Path, line: bytes) -> Row:
-    from ..lab.evals.result import EvaluationError, Row
-
-    try:
-        return msgspec.json.decode(line, type=Row)
-    except msgspec.DecodeError as why:
-        raise EvaluationError(f"{path.name}/rows.jsonl: {why}; run the evaluation again with --fresh") from why
-
-
-def _at_line(file: BinaryIO, at: int) -> bool:
-    """Whether a line begins there; the file then stands at it."""
-    if at < 0:
-        return False
-    if at:
-        file.seek(at - 1)
-        if file.read(1) != b"\n":
-            return False
-    else:
-        file.seek(0)
-    return True
-
-
-def _lines(file: BinaryIO, at: int) -> Iterator[tuple[int, bytes]]:
-    for line in file:
-        yield at, line
-        at += len(line)
 
 
 def _state(path: Path) -> Hashable:
