@@ -37,6 +37,7 @@ from ..providers.supervisor import DEFAULT_SLOTS
 from ..providers.vendors import VENDORS, Vendor, is_home, vendor_of
 from ..store.ledger import SqliteLedger
 from .local import Fetched
+from .measured import SETTING, speed
 
 log = logging.getLogger("demitasse.models")
 
@@ -281,7 +282,8 @@ class Models:
                 lambda: LocalModel(engine, self._inner(engine), hardware=self._hardware),
             )
             known = self._local[at] = (engine, fetched)
-        card = self._hardware_card(alias, entry.throughput() if entry else None)
+        measured = speed(self._ledger.get_setting(SETTING, {}), alias, place(source, self._data / "models").name)
+        card = self._hardware_card(alias, measured or (entry.throughput() if entry else None))
         self._cards[f"alias {alias}"] = card
         return Rung(
             alias=alias,

@@ -32,6 +32,7 @@ from .savings import savings
 from .serve import run, up
 from .shape import shape
 from .tasks import tasks
+from .tune import tune
 
 __all__ = ["main"]
 
@@ -60,6 +61,7 @@ for command in (
     *(robustness,),
     *(tasks,),
     *(optimise,),
+    *(tune,),
     *(doctor, backup, restore, reconcile),
 ):
     main.add_command(command)
