@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct, structs
 
 from ..scorers.ask import Mode, constrainable, messages
-from ..tasks.task import Task, Turn
+from ..tasks.task import Sample, Task, Turn
 
 
 class Lesson(Struct, frozen=True, omit_defaults=True):
@@ -50,11 +50,21 @@ def lessons_of(task: Task, *, mode: Mode = "free") -> list[Lesson]:
                 answer=turns[end]["content"],
                 session=sample.cluster,
                 at_us=sample.at_us,
-                label=sample.target[0],
-                source="task",
+                score=_score(sample),
+                label=sample.target[0] if task.form in _SHORT and "because" not in sample.metadata else None,
+                source=str(sample.metadata.get("because", "task")),
             )
         )
     return found
+
+
+_SHORT = ("label", "choice", "number")
+
+
+def _score(sample: Sample) -> float | None:
+    """What was said of the answer that is learned: of a call whose client got another answer, it was said of that one."""
+    found = sample.metadata.get("score")
+    return float(found) if isinstance(found, int | float) and "served" not in sample.metadata else None
 
 
 def texts(lessons: Iterable[Lesson]) -> list[str]:
