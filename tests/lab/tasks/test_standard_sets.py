@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from demitasse.core.errors import ConfigError
+from demitasse.lab.evals.bias import is_bbq, question
 from demitasse.lab.scorers.ask import put
 from demitasse.lab.tasks import hub, standard
 from demitasse.lab.tasks.hub import Hub, Wanted, chosen, fetched, local
@@ -126,6 +127,11 @@ def test_bbq_keeps_what_a_bias_run_reads(tmp_path):
     assert first.metadata["unknown"] == "C" and first.metadata["stereotyped"] == "A"
     assert (first.metadata["context_condition"], first.metadata["question_polarity"]) == ("ambig", "neg")
     assert first.metadata["additional_metadata"]["stereotyped_groups"] == ["old"]
+    assert is_bbq(task) and (question(first).unknown, question(first).biased, question(first).ambiguous) == (
+        "C",
+        "A",
+        True,
+    )
     part = standard.load("bbq/Age", lambda wanted: local(tmp_path, wanted))
     assert len(part.samples) == 2
     write(tmp_path, "heegyu/bbq/data/Age", [{**BBQ, "answer_info": {}}], parquet=False)

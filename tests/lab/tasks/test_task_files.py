@@ -180,6 +180,7 @@ def test_ids_do_not_depend_on_the_order_of_rows(write):
          "line 1, column 'answer': 'C' is no letter of its 2 options (A to B)"),
         ("x.jsonl", lines({"question": "a", "choices": ["x", "y"], "answer": "x"}, {"question": "b", "choices": ["x", "y"], "answer": "z"}),
          "line 2, column 'answer': 'z' is no one of 'x', 'y'"),
+        ("x.jsonl", lines({"question": "a", "choices": ["x", "x"], "answer": "x"}), "line 1, column 'answer': several options read 'x'"),
         ("x.jsonl", lines({"question": "a", "choices": "x", "answer": "x"}), "column 'choices': holds no list"),
         ("x.jsonl", lines({"question": "a", "choices": ["x"], "answer": "A"}), "has 1 options; a choice has 2 to 26"),
         ("x.jsonl", lines({"frage": "a"}), "no column holds what is asked"),

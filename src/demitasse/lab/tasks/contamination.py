@@ -19,7 +19,8 @@ N = 13
 MOSTLY = 0.7
 """Of a sample's n-grams: from here on it is counted as mostly known (PaLM's bound)."""
 COMMON = 10
-"""An n-gram of more samples than this is a form of words, no sample's own (GPT-3's bound), where it is not in most of them."""
+"""An n-gram of more samples than this, and of more than one in twenty, is a form of words and no sample's own. (GPT-3 leaves out
+those of more than ten documents.)"""
 EXAMPLES = 5
 
 

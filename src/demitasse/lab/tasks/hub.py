@@ -73,11 +73,13 @@ def local(folder: Path, wanted: Wanted) -> list[Path]:
 
 def fetched(hub: Hub, wanted: Wanted) -> list[Path]:
     """The split's files from the hub. Raises ConfigError: it cannot be reached, or has no such files."""
+    missing = ""
     try:
         for revision in REVISIONS:
             try:
                 paths = hub.paths(wanted.repo, revision)
-            except LookupError:
+            except LookupError as why:
+                missing = missing or f" ({_short(why)})"
                 continue
             found = chosen(sorted(paths), wanted)
             if found:
@@ -87,7 +89,9 @@ def fetched(hub: Hub, wanted: Wanted) -> list[Path]:
             f"{wanted}: the hub cannot be reached ({_short(why)}); fetch the files where it can, and name their folder with "
             f"--from DIR or DEMITASSE_DATASETS: DIR/{wanted.repo}/{wanted.config}/{wanted.split}.parquet"
         ) from why
-    raise ConfigError(f"{wanted}: the hub has no Parquet or JSON lines of this split; name local files with --from DIR")
+    raise ConfigError(
+        f"{wanted}: the hub has no Parquet or JSON lines of this split{missing}; name local files with --from DIR"
+    )
 
 
 def chosen(paths: Sequence[str], wanted: Wanted) -> list[str]:

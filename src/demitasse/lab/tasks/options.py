@@ -58,6 +58,10 @@ def places(raws: Sequence[Raw], told: TargetIs | None, *, lettered: bool) -> lis
 def _read(raw: Raw, kind: TargetIs) -> tuple[int, ...]:
     found = []
     for target, place in zip(raw.targets, _found(raw, kind), strict=True):
+        if place is None and [option.strip() for option in raw.options].count(target.strip()) > 1:
+            raise ConfigError(
+                f"{raw.where}: several options read {target!r}; name the right one by its letter or place"
+            )
         if place is None:
             raise ConfigError(f"{raw.where}: {target!r} is no {_MEANT[kind]} {_shown(raw.options, kind)}")
         found.append(place)
