@@ -96,6 +96,12 @@ def test_a_constrained_answer_is_read_out_of_its_envelope(name):
     assert score(name, Answer('{"answer": ', finish="length")).failure == "cut"
 
 
+def test_a_label_in_a_sentence_that_was_cut_off_does_not_count():
+    assert score("label", Answer("The headline says up 3 %, but", finish="length")).failure == "cut"
+    assert score("label", Answer("The price goes up. The reason is that down", finish="length")).value == 1.0
+    assert score("label", Answer("up", finish="length")).value == 1.0
+
+
 @given(st.text())
 def test_what_is_in_the_envelope_comes_out_as_it_went_in(text):
     assert said(Answer(json.dumps({"answer": text}))) == text

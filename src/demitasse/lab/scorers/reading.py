@@ -96,6 +96,12 @@ def failed(how: Failure, why: str) -> Score:
     return Score(0.0, failure=how, why=why)
 
 
+def finished(text: str) -> str:
+    """A text that was cut off, without the sentence that it stopped in: that one might have gone on to say the opposite."""
+    ends = [found.end() for found in _SENTENCE_END.finditer(text)]
+    return text[: ends[-1]] if ends else ""
+
+
 def shown(text: str) -> str:
     """A text short enough for a row: its first line."""
     line = text.strip().partition("\n")[0]
@@ -105,6 +111,7 @@ def shown(text: str) -> str:
 _SHOWN = 120
 _CLOSED = re.compile(r"</think(?:ing)?>")
 _OPEN = re.compile(r"<think(?:ing)?>.*\Z", re.DOTALL)
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
 _LOOKED_AT = 20_000
 _FIELD = re.compile(r'"answer"\s*:\s*("(?:[^"\\\n]|\\.){0,2000}"|-?\d[\d.eE+-]*|true|false)(?=\s*[,}])')
 _FENCED = re.compile(r"\A```[\w+-]*[ \t]*\n?(.*?)\n?[ \t]*```\Z", re.DOTALL)

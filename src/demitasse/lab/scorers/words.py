@@ -8,7 +8,7 @@ from ...score.normal import Answer, plain, said_last
 from ..tasks.task import Sample, Task
 from .closed import ClosedSet
 from .letters import picked
-from .reading import said, shown, silent, unread
+from .reading import finished, said, shown, silent, unread
 from .scorer import Pure, Score, Unscorable
 
 
@@ -83,7 +83,8 @@ def label(task: Task, options: str) -> Pure:
         nothing = silent(answer)
         if nothing is not None:
             return nothing
-        named = known.named(said(answer))
+        text = said(answer)
+        named = known.named(text) if answer.finish != "length" else known.equal(text) or known.named(finished(text))
         if named is None:
             return unread(answer, "one label of the set")
         return Score(float(named in sample.target), said=named)
