@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct, structs
 
+from .. import __version__
 from ..core.money import nanos
 from ..lab.evals import result
+from ..lab.evals.executor import executor
 from ..lab.evals.replayed import Recorded, pieces, rows_of, score_piece, unanswered
 from ..lab.evals.result import EvaluationError, Row, Run
 from ..lab.evals.summary import summarise
 from ..lab.scorers.scorer import Score, Unscorable
 from ..lab.tasks import logs
 from ..lab.tasks.task import Task, chosen
-from ..providers.machine import allowed_cores
 from .evaluating import Wanted, machine_load, run_of
 
 PREFIX = "recorded:"
+WORK = "demitasse.lab.evals.replayed:score_piece"
 
 
 class _Line(Struct, frozen=True):
@@ -40,13 +42,13 @@ class _Line(Struct, frozen=True):
 def evaluate_recorded(
     data: Path, cwd: Path, task: Task, wanted: Wanted, *, on: str, clock: Callable[[], int]
 ) -> tuple[Run, list[Row]]:
-    """Score what was answered elsewhere, on all cores.
+    """Score what was answered elsewhere, on all cores. A kill loses the pieces under way and no other.
 
     Args:
         wanted: its ``model`` is ``recorded:FILE``.
         on: ``local``, ``ray`` or a cluster's address.
 
-    Raises EvaluationError.
+    Raises EvaluationError, ExecutorError.
     """
     task = chosen(task, wanted.n, seed=wanted.seed)
     file = cwd / wanted.model.removeprefix(PREFIX)
@@ -55,8 +57,9 @@ def evaluate_recorded(
     path = result.folder(data, run.id)
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     before = machine_load()
+    journal = path / "pieces"
     try:
-        found = rows_of(_scored(pieces(task, answers)))
+        found = rows_of(_scored(list(pieces(task, answers)), journal, on))
     except Unscorable as why:
         raise EvaluationError(str(why)) from why
     missing = len(unanswered(task, answers))
@@ -71,6 +74,7 @@ def evaluate_recorded(
     result.write_task(path, task)
     result.write_rows(path, found)
     result.write(path, run)
+    shutil.rmtree(journal, ignore_errors=True)  # its rows are in rows.jsonl now
     return run, found
 
 
@@ -117,22 +121,17 @@ def _logged(path: Path) -> Iterator[tuple[str, Recorded]]:
         yield id, Recorded(given.text, *told, score=kept)
 
 
-def _scored(work: Iterator[bytes]) -> Iterator[bytes]:
-    first = next(work, None)
-    if first is None:
-        return
-    second = next(work, None)
-    if second is None:
-        yield score_piece(first)
-        return
+def _scored(work: Sequence[bytes], journal: Path, on: str) -> list[bytes]:
+    """Each piece's rows, in the pieces' order. One piece is not worth a process of its own."""
+    if on == "local" and len(work) < 2:
+        return [score_piece(piece) for piece in work]
 
-    def all_() -> Iterator[bytes]:
-        yield first
-        yield second
-        yield from work
+    async def collect() -> list[bytes]:
+        done = executor(on, journal=journal, edition=__version__)
+        found = {index: rows async for index, rows in done.map(WORK, work)}
+        return [found[index] for index in range(len(work))]
 
-    with ProcessPoolExecutor(max(1, int(allowed_cores())), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(score_piece, all_())
+    return asyncio.run(collect())
 
 
 def _mark(path: Path) -> str:
