@@ -31,6 +31,7 @@ from . import classifier
 from .artefact import sha256
 from .classifier import Example
 from .gate import Gate, Side, distance, gate
+from .torch_model import quiet
 
 OPSET = 17
 PACKAGES = ("torch", "transformers", "onnx", "onnxruntime", "tokenizers", "numpy", "scipy")
@@ -179,7 +180,8 @@ def _export(source: Path, out: Path) -> Any:
             f"exporting an encoder needs {error.name}: pip install 'demitasse[train,onnx]'"
         ) from error
     torch.set_num_threads(1)
-    model = AutoModel.from_pretrained(str(source), local_files_only=True, attn_implementation="eager").eval()
+    with quiet():
+        model = AutoModel.from_pretrained(str(source), local_files_only=True, attn_implementation="eager").eval()
 
     class Hidden(torch.nn.Module):  # type: ignore[misc]  # torch is Any here
         """The last layer alone: what else a model returns is not needed."""
