@@ -6,6 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import structs
+
+from demitasse.lab.evals.result import Run as Evaluation
+from demitasse.lab.evals.result import Summary, folder, write
+from tests.docs.pages import page, tables, words
 
 TYPED = ("plan", "--calls-per-day", "50000", "--in", "800", "--out", "200", "--peak", "4")
 
@@ -80,3 +85,38 @@ def test_the_inputs_are_listed_with_their_sources(run) -> None:
 )
 def test_what_cannot_be_is_told_in_a_sentence(run, arguments, status, told) -> None:
     assert told in run(*arguments, status=status).output
+
+
+def test_the_json_has_the_documented_fields(run) -> None:
+    headings = tables(page("reference/json.md"))
+    told = json.loads(run(*TYPED, "--json").output)
+    assert set(told) == set(words(headings["plan"]))
+    assert set(told["options"][0]) == set(words(headings["plan option"]))
+    assert set(told["break_evens"][0]) == set(words(headings["plan break-even"]))
+    assert set(told["tornado"][0]) == set(words(headings["plan swing"]))
+    assert set().union(*told["inputs"]) == set(words(headings["plan input"]))
+    assert set(told["profile"]) <= set(words(headings["plan profile"]))
+
+
+def test_a_score_comes_from_an_evaluation_with_its_interval(run, data: Path) -> None:
+    summary = Summary(n=50, samples=50, quality=0.8, quality_interval=(0.67, 0.89), format_failures=0, wrong=10, unscored=0, errors=0, cost_nanos=0)  # fmt: skip
+    told = Evaluation(id="ev1", task="t", task_hash="h", form="free", scorer="exact", model="m", identity="m", mode="live", n=50, began_us=1)  # fmt: skip
+    folder(data, "ev1").mkdir(parents=True)
+    for written in (told, structs.replace(told, summary=summary)):
+        write(folder(data, "ev1"), written)
+        scored = (
+            *TYPED,
+            "--json",
+            "--quality",
+            "0.9",
+            "--option",
+            "hosted:openai/gpt-5-mini",
+            "--score",
+            "hosted:openai/gpt-5-mini=ev1",
+        )
+        if written.summary is None:
+            assert "has no score yet" in run(*scored, status=1).output
+            continue
+        (option,) = json.loads(run(*scored).output)["options"]
+        assert option["quality_interval"] == [0.67, 0.89]
+        assert option["meets"] is False

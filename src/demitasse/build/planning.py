@@ -70,6 +70,7 @@ def this_machine(facts: Facts, machine: Hardware) -> Facts:
         "life_years": (machine.life_years, "years"),
         "utilisation": (machine.utilisation, "share of all hours in which it works, other work included"),
     }
+    figures["most_units"] = (machine.cores, "cores there are")
     rows = [
         Fact(f"box.{HERE}.{name}", value.low, value.high, unit, date, "estimate", f"[hardware]: {machine.origin}")
         for name, (value, unit) in figures.items()

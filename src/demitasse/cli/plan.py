@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,7 +178,10 @@ def as_object(made: Plan) -> dict[str, Any]:
 
 
 def _swing(told: dict[str, Any]) -> dict[str, Any]:
-    return {n.replace("_nanos", "_usd"): dollars(v) if n.endswith("_nanos") else v for n, v in told.items()}
+    return {
+        n.replace("_nanos", "_usd"): dollars(v) if v is not None and n.endswith("_nanos") else v
+        for n, v in told.items()
+    }
 
 
 def _option(line: Line) -> dict[str, Any]:
@@ -188,6 +192,7 @@ def _option(line: Line) -> dict[str, Any]:
         "kind": option.kind,
         "privacy": option.privacy,
         "meets": line.meets,
+        "fits": line.fits,
         "quality": option.quality,
         "quality_interval": option.quality_interval,
         "quality_source": option.quality_source,
@@ -230,10 +235,14 @@ def _say(made: Plan) -> None:
         whole=("option",),
     )
     say(f"Latencies are modelled. {words.ENERGY_TAGS}")
-    told = [b for b in made.break_evens if b.crossing >= 0.5]
+    asked = made.profile.calls_per_day.middle
+    told = sorted(
+        (b for b in made.break_evens if b.crossing >= 0.5 and b.middle),
+        key=lambda b: abs(math.log((b.middle or 1) / asked)),
+    )
     if told:
         say()
-        say("Break-even, in calls a day (5 to 95 % of the draws):")
+        say("Break-even, in calls a day (5 to 95 % of the draws), the nearest first:")
         for found in told[:_PAIRS]:
             say(f"  {words.broke_even(found)}")
     if made.tornado:
@@ -299,7 +308,9 @@ def _physics(line: Line) -> tuple[str, ...]:
     )
 
 
-def _signed(nanos: int) -> str:
+def _signed(nanos: int | None) -> str:
+    if nanos is None:
+        return "too few"
     from ..lab.planning import words
 
     return f"-{words.usd(-nanos)}" if nanos < 0 else words.usd(nanos)

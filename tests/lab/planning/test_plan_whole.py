@@ -6,17 +6,19 @@ import datetime as dt
 import itertools
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from demitasse.core.hardware import Interval
 from demitasse.core.ledger import Bucket
+from demitasse.core.price import Card, rates
 from demitasse.lab.planning import asked, costs
 from demitasse.lab.planning.facts import Fact, PlanError, defaults, parse_range, parse_set
-from demitasse.lab.planning.options import machine_option, split
+from demitasse.lab.planning.options import hosted_option, machine_option, split
 from demitasse.lab.planning.plan import make_plan, ranges_of
-from demitasse.lab.planning.profile import from_buckets
+from demitasse.lab.planning.profile import Profile, from_buckets
 from demitasse.lab.planning.svg import apart, picture
 from demitasse.lab.planning.words import recommendation
 from tests.lab.planning.planned import FACTS, TODAY, hosted, point, traffic, usual
@@ -226,3 +228,42 @@ def test_names_are_moved_apart_within_the_frame() -> None:
 def test_numbers_and_ranges_are_read_as_people_write_them() -> None:
     assert parse_range("50_000") == point(50_000)
     assert parse_range("1.8..2.4") == Interval(1.8, 2.4)
+
+
+def test_an_option_with_too_few_machines_is_left_out_and_that_is_said() -> None:
+    most = Fact("box.mac-mini-m4.most_units", 8, 8, "boxes", TODAY, "measured", "what we have")
+    facts = FACTS.with_rows([most])
+    few, other = machine_option("edge:mac-mini-m4/qwen3.5-9b", facts), hosted()
+    found = make_plan(traffic(500_000), [few, other], facts, today=TODAY)
+    assert [line.fits for line in found.lines] == [True, False]
+    assert "Too small for the busiest hour, and left out: edge:mac-mini-m4/qwen3.5-9b" in recommendation(found)
+    assert "Nothing is left" in recommendation(make_plan(traffic(500_000), [few], facts, today=TODAY))
+    assert make_plan(traffic(100), [few, other], facts, today=TODAY).lines[1].fits
+
+
+def test_a_picture_of_many_options_draws_as_many_as_can_be_told_apart() -> None:
+    many = [hosted(f"hosted:p/m{n}") for n in range(12)]
+    found = make_plan(traffic(), many, FACTS, today=TODAY)
+    text = picture(found, ranges_of(found.profile, FACTS, [row.name for row in found.facts]))
+    assert text.count("<polyline") == 8
+    assert "4 dearer options are in the table alone" in text
+    with pytest.raises(PlanError, match="more than a reader can hold"):
+        make_plan(traffic(), [*many, hosted("hosted:p/x")], FACTS, today=TODAY)
+
+
+def test_a_model_without_a_price_of_its_answers_is_refused_and_never_free() -> None:
+    embedding = Card(id="e", provider="p", model="m", base=rates(input=20_000))
+    with pytest.raises(PlanError, match="have no price"):
+        hosted_option("hosted:p/m", embedding)
+    with pytest.raises(PlanError, match="knows no price"):
+        hosted_option("hosted:p/m", None)
+
+
+def test_the_file_of_the_page_can_be_read_and_planned() -> None:
+    page = (Path(__file__).parents[3] / "docs/plan.md").read_text(encoding="utf-8")
+    found = asked.read(page.partition("```toml\n")[2].partition("```")[0], "the page")
+    facts = FACTS.with_rows(found.rows.rows.values()).put(found.figures, TODAY)
+    options = [hosted(found.options[0]), machine_option(found.options[1], facts)]
+    plan = make_plan(Profile(**found.traffic), options, facts, today=TODAY, quality=found.quality)
+    assert {line.option.name for line in plan.lines} == set(found.options)
+    assert plan.lines[0].costed.full_nanos[0] < plan.lines[0].costed.full_nanos[2]

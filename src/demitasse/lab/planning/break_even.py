@@ -58,7 +58,7 @@ def break_evens(options: Sequence[Option], ranges: Mapping[str, Interval], *, se
     traffic = np.geomspace(LEAST, MOST, round(_PER_DECADE * np.log10(MOST / LEAST)) + 1)
     worlds = draws(ranges, DRAWS, seed)
     full = np.array(
-        [[[costs.at(o, w | {"calls_per_day": float(n)}).full for n in traffic] for w in worlds] for o in options],
+        [[[costs.full(o, w | {"calls_per_day": float(n)}) for n in traffic] for w in worlds] for o in options],
         dtype=float,
     )
     found = []
@@ -87,6 +87,8 @@ def _crossing(traffic: NDArray[np.float64], below: NDArray[np.float64], above: N
     k = int(less[0])
     if k == 0:
         return float(traffic[0])
+    if not np.isfinite(below[k]):
+        return float(traffic[k])  # the other has no more machines
     gap = np.log(above[k - 1 : k + 1] + 1) - np.log(below[k - 1 : k + 1] + 1)
     part = float(gap[0] / (gap[0] - gap[1])) if gap[0] > gap[1] else 0.5
     return float(traffic[k - 1] * (traffic[k] / traffic[k - 1]) ** part)

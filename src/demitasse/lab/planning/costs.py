@@ -7,6 +7,7 @@ twice. Cost rises or falls with each input alone, so the two corners at which al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final, Literal
 
@@ -91,13 +92,20 @@ def at(option: Option, x: Inputs) -> Point:
     return _hosted(option, x, calls_s) if option.card is not None else _machines(option, x, calls_s)
 
 
+def full(option: Option, x: Inputs) -> float:
+    """Nano-dollars a month; infinite where there aren't as many machines as it takes."""
+    point = at(option, x)
+    return math.inf if option.most_units is not None and point.units > option.most_units else point.full
+
+
 def _hosted(option: Option, x: Inputs, calls_s: float) -> Point:
     assert option.card is not None
     per_month = calls_s * 86_400 * DAYS_PER_MONTH
     kept = round(x["tokens_in"] * x["cached"])
     usage = Usage(uncached_in=round(x["tokens_in"]) - kept, cache_read=kept, text_out=round(x["tokens_out"]))
     each = price.cost(option.card, usage, at_us=0)
-    marginal = round((each or 0) * x["hosted.price_factor"] * per_month)
+    assert each is not None, "an option has a price for every bucket"
+    marginal = round(each * x["hosted.price_factor"] * per_month)
     stream, first = x["hosted.stream_per_s"], x["hosted.first_s"]
     kwh = option.kwh_per_token_out
     used = None if kwh is None else x.get("vendor_kwh_per_token", kwh.middle) * x["tokens_out"] * per_month

@@ -9,6 +9,8 @@ from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
+from ...core import price
+from ...core.call import Usage
 from ...core.hardware import Interval
 from ...core.price import Card
 from .facts import Facts, PlanError, near
@@ -42,6 +44,8 @@ class Option(Struct, frozen=True, omit_defaults=True):
     """Of a hosted model, as its estimate has it; None: unknown."""
     shared: bool = False
     """Its machines have other work too: this traffic bears its share, by busy hours at the row's utilisation."""
+    most_units: float | None = None
+    """So many there are; None: more can be had."""
     quality: float | None = None
     quality_interval: Interval | None = None
     quality_source: str = ""
@@ -105,13 +109,23 @@ def machine_option(name: str, facts: Facts) -> Option:
         "plan.max_load",
         "plan.p95_over_mean",
     ]
+    most = facts.rows[f"{home}.most_units"].high if f"{home}.most_units" in facts.rows else None
     for row in inputs:
         if row not in facts.rows and row.endswith("usd_per_hour"):
             raise PlanError(
                 f"'{name}': {hardware} is not for rent in the rows; set it: --set {row}=… in a file (--file)"
             )
         _ = facts[row]
-    return Option(name=name, kind=kind, model=model, inputs=tuple(inputs), hardware=hardware, home=home, shared=shared)
+    return Option(
+        name=name,
+        kind=kind,
+        model=model,
+        inputs=tuple(inputs),
+        hardware=hardware,
+        home=home,
+        shared=shared,
+        most_units=most,
+    )
 
 
 def hosted_option(name: str, card: Card | None, *, kwh_per_token_out: Interval | None = None) -> Option:
@@ -120,6 +134,8 @@ def hosted_option(name: str, card: Card | None, *, kwh_per_token_out: Interval |
     model = name.partition(":")[2]
     if card is None:
         raise PlanError(f"'{name}': the price database knows no price of '{model}'; look it up: demitasse models")
+    if price.cost(card, Usage(uncached_in=1, cache_read=1, text_out=1), at_us=0) is None:
+        raise PlanError(f"'{name}': tokens in or out of '{model}' have no price, so it can't be compared")
     inputs = (
         "hosted.price_factor",
         "hosted.first_s",

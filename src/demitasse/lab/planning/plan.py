@@ -29,10 +29,12 @@ class Line(Struct, frozen=True):
     costed: Costed
     meets: bool | None
     """The quality that is wanted; None: not measured, or not decided by its interval."""
+    fits: bool = True
+    """There are as many machines as it takes."""
 
 
 class Plan(Struct, frozen=True):
-    """Everything that was found. Lines are by full cost a month, the cheapest first, those below the wanted quality last."""
+    """Everything that was found. Lines are by full cost a month, the cheapest first, those that can't do it last."""
 
     profile: Profile
     quality: float | None
@@ -47,8 +49,8 @@ class Plan(Struct, frozen=True):
 
     @property
     def running(self) -> tuple[Line, ...]:
-        """Those not known to be below the wanted quality."""
-        return tuple(line for line in self.lines if line.meets is not False)
+        """Those that fit and aren't known to be below the wanted quality."""
+        return tuple(line for line in self.lines if line.meets is not False and line.fits)
 
     @property
     def overlapping(self) -> tuple[Line, ...]:
@@ -87,9 +89,9 @@ def make_plan(
     used = sorted({name for option in options for name in option.inputs} | {"power.carbon_g_per_kwh"})
     ranges = ranges_of(profile, facts, used)
     carbon = facts["power.carbon_g_per_kwh"].range
-    lines = [Line(o, costed(o, ranges, carbon), o.meets(quality)) for o in options]
-    lines.sort(key=lambda line: (line.meets is False, line.costed.full_nanos[1]))
-    running = [line.option for line in lines if line.meets is not False]
+    lines = [_line(o, costed(o, ranges, carbon), quality) for o in options]
+    lines.sort(key=lambda line: (line.meets is False or not line.fits, line.costed.full_nanos[1]))
+    running = [line.option for line in lines if line.meets is not False and line.fits]
     rows = tuple(facts[name] for name in used)
     return Plan(
         profile=profile,
@@ -102,6 +104,11 @@ def make_plan(
         date=today,
         seed=seed,
     )
+
+
+def _line(option: Option, found: Costed, quality: float | None) -> Line:
+    fits = option.most_units is None or found.units[1] <= option.most_units
+    return Line(option, found, option.meets(quality), fits)
 
 
 def ranges_of(profile: Profile, facts: Facts, names: Sequence[str]) -> dict[str, Interval]:

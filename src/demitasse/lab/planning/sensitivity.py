@@ -6,6 +6,7 @@ up to ten times beyond either end is looked at, and ``outside`` says so.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -28,9 +29,10 @@ class Swing(Struct, frozen=True):
     cheapest_low: str
     """At the low end."""
     cheapest_high: str
-    lead_low_nanos: int
-    """By how much the cheapest in the middle leads the best other one, a month; negative where it lost the lead."""
-    lead_high_nanos: int
+    lead_low_nanos: int | None
+    """By how much the cheapest in the middle leads the best other one, a month; negative where it lost the lead, None: its
+    machines, or those of all others, are too few."""
+    lead_high_nanos: int | None
     threshold: float | None
     """Where the cheapest option changes; None: nowhere near."""
     then: str
@@ -39,7 +41,9 @@ class Swing(Struct, frozen=True):
     """The threshold lies outside the input's range."""
 
     @property
-    def swing_nanos(self) -> int:
+    def swing_nanos(self) -> float:
+        if self.lead_low_nanos is None or self.lead_high_nanos is None:
+            return 0 if self.lead_low_nanos is self.lead_high_nanos else math.inf
         return abs(self.lead_high_nanos - self.lead_low_nanos)
 
 
@@ -72,8 +76,8 @@ def tornado(options: Sequence[Option], ranges: Mapping[str, Interval]) -> list[S
     return sorted(found, key=lambda s: (s.threshold is None or s.outside, -s.swing_nanos))
 
 
-def _full(options: Sequence[Option], x: costs.Inputs) -> dict[str, int]:
-    return {o.name: costs.at(o, x).full for o in options}
+def _full(options: Sequence[Option], x: costs.Inputs) -> dict[str, float]:
+    return {o.name: costs.full(o, x) for o in options}
 
 
 def _cheapest(options: Sequence[Option], x: costs.Inputs) -> str:
@@ -81,9 +85,10 @@ def _cheapest(options: Sequence[Option], x: costs.Inputs) -> str:
     return min(full, key=lambda name: full[name])
 
 
-def _lead(options: Sequence[Option], x: costs.Inputs, name: str) -> int:
+def _lead(options: Sequence[Option], x: costs.Inputs, name: str) -> int | None:
     full = _full(options, x)
-    return min(cost for other, cost in full.items() if other != name) - full[name]
+    lead = min(cost for other, cost in full.items() if other != name) - full[name]
+    return round(lead) if math.isfinite(lead) else None
 
 
 def _threshold(

@@ -15,11 +15,13 @@ from ...core.hardware import Interval
 from ...core.money import NANOS
 from .costs import spans
 from .plan import Plan
-from .words import figure, usd, usd_span
+from .words import figure, usd_span
 
 WIDTH, HEIGHT = 1000, 580
 LEFT, RIGHT, TOP, BOTTOM = 84, 300, 76, 92
 _PER_DECADE: Final = 6
+_DRAWN, _BANDED, _FEW = 8, 5, 3
+"""Lines that can be told apart; bands that can; and bands drawn where there are more."""
 _Scale = Callable[[float], float]
 _GAP: Final = 36.0
 _COLOURS: Final = (
@@ -52,7 +54,8 @@ def picture(plan: Plan, ranges: Mapping[str, Interval]) -> str:
     low, high = math.log10(max(1.0, asked / 300)), math.log10(asked * 300)
     steps = round((high - low) * _PER_DECADE)
     grid = [10 ** (low + (high - low) * i / steps) for i in range(steps + 1)]
-    lines = plan.running
+    lines = plan.running[:_DRAWN]
+    banded = len(lines) if len(lines) <= _BANDED else _FEW
     curves = [[spans(line.option, {**ranges, "calls_per_day": Interval(x, x)})["full"] for x in grid] for line in lines]
     costs = [max(end, NANOS / 100) for curve in curves for s in curve for end in (s.low, s.high)] or [NANOS, 10 * NANOS]
     bottom, top = math.floor(math.log10(min(costs))), math.ceil(math.log10(max(costs)))
@@ -76,7 +79,7 @@ def picture(plan: Plan, ranges: Mapping[str, Interval]) -> str:
         f'<text class="soft" x="{LEFT}" y="50">{escape(_subtitle(plan))}</text>',
         *_axes(low, high, bottom, top, at_x, at_y),
     ]
-    for i, curve in enumerate(curves):
+    for i, curve in enumerate(curves[:banded]):
         above = [f"{at_x(x):.1f},{at_y(s.high):.1f}" for x, s in zip(grid, curve, strict=True)]
         below = [f"{at_x(x):.1f},{at_y(s.low):.1f}" for x, s in zip(grid, curve, strict=True)]
         parts.append(f'<polygon class="band" fill="var(--c{i})" points="{" ".join([*above, *reversed(below)])}"/>')
@@ -103,7 +106,13 @@ def picture(plan: Plan, ranges: Mapping[str, Interval]) -> str:
             f'<text class="soft" x="{right + 26}" y="{y + 16:.1f}">now {escape(usd_span(line.costed.full_nanos))} a month</text>'
         )
     notes = ["Bands: all inputs kind, all inputs unkind. Lines: all at their middles. In bold: the cheapest now."]
-    if plan.stale:
+    if banded < len(lines):
+        notes[0] = (
+            f"Bands of the {banded} cheapest now: all inputs kind, all unkind. Lines: at their middles. In bold: the cheapest."
+        )
+    if len(plan.running) > len(lines):
+        notes.append(f"{len(plan.running) - len(lines)} dearer options are in the table alone.")
+    elif plan.stale:
         notes.append(f"{len(plan.stale)} of {len(plan.facts)} rows are older than 180 days.")
     parts += [
         f'<text class="soft" x="{LEFT}" y="{HEIGHT - 26 + 16 * i}">{escape(n)}</text>' for i, n in enumerate(notes)
@@ -136,17 +145,25 @@ def _axes(low: float, high: float, bottom: int, top: int, at_x: _Scale, at_y: _S
     for power in range(bottom, top + 1):
         y = at_y(10.0**power)
         parts.append(f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="soft" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{usd(10.0**power)}</text>')
+        parts.append(f'<text class="soft" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">${_short(power - 9)}</text>')
     for power in range(math.ceil(low), math.floor(high) + 1):
         x = at_x(10.0**power)
         parts.append(f'<line class="grid" x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{foot}"/>')
-        parts.append(f'<text class="soft" x="{x:.1f}" y="{foot + 20}" text-anchor="middle">{10**power:,}</text>')
+        parts.append(f'<text class="soft" x="{x:.1f}" y="{foot + 20}" text-anchor="middle">{_short(power)}</text>')
     parts.append(f'<line class="axis" x1="{LEFT}" y1="{foot}" x2="{right}" y2="{foot}"/>')
     middle = (LEFT + right) / 2
     parts.append(
         f'<text class="soft" x="{middle:.0f}" y="{foot + 40}" text-anchor="middle">calls a day (logarithmic)</text>'
     )
     return parts
+
+
+def _short(power: int) -> str:
+    """``0.01``, ``100``, ``10k``, ``1M``, ``100G``."""
+    if power < 0:
+        return f"{10.0**power:g}"
+    letter = min(3, power // 3)
+    return f"{10 ** (power - 3 * letter)}{'kMG'[letter - 1] if letter else ''}"
 
 
 def _colours(count: int) -> tuple[str, str]:

@@ -16,11 +16,13 @@ ENERGY_TAGS = "Figures of different methods are not comparable."
 
 def recommendation(plan: Plan) -> str:
     """One paragraph."""
-    if not plan.running:
+    if not plan.running and all(line.meets is False for line in plan.lines):
         return (
             f"No option reaches the quality of {plan.quality:g}: all were measured below it. Name other models with --option, "
             f"or a lower --quality."
         )
+    if not plan.running:
+        return f"{_small(plan)} Nothing is left; name other options with --option."
     first = plan.running[0]
     return " ".join(
         part
@@ -30,6 +32,7 @@ def recommendation(plan: Plan) -> str:
             _depends(plan, first),
             _quality(plan, first),
             _private(plan, first),
+            _small(plan),
             _old(plan),
         )
         if part
@@ -101,6 +104,17 @@ def _private(plan: Plan, first: Line) -> str:
     if stay is None:
         return f"{where}."
     return f"{where}; the cheapest with which they stay is {stay.option.name}, at {usd_span(stay.costed.full_nanos)}."
+
+
+def _small(plan: Plan) -> str:
+    small = [line for line in plan.lines if not line.fits]
+    told = joined(
+        [
+            f"{line.option.name} (it takes {line.costed.units[1]}, and there are {line.option.most_units:g})"
+            for line in small
+        ]
+    )
+    return f"Too small for the busiest hour, and left out: {told}." if small else ""
 
 
 def _old(plan: Plan) -> str:
