@@ -88,6 +88,7 @@ def test_a_generation_task_is_read_with_its_shots_and_its_numbers(sums):
     assert [s.target for s in task.samples] == [("4",), ("1001",)], "what the metric leaves out of account is left out"
     assert [s.id for s in task.samples] == ["0", "1"], "documents are numbered as in the harness's logs"
     assert (task.shots[0].input, task.shots[0].target) == ("Question: 1+1?\nAnswer:", ("2",))
+    assert task.shots[0].metadata == {"reasoning": "one and one\n#### 2"}
 
 
 def test_options_that_are_the_same_everywhere_are_labels(tmp_path):

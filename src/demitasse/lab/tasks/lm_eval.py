@@ -207,6 +207,10 @@ class _Templates:
         places = [self._place(row, one, choices) for one in (target if isinstance(target, list) else [target])]
         return Sample("", asked, tuple(map(letter, places)), choices)
 
+    def reasoning(self, row: Row) -> dict[str, Any]:
+        """The whole of a worked example's answer, for requests that ask for the thought beside the number."""
+        return {"reasoning": str(self._value("doc_to_target", row)).strip()}
+
     def choices(self, row: Row) -> tuple[str, ...]:
         value = self._value("doc_to_choice", row)
         if isinstance(value, dict):
@@ -317,6 +321,8 @@ def _shots(
     made = [put.sample(row, put.choices(row) if choosing else None) for row in read_[:count]]
     if form == "label":
         made = [_labelled(sample, labels) for sample in made]
+    if form == "number":
+        made = [structs.replace(s, metadata=put.reasoning(row)) for s, row in zip(made, read_, strict=False)]
     return tuple(structs.replace(sample, id=f"shot-{at}") for at, sample in enumerate(made, 1))
 
 
