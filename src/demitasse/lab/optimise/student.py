@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from . import gguf_file
 from .artefact import libraries
@@ -111,14 +111,18 @@ def written(
     keep_half: bool,
 ) -> dict[str, Written]:
     """The model as F16 and, made from that, in each type; by type."""
-    if not kinds and not keep_half:
+    wanted = [kind.upper() for kind in kinds if kind.upper() != "F16"]
+    keep_half = keep_half or len(wanted) < len(kinds)
+    if not wanted and not keep_half:
         raise TrainingError("name a type to write, or keep the F16 file; else nothing would be left")
     out.mkdir(parents=True, exist_ok=True)
-    half = out / f"{stem}.F16.gguf"
+    half = out / f".{stem}.F16.gguf"  # hidden as long as it is only a step on the way
     files = {"F16": write(loaded, weights, half, kept_layers=layers)}
-    for kind in kinds:
-        files[kind.upper()] = requantise(half, out / f"{stem}.{kind.upper()}.gguf", kind).written
-    if not keep_half:
+    for kind in wanted:
+        files[kind] = requantise(half, out / f"{stem}.{kind}.gguf", kind).written
+    if keep_half:
+        files["F16"] = structs.replace(files["F16"], path=half.replace(out / f"{stem}.F16.gguf"))
+    else:
         half.unlink()
         del files["F16"]
     return files
