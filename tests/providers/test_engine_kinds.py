@@ -173,7 +173,8 @@ async def test_the_guard_lets_through_calls_with_the_key_and_nothing_else():
     app = engine_transformers.guarded(echo, "k", 1000, lambda _body: 0)
     assert await ask(app, "/v1/chat/completions", body=b'{"a":1}') == (200, b'{"a":1}')
     assert (await ask(app, "/v1/chat/completions", key=None))[0] == 401
-    assert (await ask(app, "/v1/models", key="wrong", method="GET"))[0] == 401
+    assert (await ask(app, "/v1/completions", key="wrong"))[0] == 401
+    assert (await ask(app, "/v1/models", method="GET"))[0] == 404
     assert (await ask(app, "/load_model"))[0] == 404
     assert (await ask(app, "/reset"))[0] == 404
     assert (await ask(app, "/health", key=None, method="GET"))[0] == 200

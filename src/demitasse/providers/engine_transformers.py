@@ -22,7 +22,8 @@ import msgspec
 
 from .engine import Setup, Told, child
 
-PATHS = {"/v1/chat/completions", "/v1/completions", "/v1/models"}
+PATHS = {"/v1/chat/completions", "/v1/completions"}
+"""Not ``/v1/models``: it asks the hub, and fails without a network."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -114,8 +115,6 @@ def guarded(app: App, key: str, context: int, count: Callable[[dict[str, Any]], 
             await _refuse(send, 404, "there is no such path")
         elif not compare_digest(dict(scope["headers"]).get(b"authorization", b""), expected):
             await _refuse(send, 401, "the key is missing or wrong")
-        elif scope["method"] != "POST":
-            await app(scope, receive, send)
         else:
             body = await _body(receive)
             if (has := await asyncio.to_thread(_tokens, body, context, count)) > context:
