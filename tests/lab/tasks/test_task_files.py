@@ -263,6 +263,7 @@ target = "fault"
         ("columns = { input = 'q', target = 'kind' }\nform = 'number'", "'arrival' is no number"),
         ("columns = { input = 'q' }\nwhere = { kind = 'none' }", "no row has kind = 'none'"),
         ("columns = { input = 'q' }\nform = 'label'", "a label task needs labels"),
+        ("columns = { input = 'q', target = 'kind' }\nform = 'choice'", "line 2: a choice needs its options"),
         ("x = ", "Invalid value"),
     ],
 )  # fmt: skip

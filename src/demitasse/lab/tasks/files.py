@@ -180,7 +180,10 @@ def _targets(kept: Sequence[Row], told: Spec, found: Found, form: Form, labels: 
     if form == "choice":
         offered = [_options(row, told, found) for row in kept]
         if not any(offered):
-            return said  # options stand in the question
+            raise ConfigError(
+                f"{kept[0].where}: a choice needs its options: a column 'choices', columns A, B, …, or [extract] choices; "
+                'where they stand in the question: form = "label" and labels = ["A", "B", …]'
+            )
         raws = [Raw(_place(r, found), t, o) for r, t, o in zip(kept, said, offered, strict=True)]
         return [tuple(map(letter, at)) for at in options.places(raws, target_is, lettered=True)]
     if form == "label":
