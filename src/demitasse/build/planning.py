@@ -22,6 +22,8 @@ from ..store.books import SqliteBooks
 HOUR_US = 3_600_000_000
 LATEST = 2_000
 """Calls whose answers' lengths are looked at one by one."""
+FEW = 1_000
+"""Calls below which a traffic's figures say little of what is to come."""
 ENOUGH = 40
 """Answers from which a 95th percentile says something."""
 _UJ_PER_KWH = 3_600_000_000_000
@@ -41,7 +43,10 @@ def traffic(books: SqliteBooks, *, route: str | None, since_us: int, now_us: int
         hours = [b for b in hours if b.route == route]
     first = min((b.hour or 0 for b in hours), default=0) * HOUR_US
     span_hours = max(1.0, (now_us - max(since_us, first)) / HOUR_US)
-    where = f"the ledger{f', route {route}' if route else ''}, {span_hours / 24:.3g} days"
+    calls = sum(b.requests for b in hours)
+    where = f"the ledger{f', route {route}' if route else ''}, {calls:,} calls in {span_hours / 24:.3g} days"
+    if calls < FEW:
+        where += "; so few that means and peak may be chance"
     return structs.replace(
         from_buckets(hours, span_hours=span_hours, source=where),
         p95_over_mean=_length_spread(books, route, since_us),
