@@ -1,6 +1,6 @@
 """A small sweep of the small model, as `demitasse tune` makes it, kept with its command and its trials.
 
-    python -m bench.tune [--slots 1,2,4] [--threads 1,2] [--calls 8] [--repeats 2] [--again 0] [--data DIR]
+    python -m bench.tune [--slots 1,2,4] [--threads 1] [--calls 8] [--repeats 3] [--again 0] [--data DIR]
 
 Writes bench/results/tune.json. On a machine that others use, the figures say what was left: each trial tells how much others
 took. Nothing here asserts a time.

@@ -41,6 +41,8 @@ CONTEXT: Final = 1024
 """Tokens for each slot, unless the configuration says more: enough for the built-in load."""
 _TIMEOUTS: Final = net.Timeouts(first_byte_s=600.0, idle_s=120.0)
 _WARM: Final = 2
+TRIAL_S: Final = 300.0
+"""A trial that takes longer is given up: more threads than free cores can be that slow."""
 
 Tell = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -245,7 +247,8 @@ class _Subject:
             pid, own_s = engine.status().pid, time.process_time()
             cpu_s, counters = this_machine.cpu_seconds(pid or 0), this_machine.rapl_uj()
             before = load.read()
-            calls = await closed_loop(ask, wanted.prompts, callers=setting.slots, seconds=wanted.seconds)
+            async with asyncio.timeout(TRIAL_S + (wanted.seconds or 0.0)):
+                calls = await closed_loop(ask, wanted.prompts, callers=setting.slots, seconds=wanted.seconds)
             after = load.read()
             status = engine.status()
             used = None
@@ -262,6 +265,9 @@ class _Subject:
             return Trial(setting, repeat, attempt, calls, used, status.rss_bytes, busy, low_high, method, failed=gone)
         except UpstreamError as error:
             return Trial(setting, repeat, attempt, (), None, None, nothing, failed=str(error.message).split("\n", 1)[0])
+        except TimeoutError:
+            why = f"it was not done within {TRIAL_S + (wanted.seconds or 0.0):.0f} s; ask for fewer --calls"
+            return Trial(setting, repeat, attempt, (), None, None, nothing, failed=why)
         finally:
             await engine.stop()
             await client.close()
