@@ -222,16 +222,22 @@ def _say(made: Plan) -> None:
     say(words.recommendation(made))
     say()
     table(
-        ("option", "a month", "1,000 calls", "of it marginal", "units", "busy", "quality", "prompts"),
+        ("option", "a month", "1,000 calls", "of it marginal"),
         [_money(line) for line in made.lines],
-        right=("a month", "1,000 calls", "of it marginal", "units", "busy", "quality"),
+        right=("a month",),
         whole=("option",),
     )
     say()
     table(
-        ("option", "p50 s", "p95 s", "kWh a month", "kg CO2e", "energy by"),
-        [_physics(line) for line in made.lines],
-        right=("p50 s", "p95 s", "kWh a month", "kg CO2e"),
+        ("option", "units", "busy", "p50 s", "p95 s", "quality", "prompts"),
+        [_service(line) for line in made.lines],
+        whole=("option",),
+    )
+    say()
+    table(
+        ("option", "kWh a month", "kg CO2e", "energy by"),
+        [_energy(line) for line in made.lines],
+        right=("kWh a month", "kg CO2e"),
         whole=("option",),
     )
     say(f"Latencies are modelled. {words.ENERGY_TAGS}")
@@ -271,39 +277,43 @@ def _say(made: Plan) -> None:
 def _money(line: Line) -> tuple[str, ...]:
     from ..lab.planning import words
 
-    found, option = line.costed, line.option
-    quality = "" if option.quality is None else f"{option.quality:.3g}" + (" too low" if line.meets is False else "")
-    machines = found.units[2] > 0
-    units = (
-        ""
-        if not machines
-        else str(found.units[0])
-        if found.units[0] == found.units[2]
-        else f"{found.units[0]} to {found.units[2]}"
-    )
+    found = line.costed
     return (
-        option.name,
+        line.option.name,
         words.usd_span(found.full_nanos),
         words.usd_span(found.full_per_1000_nanos),
         words.usd_span(found.marginal_per_1000_nanos),
-        units,
-        words.percent(found.utilisation) if machines else "",
-        quality or "unknown",
+    )
+
+
+def _service(line: Line) -> tuple[str, ...]:
+    from ..lab.planning import words
+
+    found, option = line.costed, line.option
+    low, _, high = found.units
+    units = f"{low} to {high}" if low < high else str(high) if high else ""
+    quality = (
+        "unknown" if option.quality is None else f"{option.quality:.3g}" + (" too low" if line.meets is False else "")
+    )
+    return (
+        option.name,
+        units if line.fits else f"{units} of {option.most_units:g}",
+        words.percent(found.utilisation) if high else "",
+        words.spread(found.p50_s),
+        words.spread(found.p95_s),
+        quality,
         option.privacy,
     )
 
 
-def _physics(line: Line) -> tuple[str, ...]:
+def _energy(line: Line) -> tuple[str, ...]:
     from ..lab.planning import words
 
     found = line.costed
-    carbon = "" if found.carbon_kg is None else words.spread(found.carbon_kg)
     return (
         line.option.name,
-        words.spread(found.p50_s),
-        words.spread(found.p95_s),
         "" if found.all_kwh is None else words.spread(found.all_kwh),
-        carbon,
+        "" if found.carbon_kg is None else words.spread(found.carbon_kg),
         found.energy_method,
     )
 
