@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import tempfile
 from pathlib import Path
 from time import process_time
@@ -38,7 +39,7 @@ def learned(name: str, models: Path, seed: int) -> dict[str, Any]:
     curve_cpu_s, began = process_time() - began, process_time()
     rows = {}
     for n in (160, 640, len(examples)):
-        found = classifier.learn(examples[:: max(1, len(examples) // n)][:n], settings, encode, seed=seed)
+        found = classifier.learn(random.Random(seed).sample(examples, n), settings, encode, seed=seed)
         score, coverage, precision = classifier.evaluated(found.head, asked, encode)
         rows[n] = {
             "score_when_it_must": score, "answers": coverage, "right_of_answers": precision,

@@ -89,6 +89,7 @@ async def test_from_a_file_of_rows_to_a_model_that_a_route_names(site):
 
         answer = await say(app, "thing 5 is like a ruby", model="colours-tiny-route")
         assert (answer.status, answer.text()) == (200, "red")
+        assert (await say(app, "the sea", model="colours-tiny-route")).text() == "blue"
         other = await say(app, "no known word", model="colours-tiny-route")
         assert other.status == 200 and other.headers["x-demitasse-model"] == "large"
 

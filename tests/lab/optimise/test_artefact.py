@@ -11,7 +11,18 @@ from msgspec import structs
 
 from demitasse.core.errors import ConfigError
 from demitasse.lab.optimise import artefact
-from demitasse.lab.optimise.artefact import ArtefactError, Base, Data, Licences, Manifest, load, made, save, verify
+from demitasse.lab.optimise.artefact import (
+    ArtefactError,
+    Base,
+    Data,
+    Licences,
+    Manifest,
+    free_name,
+    load,
+    made,
+    save,
+    verify,
+)
 from demitasse.lab.optimise.gate import Gate, Side
 from demitasse.providers.catalogue import MadeSource, find
 from demitasse.providers.download import place, present, pull
@@ -66,6 +77,13 @@ def test_a_route_can_name_it_and_the_file_is_found(tmp_path):
     assert present(source, models) and pull(source, models).read_bytes() == b"weights"
     with pytest.raises(MadeError, match="there are: small-q4"):
         look(models, "small")
+
+
+def test_a_new_one_never_takes_the_name_of_one_that_may_be_serving(tmp_path):
+    assert free_name(tmp_path, "tiny") == "tiny"
+    for name in ("tiny", "tiny-2"):
+        save(tmp_path, structs.replace(MANIFEST, name=name), {})
+    assert free_name(tmp_path, "tiny") == "tiny-3"
 
 
 @pytest.mark.parametrize("name", ["made:../x", "made:", "made:Ab", "made:a/b", "made:.hidden"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.metadata
+import itertools
 import os
 import re
 import shutil
@@ -321,6 +322,12 @@ def name_for(*parts: str) -> str:
     """A name that an artefact can bear, from words."""
     joined = "-".join(re.sub(r"[^a-z0-9.]+", "-", part.lower()).strip("-.") for part in parts)
     return joined[:60].strip("-.") or "made"
+
+
+def free_name(data: Path, name: str) -> str:
+    """The name, or with a number behind it where an artefact bears it already: that one may be serving."""
+    taken = {path.name for path in (data / "models" / FOLDER).glob("[!.]*")}
+    return next(one for n in itertools.count(1) if (one := name if n == 1 else f"{name}-{n}") not in taken)
 
 
 def _sync(path: Path) -> None:

@@ -146,6 +146,11 @@ def made_from(bench: Bench, name: str, kind: artefact.Kind, method: str, paramet
     )
 
 
+def named(bench: Bench, *parts: str) -> str:
+    """A name for something new: nothing that may be serving is written over, or deleted when the new one fails its gate."""
+    return artefact.free_name(bench.data, artefact.name_for(bench.prefix, *parts))
+
+
 def terms(bench: Bench, base: str) -> Licences:
     """What may be made of it: the base's licence, the data's, and a teacher's terms where the rows hold a model's answers."""
     data = bench.split.train.source

@@ -22,7 +22,7 @@ from ..scorers.ask import Mode, constrainable, schema
 from ..tasks.task import Task, chosen
 from . import artefact, classifier, onnx_int8, prompts, steps_gguf
 from .artefact import Base
-from .bench import Bench, Candidate, Table, made_from, may_learn, terms
+from .bench import Bench, Candidate, Table, made_from, may_learn, named, terms
 from .driver import Step
 
 DEV = 100
@@ -60,7 +60,7 @@ async def prompt(bench: Bench, best: Candidate) -> list[Candidate]:
             if found.edits
             else "there is nothing to leave out: no worked examples, no sentences, and no answer that a cap would spare"
         )
-    name = artefact.name_for(bench.prefix, "prompt")
+    name = named(bench, "prompt")
     manifest = made_from(
         bench, name, "prompt", "A prompt of which sentences, worked examples and spare tokens were left out",
         {"rows": found.rows, "edits tried": len(found.edits), "bytes before": found.before.bytes,
@@ -91,7 +91,7 @@ async def encoder8(bench: Bench, _best: Candidate) -> list[Candidate]:
 
 def _encoder(bench: Bench, source: Path) -> Candidate:
     train, test = classifier.examples(bench.split.train), classifier.examples(bench.split.test)
-    name = artefact.name_for(bench.prefix, "encoder")
+    name = named(bench, "encoder")
     with tempfile.TemporaryDirectory(prefix="encoder-", dir=bench.data) as scratch:
         out = Path(scratch)
         made = onnx_int8.quantise(source, out, [one.text for one in (*train, *test)])
@@ -132,7 +132,7 @@ def _classifier(bench: Bench, embedding: str, licence: str, what: str) -> Candid
             f"{len(found)} examples are too few to show a precision of {bench.precision:.0%} at any confidence: it would "
             f"abstain always (in cross-validation {learned.folded:.1%} of its answers were right)"
         )
-    name, head = artefact.name_for(bench.prefix, what), learned.head.settings
+    name, head = named(bench, what), learned.head.settings
     parameters = {
         "labels": len(settings.labels),
         "penalty": learned.penalty,

@@ -16,7 +16,7 @@ from msgspec import structs
 from ...core.errors import DemitasseError
 from . import artefact
 from .artefact import Manifest
-from .bench import Bench, Candidate, Table, made_from, may_learn
+from .bench import Bench, Candidate, Table, made_from, may_learn, named
 from .gguf_file import Written, tensors
 from .heal import heal
 from .lesson import Lesson, lessons_of
@@ -42,7 +42,7 @@ async def fewer_bits(bench: Bench, best: Candidate) -> list[Candidate]:
                 f"as {KIND} it would have {made.written.bits_per_weight:.2f} bits per weight instead of "
                 f"{made.before.bits_per_weight:.2f}: hardly smaller"
             )
-        name = artefact.name_for(bench.prefix, bench.model.alias, KIND)
+        name = named(bench, bench.model.alias, KIND)
         manifest = structs.replace(
             made_from(bench, name, "gguf", f"Requantised to {made.kind} with {made.tool}", {"kept": len(made.kept)}),
             data=None,
@@ -58,7 +58,7 @@ async def student(bench: Bench, best: Candidate) -> list[Candidate]:
         made = await asyncio.to_thread(
             learn, source, lessons, out, recipe, seed=bench.seed, kinds=(KIND,), say=_say(bench)
         )
-        name = artefact.name_for(bench.prefix, "student")
+        name = named(bench, "student")
         manifest = _learned(bench, name, made.method, made.parameters, made.trained, made.libraries, made.cpu_s)
         return [_kept(bench, best, "student", f"student of {bench.model.alias}", manifest, made.files[KIND])]
 
@@ -71,7 +71,7 @@ async def pruned(bench: Bench, best: Candidate) -> list[Candidate]:
         made = await asyncio.to_thread(
             heal, source, lessons, out, recipe, drop=drop, seed=bench.seed, kinds=(KIND,), say=_say(bench)
         )
-        name = artefact.name_for(bench.prefix, "pruned")
+        name = named(bench, "pruned")
         facts = {"layers": made.layers, "left out": list(made.dropped), **msgspec.to_builtins(recipe)}
         manifest = _learned(bench, name, made.method, facts, made.trained, made.libraries, made.cpu_s)
         what = f"{bench.model.alias} without {drop} of {made.layers} layers, healed"
