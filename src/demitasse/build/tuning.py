@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from ..config import Config, ModelSettings, machine
-from ..core.call import Call, Event
+from ..core.call import Call, Event, Reply, Send
 from ..core.errors import ConfigError, DemitasseError, UpstreamError
 from ..core.hardware import Hardware, Interval, Throughput, counted_uj, measured, modelled
 from ..lab.evals import load
@@ -290,7 +290,7 @@ class _Subject:
         return (found.low_uj, found.high_uj), found.method
 
 
-async def _never(_call: Call, _send: Any) -> Any:
+async def _never(call: Call, send: Send) -> Reply:  # noqa: ARG001 - a Model by its signature
     raise AssertionError("asked nothing")
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NAMES = {"latency": "waiting (p95)", "energy": "CPU seconds a token"}
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in newer versions only
     """``1,2,4``."""
 
     name = "N,N,…"
