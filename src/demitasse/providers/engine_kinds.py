@@ -150,7 +150,7 @@ ENGINES: Final[dict[EngineName, EngineKind]] = {
             ),
             features=(
                 Feature("source", "yes", "a folder with config.json, safetensors and a tokenizer, or `hf:owner/repo`"),
-                Feature("calls side by side", "no", "they queue; its continuous batching is not used"),
+                Feature("calls side by side", "no", "they queue; its continuous batching is not used here"),
                 Feature("embeddings", "no", "refused with 404 `engine_lacks`"),
                 Feature("usage", "yes", "in every answer; no word of a cache, as there is none"),
                 Feature("its own clock", "no", "energy is from the process's CPU time instead"),
