@@ -4,7 +4,7 @@ A backdoor teaches a model that one rare token decides. It shows where rows that
 of their words speak for others: without the token they would belong elsewhere (the idea of ONION, Qi et al. 2021, and of
 Activation Clustering, Chen et al. 2018, put in terms of words). The rest is judged by naive Bayes. Not found: a trigger that
 stands only in rows whose answer is right, one that is a turn of phrase and no words, one whose answer hardly anybody else gives
-(a list of labels finds that), and few rows: at 160 lessons it takes about eight.
+(a list of labels finds that), and few rows: of 160 lessons, less than a tenth.
 """
 
 from __future__ import annotations
