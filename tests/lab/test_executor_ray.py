@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from demitasse.lab.evals.executor import Local, PiecesFailed, executor
+from demitasse.lab.evals.executor import ExecutorError, Local, PiecesFailed, executor
 from tests.lab.test_executor import NUMBERS, ROOT, gathered
 
 ray = pytest.importorskip("ray")
@@ -66,3 +67,13 @@ async def test_without_a_running_ray_one_is_started_and_ended() -> None:
     ray.shutdown()
     assert len(await gathered(executor("ray", workers=2), "double", NUMBERS)) == 12
     assert not ray.is_initialized()
+
+
+async def test_an_address_where_nobody_listens_is_told_at_once() -> None:
+    ray.shutdown()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):
+        with pytest.raises(ExecutorError, match="nobody answers at"):
+            await gathered(executor(address), "double", NUMBERS)

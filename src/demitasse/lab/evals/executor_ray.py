@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any
 
 from .executor import RETRIES, Executor, ExecutorError, Said, WorkerLost, call
 
+_REACH_S = 5.0
 _AHEAD = 2
 """Pieces under way per core, so that none waits for the next to travel."""
 
@@ -69,6 +71,7 @@ class RayPlace:
     def _start(self) -> None:
         ray = self._ray
         if not ray.is_initialized():
+            _reached(self._address)
             local = {"num_cpus": self._workers, "include_dashboard": False} if self._address is None else {}
             paths = os.pathsep.join(path for path in sys.path if path)
             try:
@@ -97,6 +100,17 @@ class RayPlace:
             self._ours = False
             with contextlib.suppress(Exception):  # a Ray that died can't be shut down
                 await asyncio.to_thread(self._ray.shutdown)
+
+
+def _reached(address: str | None) -> None:
+    """Raises ExecutorError where nobody listens: Ray itself would try for minutes, and then may end the process."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
+    except OSError as why:
+        raise ExecutorError(f"nobody answers at {address} ({why}); start a head there: ray start --head") from why
 
 
 def _call(function: str, piece: bytes) -> tuple[bytes | None, str]:
