@@ -67,12 +67,15 @@ def same_questions(found: Sequence[Evaluation]) -> list[str]:
 
 
 def named(found: Sequence[Evaluation]) -> list[tuple[str, list[Seen]]]:
-    """Each with a name that tells it from the others: the model's where that does, else with the id of the run."""
-    models = [_short(one.run.model) for one in found]
-    return [
-        (model if models.count(model) == 1 else f"{model} {one.run.id}", one.seen)
-        for model, one in zip(models, found, strict=True)
+    """Each with the shortest name that tells it from the others: the model's, with how it was asked, else with the run's mark."""
+    ways = [
+        (name, f"{name} ({one.run.mode})", f"{name} {one.run.id.rpartition('-')[2]}", one.run.id)
+        for one in found
+        for name in [_short(one.run.model)]
     ]
+    columns = list(zip(*ways, strict=True))
+    taken = [next((way[at] for way in columns if way.count(way[at]) == 1), ways[at][-1]) for at in range(len(ways))]
+    return [(name, one.seen) for name, one in zip(taken, found, strict=True)]
 
 
 def _short(model: str) -> str:
