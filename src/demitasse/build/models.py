@@ -25,8 +25,7 @@ from ..gateway.prompt_cache import PromptCache
 from ..gateway.route import Route, Rung
 from ..providers import catalogue, price_cards
 from ..providers.download import note, place
-from ..providers.engine_folder import find_folder, read_folder
-from ..providers.engine_kinds import ENGINES
+from ..providers.engine_kinds import ENGINES, source_of
 from ..providers.http import HttpClient, Timeouts
 from ..providers.local import LocalEngine, LocalModel
 from ..providers.made import PREFIX, look
@@ -253,12 +252,7 @@ class Models:
 
     def _local_rung(self, alias: str, settings: ModelSettings, base: Path | None) -> Rung:
         kind, said = ENGINES[settings.engine], settings.source or DEFAULT_LOCAL
-        if kind.reads is read_folder:
-            source: catalogue.Source = find_folder(
-                said, self._data / "models", place=f"models.{alias}.source", base=base
-            )
-        else:
-            source = catalogue.find(said, place=f"models.{alias}.source", base=base)
+        source = source_of(settings.engine, said, self._data / "models", place=f"models.{alias}.source", base=base)
         entry = _entry(source, self._data / "models")
         gpu_layers = None if settings.gpu_layers == "auto" else settings.gpu_layers
         at = (alias, source, kind, settings.slots, settings.threads, settings.context, settings.batch, gpu_layers)

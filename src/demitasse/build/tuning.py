@@ -25,12 +25,10 @@ from ..core.errors import ConfigError, DemitasseError, UpstreamError
 from ..core.hardware import Hardware, Interval, Throughput, counted_uj, measured, modelled
 from ..lab.evals import load
 from ..lab.evals.sweep import Answered, Prompt, Setting, Trial, closed_loop, load_hash, rounds
-from ..providers import catalogue
 from ..providers import http as net
 from ..providers import machine as this_machine
 from ..providers.download import pull
-from ..providers.engine_folder import find_folder, read_folder
-from ..providers.engine_kinds import ENGINES
+from ..providers.engine_kinds import ENGINES, source_of
 from ..providers.local import LocalEngine, LocalModel
 from ..providers.openai import OpenAICompatible
 from .local import Fetched
@@ -182,10 +180,7 @@ class _Subject:
         """Fetches the model where it has to be."""
         models, said = data / "models", settings.source or ""
         where = f"models.{name}.source"
-        if ENGINES[settings.engine].reads is read_folder:
-            source: catalogue.Source = find_folder(said, models, place=where, base=base)
-        else:
-            source = catalogue.find(said, place=where, base=base)
+        source = source_of(settings.engine, said, models, place=where, base=base)
         path = await asyncio.to_thread(pull, source, models)
         told = await Fetched(name, source, models, lambda: _never).told()
         return cls(name, settings, path, told, data, hardware)

@@ -55,14 +55,15 @@ def pull(place: Place, name: str) -> None:
     before it is given its name.
     """
     from ..providers.catalogue import embeddings
-    from ..providers.catalogue import find as meant
     from ..providers.download import partial_bytes, present
     from ..providers.download import pull as fetch
+    from ..providers.engine_kinds import source_of
 
     settings = place.config().models.get(name)
     wanted = settings.source if settings is not None and settings.source else name
-    source = embeddings().get(wanted) or meant(wanted, place="NAME", base=place.cwd)
     folder = place.data / FOLDER
+    engine = settings.engine if settings is not None else "llama.cpp"
+    source = embeddings().get(wanted) or source_of(engine, wanted, folder, place="NAME", base=place.cwd)
     if present(source, folder):
         say(f"{name} is here already: {fetch(source, folder)}")
         return
@@ -81,16 +82,17 @@ def local_models(place: Place) -> list[LocalModel]:
     """Models of the configuration that run here, and the catalogue's."""
     from ..core.errors import ConfigError
     from ..providers.catalogue import catalogue
-    from ..providers.catalogue import find as meant
     from ..providers.download import place as lies
     from ..providers.download import present
+    from ..providers.engine_kinds import source_of
 
     folder = place.data / FOLDER
     found = []
-    sources = {alias: m.source for alias, m in place.config().models.items() if m.provider == "local" and m.source}
+    configured = place.config().models
+    sources = {alias: m.source for alias, m in configured.items() if m.provider == "local" and m.source}
     for alias, name in sources.items():
         try:
-            source = meant(name, place=f"models.{alias}.source")
+            source = source_of(configured[alias].engine, name, folder, place=f"models.{alias}.source")
         except ConfigError as error:
             found.append(LocalModel(alias, name, None, configured=True, about=str(error)))
             continue

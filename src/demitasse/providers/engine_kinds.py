@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from ..core.call import Call, Kind
-from .engine_folder import read_folder
+from . import catalogue
+from .engine_folder import find_folder, read_folder
 from .gguf import Head, read_head
 from .vendors import VENDORS, Vendor
 
@@ -170,6 +171,16 @@ ENGINES: Final[dict[EngineName, EngineKind]] = {
         ),
     )
 }
+
+
+def source_of(
+    engine: EngineName, said: str, models: Path, *, place: str = "source", base: Path | None = None
+) -> catalogue.Source:
+    """What a setting ``source`` means to an engine: a folder, or a file. Nothing is fetched. Raises ConfigError."""
+    if ENGINES[engine].reads is read_folder:
+        return find_folder(said, models, place=place, base=base)
+    return catalogue.find(said, place=place, base=base)
+
 
 LLAMA_CPP: Final = ENGINES["llama.cpp"]
 TRANSFORMERS: Final = ENGINES["transformers"]
