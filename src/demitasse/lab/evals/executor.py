@@ -15,9 +15,6 @@ There is one way through here; `Local` and ``executor_ray.Ray`` are the two plac
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import hashlib
 import importlib
 import multiprocessing
 import os
@@ -32,16 +29,27 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from ...core.errors import DemitasseError
+from .executor_kept import ExecutorError, Kept, key_of
+
+__all__ = [
+    "Executor",
+    "ExecutorError",
+    "Local",
+    "PiecesFailed",
+    "Place",
+    "Said",
+    "WorkerLost",
+    "call",
+    "executor",
+    "key_of",
+    "named",
+]
 
 Function = Callable[[bytes], bytes]
 RETRIES: Final = 2
 """How often a piece whose worker died is tried again."""
 _POLL_S: Final = 0.1
 _SHOWN: Final = 3
-
-
-class ExecutorError(DemitasseError):
-    """Work that can't be begun; the sentence says why."""
 
 
 class PiecesFailed(DemitasseError):
@@ -111,7 +119,7 @@ class Executor:
             PiecesFailed: at the end, when some failed.
         """
         named(function)
-        run = _Run(self._place, function, pieces, _Journal(self._journal), self._edition, self._retries)
+        run = _Run(self._place, function, pieces, Kept(self._journal), self._edition, self._retries)
         try:
             async for found in run.results():
                 yield found
@@ -221,7 +229,7 @@ def _end_with_parent() -> None:
 
 class _Run:
     def __init__(
-        self, place: Place, function: str, pieces: Sequence[bytes], journal: _Journal, edition: str, retries: int
+        self, place: Place, function: str, pieces: Sequence[bytes], journal: Kept, edition: str, retries: int
     ) -> None:
         self._place = place
         self._function = function
@@ -313,71 +321,3 @@ class _Run:
 
     def _fail(self, key: str, why: str) -> None:
         self.failed |= dict.fromkeys(self._at[key], why)
-
-
-def key_of(function: str, edition: str, piece: bytes) -> str:
-    """What a result is found by."""
-    return hashlib.sha256(b"%b\0%b\0%b" % (function.encode(), edition.encode(), piece)).hexdigest()
-
-
-class _Journal:
-    """Results by key in a folder, one file each, whole or not at all; locks beside them."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._locks: dict[str, int] = {}
-        if folder is not None:
-            try:
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            except OSError as why:
-                raise ExecutorError(
-                    f"{folder}: {(why.strerror or 'cannot be made').lower()}; name another journal"
-                ) from why
-
-    def get(self, key: str) -> bytes | None:
-        if self._folder is None:
-            return None
-        try:
-            return self._file(key).read_bytes()
-        except FileNotFoundError:
-            return None
-
-    def claim(self, key: str) -> bool:
-        """Lock a piece; False while another process has it."""
-        if self._folder is None:
-            return True
-        path = self._file(key)
-        path.parent.mkdir(exist_ok=True)
-        file = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            return False
-        self._locks[key] = file
-        return True
-
-    def put(self, key: str, result: bytes) -> None:
-        if self._folder is None:
-            return
-        path = self._file(key)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_bytes(result)
-        part.replace(path)
-        # Whoever still opened this lock gets it, looks for the result once more, and finds it.
-        path.with_suffix(".lock").unlink(missing_ok=True)
-        self.release(key)
-
-    def release(self, key: str) -> None:
-        file = self._locks.pop(key, None)
-        if file is not None:
-            with contextlib.suppress(OSError):
-                os.close(file)
-
-    def close(self) -> None:
-        for key in list(self._locks):
-            self.release(key)
-
-    def _file(self, key: str) -> Path:
-        assert self._folder is not None
-        return self._folder / key[:2] / key[2:]

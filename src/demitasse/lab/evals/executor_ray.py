@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .executor import RETRIES, Executor, ExecutorError, Said, WorkerLost, call
+from .executor import RETRIES, Executor, Said, WorkerLost, call
+from .executor_kept import ExecutorError
 
 _REACH_S = 5.0
 _AHEAD = 2
