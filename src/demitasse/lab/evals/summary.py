@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...stats.intervals import wilson
+from ...stats.bounded import Floats
+from .compare import score_interval
 from .result import Row, Summary
 
 _UNREAD = frozenset({"format", "cut", "empty", "refused"})
@@ -58,21 +59,12 @@ def summarise(found: Sequence[Row], *, samples: int, wall_s: float | None, seed:
     )
 
 
-def _interval(
-    values: np.ndarray[tuple[int], np.dtype[np.float64]], clusters: list[str], seed: int
-) -> tuple[float, float] | None:
-    """95 %: Wilson's for right-or-wrong answers that stand alone, else a bootstrap over clusters."""
+def _interval(values: Floats, clusters: list[str], seed: int) -> tuple[float, float] | None:
+    """95 %, as ``compare`` tells it; answers to one sample, and samples of one cluster, depend on each other."""
     if not len(values):
         return None
     alone = len(set(clusters)) == len(clusters)
-    if alone and bool(np.all((values == 0) | (values == 1))):
-        return wilson(int(values.sum()), len(values))
-    names, index = np.unique(np.array(clusters), return_inverse=True)
-    sums, sizes = np.bincount(index, values), np.bincount(index)
-    draw = np.random.default_rng(seed).integers(0, len(names), (2_000, len(names)))
-    means = sums[draw].sum(axis=1) / sizes[draw].sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
+    return score_interval(values, None if alone else clusters, seed=seed)
 
 
 def _latency(found: list[float]) -> dict[str, tuple[float, float, float]]:
