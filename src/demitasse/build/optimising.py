@@ -213,12 +213,12 @@ class _Desk:
         wanted = Wanted(
             ask, mode=mode, parallel=asked.parallel, seed=asked.seed, budget_usd=left, command=asked.command
         )
-        with self._bar(ask) as step:
-            run, rows = await lab.evaluate(task, wanted, progress=step)
-        paid = run.summary.cost_nanos if run.summary is not None else None
-        if paid is not None and rows:
-            self._spent_usd += usd(paid) * (len(rows) - min(len(rows), run.reused)) / len(rows)
-        return run, rows
+        before_nanos = lab.paid_nanos
+        try:
+            with self._bar(ask) as step:
+                return await lab.evaluate(task, wanted, progress=step)
+        finally:
+            self._spent_usd += usd(lab.paid_nanos - before_nanos)
 
     async def _opened(self, tables: tuple[Table, ...]) -> Lab:
         new = [table for table in tables if (table.section, table.name) not in self._tables]

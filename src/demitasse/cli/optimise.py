@@ -200,6 +200,8 @@ def _say(report: Report) -> None:
 
 
 def _row(one: Tried) -> tuple[str, ...]:
+    from ..lab.optimise.card import size
+
     low, high = one.interval or (0.0, 1.0)
     return (
         one.name,
@@ -208,7 +210,7 @@ def _row(one: Tried) -> tuple[str, ...]:
         str(one.unreadable),
         "-" if one.usd_per_1000 is None else f"{one.usd_per_1000:.4g}",
         "-" if one.cpu_s_per_1000 is None else f"{one.cpu_s_per_1000:,.0f}",
-        "-" if one.bytes is None else f"{one.bytes / 1e6:,.1f} MB",
+        "-" if one.bytes is None else size(one.bytes),
         "-" if one.difference is None else f"{one.difference:+.1%}",
         one.verdict + ("" if one.kept else ", deleted"),
     )

@@ -25,6 +25,11 @@ def card(manifest: Manifest) -> str:
     return "\n".join(_lines(manifest)).rstrip() + "\n"
 
 
+def size(count: int) -> str:
+    """Bytes for people."""
+    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
+
+
 def _lines(m: Manifest) -> Iterator[str]:
     yield f"# {m.name}"
     yield ""
@@ -50,7 +55,7 @@ def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
 
 
 def _model(m: Manifest) -> Iterator[str]:
-    yield f"- Kind: {m.kind}, {_size(m.bytes)}"
+    yield f"- Kind: {m.kind}, {size(m.bytes)}"
     if m.base is not None:
         origin = f" ({m.base.source})" if m.base.source else ""
         mark = f", SHA-256 {m.base.sha256[:16]}…" if m.base.sha256 else ""
@@ -137,7 +142,7 @@ def _side(label: str, side: Side) -> str:
         _told(side.score, "{:.1%}"),
         "-" if side.interval is None else f"{side.interval[0]:.1%} to {side.interval[1]:.1%}",
         str(side.unreadable),
-        "-" if side.bytes is None else _size(side.bytes),
+        "-" if side.bytes is None else size(side.bytes),
         _told(side.bits_per_weight, "{:.2f}"),
         _told(side.cpu_s_per_1000, "{:.3g}"),
         _told(side.usd_per_1000, "{:.4g}"),
@@ -196,7 +201,3 @@ def _cost(m: Manifest) -> Iterator[str]:
 def _files(m: Manifest) -> Iterator[str]:
     for file in m.files:
         yield f"- {file.name}: {file.bytes:,} bytes, SHA-256 {file.sha256}"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
