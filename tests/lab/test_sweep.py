@@ -184,3 +184,17 @@ def test_where_the_system_does_not_tell_it_is_said(tmp_path):
     found = load.between(load.read(tmp_path / "none"), load.read(tmp_path / "none"), own_cpu_s=1.0, cores=2)
     assert (found.others_cores, found.steal_share, found.contended) == (None, None, False)
     assert "does not tell" in found.why
+
+
+def test_a_knee_that_moves_from_draw_to_draw_is_not_chosen():
+    # Three settings between the ends; in each repeat another of them is the one that stands out.
+    ends = ((1, 1000.0, 10.0), (5, 16000.0, 30.0))
+    middle = ((2, 2000.0, 15.0), (3, 4000.0, 20.0), (4, 8000.0, 25.0))
+    wavering = [
+        trial(slots, repeat, ms, per_s=per_s + (4.0 if slots - 2 == repeat else -2.0 if slots in (2, 3, 4) else 0.0))
+        for repeat in range(3)
+        for slots, ms, per_s in ends + middle
+    ]
+    found = analyse(wavering)
+    assert found.knees[0].share < 0.5
+    assert found.best["knee"] is None

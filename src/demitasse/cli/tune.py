@@ -141,7 +141,9 @@ def tune(
         )
     if write:
         if chosen is None:
-            raise Failure("there is no knee, so nothing was written; choose with --aim throughput or --aim latency")
+            raise Failure(
+                "there is no knee to rely on, so nothing was written; choose with --aim throughput or --aim latency"
+            )
         from ..build.tuned_file import write as write_file
 
         assert config.path is not None
@@ -251,6 +253,8 @@ def _say(swept: Swept, found: Found, aim: str) -> None:
     chosen = found.best[aim]  # type: ignore[index]  # one of three words
     if chosen is not None:
         say(f"For [models.{swept.model}]: " + ", ".join(f"{k} = {v}" for k, v in values(chosen).items()))
+    elif found.points:
+        say("No setting is named: choose one with --aim throughput or --aim latency, or measure more --repeats.")
     for setting, why in found.lost:
         say(f"Not measured: {setting}: {why}")
     say(f"Kept in {swept.journal}; {swept.new} trials were measured now.")
@@ -292,7 +296,8 @@ def words(found: Found, cores: float) -> list[str]:
         sure = f"{100 * knee.share:.0f} % of the draws have it there"
         maybe = f"; it may as well be {' or '.join(others)}" if others else ""
         none = f"; {100 * knee.none_share:.0f} % have none" if knee.none_share >= 0.05 else ""
-        said.append(f"Throughput against {against}: the knee is at {knee.setting} ({sure}{maybe}{none}).")
+        where = "the knee is at" if knee.settled else "no knee that can be relied on; the likeliest is"
+        said.append(f"Throughput against {against}: {where} {knee.setting} ({sure}{maybe}{none}).")
     shared = [point for point in found.points if point.contended]
     if shared:
         most = max(point.others_cores or 0.0 for point in shared)

@@ -19,6 +19,9 @@ from .sweep import Setting, Trial
 DRAWS: Final = 2_000
 LEVEL: Final = 0.95
 
+SETTLED: Final = 0.5
+"""Share of the draws that must have a knee in one place before it is chosen by itself."""
+
 Aim = Literal["knee", "throughput", "latency"]
 
 
@@ -67,6 +70,11 @@ class Knee(Struct, frozen=True):
     none_share: float
     """Of the draws that have no bend."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether it is where it is in most draws; else another day may put it elsewhere, or find none."""
+        return self.setting is not None and self.share >= SETTLED
+
 
 class Found(Struct, frozen=True):
     """A whole sweep."""
@@ -109,7 +117,7 @@ def analyse(trials: Sequence[Trial], *, seed: int = 7, draws: int = DRAWS) -> Fo
         if all(drawn["cpu"].size for drawn in made):
             knees.append(_knee("energy", settings, np.column_stack([drawn["cpu"] for drawn in made]), speed))
         best = {
-            "knee": knees[0].setting,
+            "knee": knees[0].setting if knees[0].settled else None,
             "throughput": settings[int(speed[0].argmax())],
             "latency": settings[int(wait[0].argmin())],
         }
