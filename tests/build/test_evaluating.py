@@ -130,6 +130,37 @@ async def test_two_runs_at_a_time_are_one_error_and_no_mixture(site):
         assert len(site.up.served) == 30
 
 
+async def test_a_second_process_neither_lifts_a_runs_budget_nor_takes_its_folder_away(site):
+    async with lab(site) as one:
+        first = asyncio.create_task(one.evaluate(TASK, Wanted("mock", budget_usd=0.0009, parallel=1)))
+        while not site.up.served:
+            await asyncio.sleep(0.001)
+        async with lab(site) as other:
+            for more in ({}, {"fresh": True}, {"budget_usd": 5.0}):
+                with pytest.raises(EvaluationError, match="another process"):
+                    await other.evaluate(TASK, Wanted("mock", **more))
+        run, _ = await first
+        assert run.state == "stopped" and "$0.0009" in run.why
+
+
+async def test_what_is_begun_anew_has_its_whole_budget(site):
+    async with lab(site) as desk:
+        for _ in range(3):
+            run, _ = await desk.evaluate(TASK, Wanted("mock", budget_usd=0.0014, parallel=1, fresh=True))
+            assert (run.state, run.asked) == ("complete", 30), run.why
+        await desk.evaluate(TASK, Wanted("mock", budget_usd=0.0009, parallel=1, fresh=True))
+        run, _ = await desk.evaluate(TASK, Wanted("mock", fresh=True))
+        assert run.state == "complete", "nor does the budget of one that stopped bind the next"
+        assert not [b for b in desk.app.ledger.budgets() if b.name.startswith(PREFIX)]
+
+
+async def test_all_that_a_lab_paid_is_known_with_what_judges_cost(site):
+    async with lab(site) as desk:
+        await desk.evaluate(structs.replace(TASK, scorer="judge:mock"), Wanted("mock", n=5))
+        assert desk.paid_nanos == sum(e.cost_nanos for _, e in desk.app.books.entries(last=100)) > 0
+        assert len(site.up.served) == 10
+
+
 async def test_a_task_that_cannot_be_scored_or_held_to_its_form_says_so_before_any_call(site):
     async with lab(site) as desk:
         with pytest.raises(EvaluationError, match=r"colours.*no scorer 'jugde'"):

@@ -152,12 +152,12 @@ def test_a_line_cut_off_by_a_kill_is_no_line_and_a_damaged_one_is_named(tmp_path
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
     journal.answer(Told("k1", "e1", msgspec.Raw(b"{}")))
-    journal.score("k1", "judge", Score(1.0))
+    journal.score("k1", "judge", "s1", Score(1.0))
     journal.close()
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"kind":"answer","key":"k2","ent')
     journal = Journal(path)
-    assert list(journal.answers) == ["k1"] and journal.scores == {("k1", "judge"): Score(1.0)}
+    assert list(journal.answers) == ["k1"] and journal.scores == {("k1", "judge", "s1"): Score(1.0)}
     journal.answer(Told("k3", "e3", msgspec.Raw(b"{}")))
     journal.close()
     journal = Journal(path)
@@ -211,10 +211,25 @@ def test_a_kill_at_any_moment_loses_no_answer(tmp_path):
     assert sorted(asked) == sorted(s.id for s in TASK.samples), "nothing was asked twice"
 
 
+async def test_samples_that_ask_the_same_pay_once_and_are_each_judged_by_their_own_target(tmp_path):
+    class Judge(Exact):
+        name = "judge:large"
+
+        async def __call__(self, sample, answer):
+            return msgspec.structs.replace(await super().__call__(sample, answer), cost_nanos=7)
+
+    twins = Task("twins", (Sample("a", "same?", ("2",)), Sample("b", "same?", ("3",)), Sample("c", "same?", ("2",))))
+    target = Adder()
+    await go(tmp_path / "r", target, task=twins, scorer=Judge())
+    assert len(target.asked) == 1
+    values = {row.sample: row.score.value for row in result.rows(tmp_path / "r")}
+    assert values == {"a": 1.0, "b": 0.0, "c": 1.0}
+
+
 def test_scored_lines_are_told_apart(tmp_path):
     journal = Journal(tmp_path / "journal.jsonl")
-    journal.score("k", "a", Score(0.0, why="no"))
-    journal.score("k", "b", Score(None))
+    journal.score("k", "a", "s1", Score(0.0, why="no"))
+    journal.score("k", "b", "s1", Score(None))
     journal.close()
     lines = [msgspec.json.decode(x, type=Scored) for x in (tmp_path / "journal.jsonl").read_bytes().splitlines()]
     assert [x.scorer for x in lines] == ["a", "b"]

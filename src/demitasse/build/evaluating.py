@@ -70,6 +70,8 @@ class Lab:
 
     def __init__(self, app: App, data: Path, clock: Callable[[], int]) -> None:
         self.app, self.data, self.clock = app, data, clock
+        self.paid_nanos = 0
+        """For all calls so far: answers, what judged them, and what failed and was billed."""
 
     async def evaluate(
         self, task: Task, wanted: Wanted, *, progress: Progress = lambda _done, _all: None
@@ -88,6 +90,12 @@ class Lab:
         if wanted.fresh and path.exists():
             await asyncio.to_thread(_set_aside, path, self.clock())
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with result.alone(path):  # before anything of it is changed: another's budget is not ours to lift
+            return await self._alone(run, task, wanted, mode, path, progress)
+
+    async def _alone(
+        self, run: Run, task: Task, wanted: Wanted, mode: Mode, path: Path, progress: Progress
+    ) -> tuple[Run, list[Row]]:
         known = result.load(path) if (path / "run.json").exists() else None
         if known is not None:
             run = structs.replace(
@@ -101,14 +109,17 @@ class Lab:
                 schema(task, task.samples[0])
         except ValueError as why:
             raise result.EvaluationError(str(why)) from why
-        self._limit(run.id, wanted.budget_usd)
+        self._limit(path, wanted.budget_usd)
         plan = Plan(mode, wanted.repeats, wanted.parallel, wanted.seed)
-        target = _Named(wanted.model, identity, examiner, self.app.books)
-        run = await evaluate(
-            run, task, target, scorer, plan, path, clock=self.clock, load=machine_load, progress=progress
-        )
+        target = _Named(wanted.model, run.identity, examiner, self.app.books)
+        try:
+            run = await evaluate(
+                run, task, target, scorer, plan, path, clock=self.clock, load=machine_load, progress=progress
+            )
+        finally:
+            self.paid_nanos += examiner.paid_nanos
         if run.state == "complete" and wanted.budget_usd is not None:
-            self._limit(run.id, None)
+            self._limit(path, None)
         return run, result.rows(path)
 
     async def identity(self, model: str) -> str:
@@ -134,18 +145,20 @@ class Lab:
     def _id(self, at_us: int) -> str:
         return call_id(at_us, random.getrandbits(RANDOM_BITS))
 
-    def _limit(self, id: str, usd: float | None) -> None:
-        """Bind the run's calls by a budget of their own, or lift it."""
-        name = f"{PREFIX}{id}"
-        known = any(b.name == name for b in self.app.ledger.budgets())
+    def _limit(self, path: Path, usd: float | None) -> None:
+        """Bind the run's calls by a budget of their own, or lift it. A run that was begun anew has a budget anew."""
+        name, subject = f"{PREFIX}{path.name}{_times_aside(path)}", f"evaluation={path.name}"
+        self.app.ledger.look()
+        known = [b.name for b in self.app.ledger.budgets() if b.scope == "tag" and b.subject == subject]
         if usd is None and not known:
             return
         settings = Settings(self.data, clock=self.clock)
         try:
-            if usd is None:
-                settings.remove_budget(name)
-            else:
-                settings.set_budget(Budget(name, "tag", f"evaluation={id}", "ever", nanos(usd), soft=()))
+            for old in known:
+                if (usd is None or old != name) and old.startswith(PREFIX):
+                    settings.remove_budget(old)
+            if usd is not None:
+                settings.set_budget(Budget(name, "tag", subject, "ever", nanos(usd), soft=()))
         finally:
             settings.close()
         self.app.ledger.look()
@@ -245,8 +258,15 @@ def _plain(text: str) -> str:
 
 
 def _set_aside(path: Path, now_us: int) -> None:
-    """Begin anew, and lose nothing that was paid for."""
-    path.rename(path.with_name(f"{path.name}.{now_us}"))
+    """Begin anew, and lose nothing that was paid for. Raises EvaluationError where another process is at it."""
+    with result.alone(path):
+        path.rename(path.with_name(f"{path.name}.{now_us}"))
+
+
+def _times_aside(path: Path) -> str:
+    """How often it was begun anew: a mark for the name of its budget, empty for the first time."""
+    times = sum(1 for _ in path.parent.glob(f"{path.name}.*"))
+    return f".{times}" if times else ""
 
 
 def machine_load() -> Load:

@@ -323,10 +323,11 @@ def remove(place: Place, evaluation: str) -> None:
     """Delete a run's folder, with the answers that it holds; its calls stay in the ledger."""
     import shutil
 
-    from ..lab.evals.result import FOLDER, find
+    from ..lab.evals.result import FOLDER, alone, find
 
     path = find(place.data, evaluation)
     if path.parent != place.data / FOLDER:
         raise Failure(f"{path} lies outside of this data folder; delete it yourself")
-    shutil.rmtree(path)
+    with alone(path):
+        shutil.rmtree(path)
     say(f"removed {path.name}")

@@ -51,6 +51,8 @@ class Examiner:
             check=None,
             shadow=None,
         )
+        self.paid_nanos = 0
+        """For all calls so far, those that failed and were billed among them."""
 
     async def ask(self, body: bytes, model: str, told: Told) -> Entry:
         """Put a chat request to what ``model`` names; returns the entry it is booked under.
@@ -71,6 +73,9 @@ class Examiner:
             told(call.id, reply)
 
         facts = Facts()
-        await answer(call, facts, Nobody(), structs.replace(steps, keep=keep))
+        try:
+            await answer(call, facts, Nobody(), structs.replace(steps, keep=keep))
+        finally:
+            self.paid_nanos += (facts.entry.cost_nanos or 0) if facts.entry is not None else 0
         assert facts.entry is not None
         return facts.entry

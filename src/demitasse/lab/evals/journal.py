@@ -50,6 +50,8 @@ class Scored(Struct, frozen=True, omit_defaults=True, tag="score", tag_field="ki
     key: str
     scorer: str
     score: Score
+    sample: str = ""
+    """Two samples may ask the same and have other targets."""
 
 
 Line = Told | Closed | Scored
@@ -74,7 +76,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.answers: dict[str, Told] = {}
         self.closed: dict[str, Closed] = {}
-        self.scores: dict[tuple[str, str], Score] = {}
+        self.scores: dict[tuple[str, str, str], Score] = {}
+        """By answer, scorer and sample."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,9 +97,9 @@ class Journal:
         self._write(closed)
         self.closed[closed.key] = closed
 
-    def score(self, key: str, scorer: str, score: Score) -> None:
-        self._write(Scored(key, scorer, score))
-        self.scores[key, scorer] = score
+    def score(self, key: str, scorer: str, sample: str, score: Score) -> None:
+        self._write(Scored(key, scorer, score, sample))
+        self.scores[key, scorer, sample] = score
 
     def close(self) -> None:
         os.close(self._file)
@@ -133,4 +136,4 @@ class Journal:
             case Closed():
                 self.closed[line.key] = line
             case Scored():
-                self.scores[line.key, line.scorer] = line.score
+                self.scores[line.key, line.scorer, line.sample] = line.score

@@ -11,9 +11,11 @@ Knows files; asks no model and scores nothing.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -161,6 +163,24 @@ def find(data: Path, ref: str) -> Path:
         raise EvaluationError(f"'{ref}' may be any of {', '.join(near[:6])}; write more of it")
     hint = f"there are: {', '.join(names[-6:])}" if names else "make one: demitasse evaluate TASK --model NAME"
     raise EvaluationError(f"no evaluation '{ref}'; {hint}")
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Be the one process that changes a run's folder, which exists. Raises EvaluationError where another is."""
+    held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had it may have set it aside since we opened it.
+            mine = os.fstat(held).st_ino == path.stat().st_ino
+        except OSError:
+            mine = False
+        if not mine:
+            raise EvaluationError(f"{path.name} is being evaluated by another process; wait for it, or stop it")
+        yield
+    finally:
+        os.close(held)
 
 
 def load(path: Path) -> Run:

@@ -140,6 +140,7 @@ class _Sitting:
         self._task, self._target, self._scorer = task, target, scorer
         self._plan, self._journal, self._progress = plan, journal, progress
         self._found: dict[tuple[int, str], Row] = {}
+        self._asking: dict[str, asyncio.Lock] = {}
 
     async def work(self) -> None:
         queue = iter([(repeat, sample) for repeat in range(self._plan.repeats) for sample in self._task.samples])
@@ -167,11 +168,12 @@ class _Sitting:
     async def _one(self, sample: Sample, repeat: int) -> None:
         body = request(self._task, sample, self._plan.mode, seed=self._plan.seed + repeat)
         key = key_of(self._target.identity, body, repeat)
-        told = self._journal.answers.get(key)
-        if told is not None:
-            self.reused += 1
-        else:
-            told = await self._ask(key, body, sample)
+        async with self._asking.setdefault(key, asyncio.Lock()):  # of samples that ask the same, one pays
+            told = self._journal.answers.get(key)
+            if told is not None:
+                self.reused += 1
+            else:
+                told = await self._ask(key, body, sample)
         if told is None:
             if not self.stopped:
                 self._found[repeat, sample.id] = self._row(sample, repeat, Score(None, "error"))
@@ -201,7 +203,7 @@ class _Sitting:
 
     async def _score(self, key: str, sample: Sample, answer: Answer) -> Score:
         name = self._scorer.name
-        known = self._journal.scores.get((key, name))
+        known = self._journal.scores.get((key, name, sample.id))
         if known is not None:
             return known
         try:
@@ -212,7 +214,7 @@ class _Sitting:
         except DemitasseError as why:
             return Score(None, why=str(why))
         if score.cost_nanos is not None:
-            self._journal.score(key, name, score)
+            self._journal.score(key, name, sample.id, score)
         return score
 
     def _row(self, sample: Sample, repeat: int, score: Score, told: Told | None = None) -> Row:
