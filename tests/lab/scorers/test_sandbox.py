@@ -128,6 +128,26 @@ class TestFences:
         assert not (tmp_path / "new").exists()
 
     @linux
+    async def test_what_landlock_lets_through_is_refused_as_well(self, tmp_path):
+        """Modes, times and attributes of others' files, and shared memory that would outlive the process."""
+        secret = tmp_path / "key"
+        secret.write_text("sk-1")
+        secret.chmod(0o600)
+        found = await tried(
+            "import ctypes, os",
+            [
+                f"os.chmod({str(secret)!r}, 0o777)", f"os.utime({str(secret)!r}, (1, 1))", f"os.chown({str(secret)!r}, os.getuid(), -1)",
+                f"os.setxattr({str(secret)!r}, 'user.x', b'1')", f"os.truncate({str(secret)!r}, 0)",
+                "assert ctypes.CDLL(None).shmget(0, 4096, 0o1600) >= 0",
+            ],
+            SHORT,
+        )  # fmt: skip
+        if "calls" not in found.fences:
+            pytest.skip(f"this kernel let only these fences stand: {found.fences}")
+        assert found.passed == (False,) * 6
+        assert secret.stat().st_mode & 0o777 == 0o600 and secret.stat().st_mtime > 1
+
+    @linux
     async def test_threads_files_of_its_own_and_libraries_work(self):
         found = await tried(
             "import asyncio, threading, json, math, re, random, datetime, decimal, collections",

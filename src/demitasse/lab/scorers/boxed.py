@@ -128,7 +128,8 @@ def _read_only() -> list[str]:
 
 
 def forbid_calls(libc: ctypes.CDLL) -> bool:
-    """A seccomp filter: no processes (threads stay), no other programs, no sockets, no signals, no lifting of limits."""
+    """A seccomp filter: no processes (threads stay), no other programs, no sockets, no signals, no lifting of limits, and none of
+    what Landlock lets through: other files' modes, owners, times and attributes, and memory that outlives the process."""
     known = _CALLS.get(platform.machine())
     if known is None:
         return False
@@ -165,14 +166,20 @@ _KILL, _REFUSE, _ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
 _CALLS = {
     # socket, fork, vfork, execve, execveat, kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal,
     # ptrace, process_vm_readv and writev, setsid, unshare, setns, mount, bpf, perf_event_open, keyctl, io_uring_setup,
-    # setrlimit, prlimit64
+    # setrlimit, prlimit64; chmod, fchmod, fchmodat, fchmodat2, chown, fchown, lchown, fchownat, utime, utimes, futimesat,
+    # utimensat, truncate (as open does it, Landlock sees), setxattr, lsetxattr, fsetxattr, removexattr and its two, setxattrat,
+    # removexattrat, shmget, semget, msgget, mq_open, add_key, request_key
     "x86_64": (
         0xC000003E, 56,
-        (41, 57, 58, 59, 322, 62, 200, 234, 129, 297, 424, 101, 310, 311, 112, 272, 308, 165, 321, 298, 250, 425, 160, 302),
+        (41, 57, 58, 59, 322, 62, 200, 234, 129, 297, 424, 101, 310, 311, 112, 272, 308, 165, 321, 298, 250, 425, 160, 302,
+         90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 261, 280, 76, 188, 189, 190, 197, 198, 199, 463, 466,
+         29, 64, 68, 240, 248, 249),
     ),
     "aarch64": (
         0xC00000B7, 220,
-        (198, 221, 281, 129, 130, 131, 138, 240, 424, 117, 270, 271, 157, 97, 268, 40, 280, 241, 219, 425, 164, 261),
+        (198, 221, 281, 129, 130, 131, 138, 240, 424, 117, 270, 271, 157, 97, 268, 40, 280, 241, 219, 425, 164, 261,
+         52, 53, 452, 54, 55, 88, 45, 5, 6, 7, 14, 15, 16, 463, 466,
+         194, 190, 186, 180, 217, 218),
     ),
 }  # fmt: skip
 """By machine: its number in audit.h, clone's, and those of the calls that are refused."""
