@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from demitasse.core.errors import ConfigError
-from demitasse.lab.tasks import logs
+from demitasse.lab.tasks import logs, logs_inspect
 from demitasse.lab.tasks.task import Turn
 
 DATA = Path(__file__).parents[2] / "data"
@@ -119,6 +119,24 @@ def test_what_is_no_log_is_told(tmp_path):
         archive.writestr("header.json", "{")
     assert "header.json: is damaged" in refused(tmp_path / "y.eval")
     assert "no such file" in refused(tmp_path / "none.eval")
+
+
+def test_a_log_that_is_packed_wrongly_or_too_well_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "x.eval"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.json", json.dumps({"eval": {"task": "t", "model": "m"}, "pad": "0" * 3000}))
+    whole = path.read_bytes()
+    flipped, locked = bytearray(whole), bytearray(whole)
+    for at in range(46, 56):
+        flipped[at] ^= 0xFF
+    for at in (6, whole.index(b"PK\x01\x02") + 8):
+        locked[at] |= 1
+    for damaged in (flipped, locked):
+        path.write_bytes(damaged)
+        assert "header.json: is damaged" in refused(path)
+    path.write_bytes(whole)
+    monkeypatch.setattr(logs_inspect, "MOST_BYTES", 3000)
+    assert "would unpack to" in refused(path)
 
 
 # ── lm-evaluation-harness ───────────────────────────────────────────────────────────────────────────────────────────

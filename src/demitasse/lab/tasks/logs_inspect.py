@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,8 @@ _GRADES = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 _SCORERS = {"match": "includes", "includes": "includes", "pattern": "includes", "answer": "includes", "exact": "exact"}
 """The scorer here that is nearest to one of Inspect's, for models that are asked here."""
 _ZSTANDARD = 93
+MOST_BYTES = 1 << 30
+"""Of one entry of a log, unpacked."""
 
 
 def read(path: Path) -> Log:
@@ -187,10 +190,14 @@ def _epoch(name: str) -> int:
 
 def _entry(path: Path, archive: zipfile.ZipFile, name: str) -> Mapping[str, Any]:
     info = archive.getinfo(name)
+    if info.file_size > MOST_BYTES:
+        raise ConfigError(
+            f"{path}, {name}: would unpack to {info.file_size:,} bytes; the most that is read is {MOST_BYTES:,}"
+        )
     try:
         raw = _zstandard(path, info) if info.compress_type == _ZSTANDARD else archive.read(info)
         return _object(msgspec.json.decode(raw))
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, struct.error) as why:
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error) as why:
         raise ConfigError(f"{path}, {name}: is damaged: {why}") from why
 
 
@@ -207,4 +214,4 @@ def _zstandard(path: Path, info: zipfile.ZipInfo) -> bytes:
         file.seek(name_bytes + extra_bytes, 1)
         packed = file.read(info.compress_size)
     with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
-        return bytes(stream.read())
+        return bytes(stream.read(MOST_BYTES))
