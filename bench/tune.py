@@ -24,9 +24,9 @@ def main() -> None:
     parser.add_argument("--data", help="else the user's own data folder")
     for name, value in (
         ("slots", "1,2,4"),
-        ("threads", "1,2"),
+        ("threads", "1"),
         ("calls", "8"),
-        ("repeats", "2"),
+        ("repeats", "3"),
         ("again", "0"),
         ("seed", "7"),
     ):
