@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
+from contextlib import AsyncExitStack
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from msgspec import structs
 
 pytest.importorskip("scipy", reason="training a classifier needs the extra lab")
 pytest.importorskip("tokenizers", reason="the step asks for the extra semantic")
 
-from demitasse.build.optimising import add_lines, chosen_steps, facts, missing, with_table
+from demitasse.build.optimising import Asked, _Desk, _no_bar, add_lines, chosen_steps, facts, missing, with_table
 from demitasse.cli import main
 from demitasse.cli.ground import World
 from demitasse.config import ModelSettings, load
-from demitasse.core.errors import ConfigError
+from demitasse.core.errors import ConfigError, DemitasseError
 from demitasse.lab.optimise import steps
 from demitasse.lab.optimise.artefact import made, verify
 from demitasse.lab.optimise.bench import Table
+from demitasse.lab.tasks.task import Sample, Task
 from demitasse.providers import classifier
+from demitasse.store.books import SqliteBooks
 from demitasse.testing import MockUpstream
-from tests.build.test_app import Site
+from tests.build.test_app import Site, now_us
 
 COLOURS = ("red", "blue")
 
@@ -114,6 +118,27 @@ async def test_a_step_that_there_is_not_is_refused_before_anything_is_asked(site
 async def test_a_budget_ends_it(site):
     done = await run(site, "--budget", "0.000001")
     assert done.exit_code == 1 and "was not evaluated to the end" in done.stderr
+
+
+async def test_what_judges_cost_counts_against_the_budget_of_all(site):
+    """A call holds some $0.0006 here and costs a thirtieth of it; the judge's as much again."""
+    site.write()
+    task = Task(
+        "t", tuple(Sample(f"s{i}", f"thing {i}?", ("red",)) for i in range(20)), scorer="judge:mock", max_tokens=20
+    )
+    asked = Asked("mock", "mock", budget_usd=0.003, parallel=1)
+    async with AsyncExitStack() as stack:
+        desk = _Desk(site.read(), site.home / "data", site.env, asked, now_us, stack, _no_bar)
+        for n in range(40):
+            try:
+                await desk.evaluate(structs.replace(task, system=f"way {n}"), "mock", None, ())
+            except DemitasseError as why:
+                assert "--budget" in str(why)
+                break
+    books = SqliteBooks(site.home / "data")
+    paid = sum(e.cost_nanos for _, e in books.entries(last=5000))
+    books.close()
+    assert 0.002 < paid / 1e9 <= 0.003
 
 
 def test_steps_keep_their_own_order():
