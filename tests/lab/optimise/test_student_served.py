@@ -141,7 +141,8 @@ def test_the_real_model_tokens_probabilities_and_a_sensible_answer_at_eight_and_
         ):
             theirs = ask("/tokenize", content=text, parse_special=True, add_special=False)["tokens"]
             assert loaded.tokenizer(text, add_special_tokens=False)["input_ids"] == theirs
-    assert furthest(half.path) < 0.1
+    # llama.cpp rounds activations; a wrong layout would be off by whole nats
+    assert furthest(half.path) < 0.3
     for kind in ("Q8_0", "Q4_0"):
         made = requantise(smollm_path, tmp_path / f"{kind}.gguf", kind)
         with engine(made.written.path) as ask:

@@ -22,8 +22,8 @@ from .training import Recipe, Say, Trained, cpu_s, train
 
 PACKAGES = ("torch", "transformers", "peft", "gguf", "tokenizers", "numpy")
 KINDS = ("Q8_0", "Q5_0", "Q4_0")
-"""Types that a student is written as, beside F16. Measure before you take the smallest: of SmolLM2-135M, Q4_0 lost 8 answers of 60
-and Q5_0 none (bench/results/student.json)."""
+"""Types that a student is written as, beside F16. Measure before you take the smallest: of SmolLM2-135M, Q4_0 lost 8 answers of
+60 and Q5_0 none (bench/results/student.json)."""
 
 
 class Student(Struct, frozen=True):
