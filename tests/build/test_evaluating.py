@@ -170,3 +170,16 @@ async def test_a_task_that_cannot_be_scored_or_held_to_its_form_says_so_before_a
         with pytest.raises(EvaluationError, match="no samples"):
             await desk.evaluate(structs.replace(TASK, samples=()), Wanted("mock"))
     assert not site.up.served
+
+
+async def test_more_samples_another_scorer_or_fewer_pay_only_for_what_is_new(site):
+    async with lab(site) as desk:
+        few, _ = await desk.evaluate(TASK, Wanted("mock", n=10))
+        assert len(site.up.served) == 10
+        more, rows = await desk.evaluate(TASK, Wanted("mock", n=25))
+        assert len(site.up.served) == 25 and (more.reused, more.id != few.id) == (10, True)
+        assert all(row.cost_nanos for row in rows) and more.summary.quality is not None
+        other, _ = await desk.evaluate(structs.replace(TASK, scorer="includes"), Wanted("mock"))
+        assert len(site.up.served) == 30 and other.reused == 25
+        await desk.evaluate(TASK, Wanted("mock", n=9, fresh=True))
+        assert len(site.up.served) == 39

@@ -28,6 +28,7 @@ from ..core.money import nanos
 from ..gateway.examine import Examiner
 from ..gateway.route import Route, Rung
 from ..lab.evals import result
+from ..lab.evals.adopting import adopt, keys_of
 from ..lab.evals.result import Load, Row, Run
 from ..lab.evals.run import Plan, Progress, Put, evaluate
 from ..lab.scorers import semantic
@@ -42,6 +43,7 @@ from ..store.settings import Settings
 from .app import App
 from .local import Fetched
 
+JOURNAL = "journal.jsonl"
 PREFIX = "evaluation:"
 """Of the budget that a run is bound by."""
 
@@ -109,6 +111,8 @@ class Lab:
                 schema(task, task.samples[0])
         except ValueError as why:
             raise result.EvaluationError(str(why)) from why
+        if not wanted.fresh:
+            await asyncio.to_thread(self._adopt, run, task, wanted, mode, path)
         self._limit(path, wanted.budget_usd)
         plan = Plan(mode, wanted.repeats, wanted.parallel, wanted.seed)
         target = _Named(wanted.model, run.identity, examiner, self.app.books)
@@ -121,6 +125,17 @@ class Lab:
         if run.state == "complete" and wanted.budget_usd is not None:
             self._limit(path, None)
         return run, result.rows(path)
+
+    def _adopt(self, run: Run, task: Task, wanted: Wanted, mode: Mode, path: Path) -> None:
+        """Begin with what other runs were answered to the same requests by the same models."""
+        others = [
+            result.folder(self.data, other.id) / JOURNAL
+            for other in result.runs(self.data)
+            if other.identity == run.identity and other.id != run.id
+        ]
+        if others and not (path / JOURNAL).exists():
+            keys = keys_of(task, run.identity, mode, seed=wanted.seed, repeats=wanted.repeats)
+            adopt(path / JOURNAL, others, keys)
 
     async def identity(self, model: str) -> str:
         """Who would answer: each model with its version, and the certificate in force. Raises Refused for an unknown name."""
