@@ -150,6 +150,8 @@ class App:
         self._shadowing = Shadowing(self.assessor, self._metrics, self._secret)
         self._similar = Similar(self.assessor, data, clock=clock, draw=random.random)
         self._tasks: list[asyncio.Task[None]] = []
+        self.keeps_learned = True
+        """Whether the next start is to go on with what this one's calls taught of prompt caches."""
         self._ready = "starting"
         self.gateway = self._gateway(self._steps(config))
 
@@ -196,7 +198,7 @@ class App:
         self.ledger.close()
 
     def _keep_learned(self) -> None:
-        learned = self.prompt_cache.kept()
+        learned = self.prompt_cache.kept() if self.keeps_learned else None
         if not learned or learned == self.ledger.get_setting(LEARNED):
             return
         try:
