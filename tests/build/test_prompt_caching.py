@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from demitasse.build.evaluating import Wanted, opened
 from demitasse.build.facts import status
 from demitasse.core.call import Call, drop
+from demitasse.lab.tasks.task import Sample, Task
 from demitasse.providers import http
 from demitasse.providers.openai import OpenAICompatible
 from demitasse.providers.vendors import VENDORS
 from demitasse.testing import MockUpstream
-from tests.build.test_app import Site, say
+from tests.build.test_app import Site, now_us, say
 from tests.story.asgi import ask
 
 PRICE = "price = { input_usd_per_mtok = 1.0, output_usd_per_mtok = 2.0, cache_read_usd_per_mtok = 0.1 }"
@@ -59,6 +61,16 @@ async def test_a_conversation_goes_to_the_providers_own_host_with_one_key(home: 
     assert len(keys) == 1 and all(key.startswith("dmt-") for key in keys)
     (row,) = (row for row in told if row["model"] == "large")
     assert row["rule"] == "openai-5" and row["calls"] == 9 and row["used"] == ["prompt_cache_key"]
+
+
+async def test_evaluations_teach_nobody_when_a_providers_prompt_cache_pays(home: Site) -> None:
+    """A thousand samples that share a prompt are no conversation; what clients taught stays as it is."""
+    task = Task("t", tuple(Sample(f"s{n}", f"Question {n}?", ("x",)) for n in range(5)), system=SYSTEM["content"])
+    async with opened(home.read(), home.home / "data", home.env, clock=now_us) as desk:
+        await desk.evaluate(task, Wanted("large"))
+        assert desk.app.prompt_cache.kept()["large"]["calls"] == 5
+    async with home.app() as app:
+        assert [row["calls"] for row in status(app)["prompt_cache"]] == [0]
 
 
 async def test_what_was_learned_is_there_after_a_restart_and_the_books_are_whole(home: Site) -> None:

@@ -200,6 +200,7 @@ class Priced:
 async def opened(config: Config, data: Path, env: Mapping[str, str], *, clock: Callable[[], int]) -> AsyncIterator[Lab]:
     """A Lab whose models can be asked; engines it starts end with it. Raises ConfigError, StoreError."""
     app = App(config, data, env, base_url="", clock=clock)
+    app.keeps_learned = False  # a task is no traffic: a gateway goes on with what clients taught it
     try:
         await app.start()
         yield Lab(app, data, clock)
