@@ -181,7 +181,14 @@ STEPS: tuple[Step, ...] = (
         "classifier", "a tiny classifier that abstains to the reference", tiny, ("scipy", "tokenizers"), "lab,semantic"
     ),
     Step("encoder", "the same over an 8-bit encoder", encoder8, ENCODER, "lab,train,onnx"),
-    Step("student", "the small model learns the task", steps_gguf.student, steps_gguf.PACKAGES, "train"),
+    Step(
+        "student",
+        "the small model learns the task",
+        steps_gguf.student,
+        steps_gguf.PACKAGES,
+        "train",
+        len(steps_gguf.STUDENTS),
+    ),
     Step("prune", "fewer layers, healed", steps_gguf.pruned, steps_gguf.PACKAGES, "train"),
 )
 
