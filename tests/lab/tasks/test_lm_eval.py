@@ -122,6 +122,23 @@ def test_an_included_file_is_the_base_and_the_outer_one_decides(sums):
     task = load(outer, never)
     assert (task.name, task.shots, len(task.samples)) == ("outer", (), 2)
     assert "includes itself" in told(outer, "include: outer.yaml\n")
+    sums.write_text(SUMS + "include: outer.yaml\n")
+    assert "includes itself" in told(outer, "include: sums.yaml\n")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "num_fewshot: x",
+        "metric_list: [exact_match]",
+        "generation_kwargs: [1]",
+        "doc_to_text: \"{{ 'a' | regex_replace('(', 'x') }}\"",
+        'doc_to_text: "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"',
+    ],
+)
+def test_what_cannot_be_meant_is_a_sentence(sums, more):
+    key = more.partition(":")[0]
+    assert key in told(sums, f"{SUMS}{more}\n")
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ LEFT = frozenset({
 """Keys that change nothing here: names, and how a prompt that is one text is stuck together (ours are turns)."""
 METRICS = frozenset({"exact_match", "acc", "acc_norm", "acc_bytes"})
 """Metrics that are a mean of right and wrong, as our scores are."""
+_KINDS = {"dataset_kwargs": dict, "generation_kwargs": dict, "fewshot_config": dict, "metric_list": list, "num_fewshot": int,
+          "repeats": int, "include": str}  # fmt: skip
 _LOCAL = {"json": ".jsonl", "csv": ".csv", "parquet": ".parquet"}
 
 
@@ -76,8 +78,8 @@ def load(path: Path, fetch: FETCH) -> Task:
     )
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The keys of a YAML, with what it includes. Raises ConfigError."""
+def read(path: Path, *, by: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The keys of a YAML that ``by`` include, with what it includes itself. Raises ConfigError."""
     try:
         import yaml  # type: ignore[import-untyped, unused-ignore]  # noqa: PLC0415 - an extra
     except ImportError as why:
@@ -98,15 +100,19 @@ def read(path: Path) -> dict[str, Any]:
         told = yaml.load(path.read_text(encoding="utf-8-sig"), Loader)  # noqa: S506
     except OSError as why:
         raise ConfigError(f"{path}: {(why.strerror or 'cannot be read').lower()}") from why
-    except (yaml.YAMLError, UnicodeDecodeError) as why:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as why:
         raise ConfigError(f"{path}: is no YAML: {why}") from why
     if not isinstance(told, dict):
         raise ConfigError(f"{path}: is no task: a YAML with dataset_path, doc_to_text and doc_to_target is")
     base = told.get("include")
     if base is not None:
-        if (path.parent / str(base)).resolve() == path.resolve():
-            raise ConfigError(f"{path}: includes itself")
-        return {**read(path.parent / str(base)), **{key: value for key, value in told.items() if key != "include"}}
+        by = (*by, path.resolve())
+        if (path.parent / str(base)).resolve() in by:
+            raise ConfigError(f"{by[0]}: includes itself")
+        return {
+            **read(path.parent / str(base), by=by),
+            **{key: value for key, value in told.items() if key != "include"},
+        }
     return told
 
 
@@ -116,15 +122,20 @@ def _check(path: Path, told: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"{path}: {', '.join(map(repr, unknown))}: not understood here; take it out, or use a file of rows"
         )
+    for key, kind in _KINDS.items():
+        if not isinstance(told.get(key), kind | None):
+            raise ConfigError(f"{path}: {key}: {str(told[key])[:80]!r} is nothing that can stand there")
+    if not all(isinstance(one, dict) for one in told.get("metric_list") or ()):
+        raise ConfigError(f"{path}: metric_list: each is written as: - metric: exact_match")
     for key in ("dataset_path", "doc_to_text", "doc_to_target"):
         if told.get(key) is None:
             raise ConfigError(f"{path}: lacks {key}")
-    kind = told.get("output_type", "generate_until")
-    if kind not in ("multiple_choice", "generate_until"):
+    output = told.get("output_type", "generate_until")
+    if output not in ("multiple_choice", "generate_until"):
         raise ConfigError(
-            f"{path}: output_type {kind}: only multiple_choice and generate_until ask for an answer in words"
+            f"{path}: output_type {output}: only multiple_choice and generate_until ask for an answer in words"
         )
-    if kind == "multiple_choice" and told.get("doc_to_choice") is None:
+    if output == "multiple_choice" and told.get("doc_to_choice") is None:
         raise ConfigError(f"{path}: multiple_choice lacks doc_to_choice")
     if int(told.get("repeats") or 1) != 1:
         raise ConfigError(f"{path}: repeats: ask with --repeats {told['repeats']}, and take it out here")
@@ -257,8 +268,17 @@ class _Templates:
 
     def _render(self, key: str, text: str, row: Row) -> str:
         try:
-            return str(self._env.from_string(text).render(**row.fields))
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as why:
+            return str(self._env.from_string(text).render(row.fields))
+        except (
+            TemplateError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            LookupError,
+            AttributeError,
+            RecursionError,
+            re.error,
+        ) as why:
             raise ConfigError(f"{self._path}: {key} cannot be filled in for {row.where}: {why}") from why
 
 
