@@ -1,1 +1,1 @@
-"""The three real models on four real tasks, free and held to the form, and the frontier of each: one command."""
+"""The three real models on three real tasks, free and held to the form, and the frontier of each: one command."""
