@@ -37,6 +37,7 @@ def same_questions(found: Sequence[Evaluation]) -> list[str]:
     """
     *others, last = found
     theirs = {sample.id: sample for sample in last.task.samples}
+    modes_told = any(f"({one.run.mode})" in name for name, one in zip((n for n, _ in named(found)), found, strict=True))
     said = []
     for one in others:
         for sample in one.task.samples:
@@ -51,7 +52,7 @@ def same_questions(found: Sequence[Evaluation]) -> list[str]:
             for what, a, b in (
                 ("the scorer", one.run.scorer, last.run.scorer),
                 ("the form of the answer", one.run.form, last.run.form),
-                ("how answers are constrained", one.run.mode, last.run.mode),
+                ("how answers are constrained", not modes_told and one.run.mode, not modes_told and last.run.mode),
                 ("the repeats", one.run.repeats, last.run.repeats),
             )
             if a != b
