@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -178,6 +179,28 @@ async def test_the_guard_lets_through_calls_with_the_key_and_nothing_else():
     assert (await ask(app, "/load_model"))[0] == 404
     assert (await ask(app, "/reset"))[0] == 404
     assert (await ask(app, "/health", key=None, method="GET"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("part", "status"),
+    [
+        ({"type": "text", "text": "hi"}, 200),
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}, 200),
+        ({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}, 200),
+        ({"type": "image_url", "image_url": {"url": "http://169.254.169.254/latest"}}, 400),
+        ({"type": "image_url", "image_url": "/etc/passwd"}, 400),
+        ({"type": "input_image", "image_url": "file:///etc/passwd"}, 400),
+        ({"type": "input_audio", "input_audio": "/etc/passwd"}, 400),
+        ({"type": "input_audio", "input_audio": {"data": "/etc/passwd"}}, 400),
+        ({"type": "video_url", "video_url": {"url": "http://localhost/"}}, 400),
+        ("text", 400),
+    ],
+)
+async def test_what_a_call_names_instead_of_sending_is_not_opened(part, status):
+    """transformers' server would fetch any address and open any file of the machine."""
+    app = engine_transformers.guarded(echo, "k", 1000, lambda _body: 0)
+    body = json.dumps({"messages": [{"role": "user", "content": [{"type": "text", "text": "see"}, part]}]}).encode()
+    assert (await ask(app, "/v1/chat/completions", body=body))[0] == status
 
 
 async def test_a_prompt_beyond_the_context_is_refused_and_a_short_one_is_not_even_counted():

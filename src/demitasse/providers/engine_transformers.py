@@ -4,7 +4,8 @@
 
 The same two pipes as ``engine``: a `Setup` in, an address out. Around the server stands a guard, because transformers has
 none: without the key nothing is answered but ``/health``, of its routes only those that answer calls are let through (others
-would load any model of the hub), and a prompt beyond the context is refused before it is computed (it would be computed).
+would load any model of the hub), a prompt beyond the context is refused before it is computed (it would be computed), and so are
+images and sounds that are named instead of sent (it would open that file or address, whatever it is).
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def serve(setup: Setup) -> Told:
 
     def count(body: dict[str, Any]) -> int:
         if isinstance(messages := body.get("messages"), list):
-            told = tokenizer.apply_chat_template(messages, tools=body.get("tools"), tokenize=True, return_dict=True)
+            told = tokenizer.apply_chat_template(
+                _as_text(messages), tools=body.get("tools"), tokenize=True, return_dict=True
+            )
             return len(told["input_ids"])
         return len(tokenizer(str(body.get("prompt", "")))["input_ids"])
 
@@ -117,12 +120,48 @@ def guarded(app: App, key: str, context: int, count: Callable[[dict[str, Any]], 
             await _refuse(send, 401, "the key is missing or wrong")
         else:
             body = await _body(receive)
-            if (has := await asyncio.to_thread(_tokens, body, context, count)) > context:
+            if _reaches_out(body):
+                await _refuse(
+                    send, 400, "images and sounds are sent in the call (data:…;base64,…), not as an address or a file"
+                )
+            elif (has := await asyncio.to_thread(_tokens, body, context, count)) > context:
                 await _refuse(send, 400, f"the prompt has {has} tokens and the context {context}; shorten it")
             else:
                 await app(scope, _again(body, receive), send)
 
     return guard
+
+
+def _reaches_out(body: bytes) -> bool:
+    """Whether a part of a message is neither text nor content of its own."""
+    try:
+        messages = msgspec.json.decode(body, type=dict[str, Any]).get("messages")
+    except msgspec.DecodeError:
+        return False  # the server will say so
+    contents = [one.get("content") for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
+    return not all(_own(part) for content in contents if isinstance(content, list) for part in content)
+
+
+def _own(part: Any) -> bool:
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind in ("text", "input_text", "output_text", "refusal"):
+        return True
+    if kind == "input_audio":  # without a format its data are taken for a name
+        told = part.get("input_audio")
+        return isinstance(told, dict) and bool(told.get("format"))
+    told = part.get("image_url") if kind in ("image_url", "input_image") else None
+    url = told.get("url") if isinstance(told, dict) else told
+    return isinstance(url, str) and url.startswith("data:")
+
+
+def _as_text(messages: list[Any]) -> list[Any]:
+    """Contents in parts as templates for text know them, so that they are counted."""
+    return [
+        {**one, "content": " ".join(str(part.get("text", "")) for part in one["content"] if isinstance(part, dict))}
+        if isinstance(one, dict) and isinstance(one.get("content"), list)
+        else one
+        for one in messages
+    ]
 
 
 def _tokens(body: bytes, context: int, count: Callable[[dict[str, Any]], int]) -> int:
