@@ -6,7 +6,7 @@ ARGS   ?=
 BIN    := .venv/bin
 READY  := .venv/.installed
 
-.PHONY: help up demo test check bench long lock clean
+.PHONY: help up demo test check bench heavy long lock clean
 
 help:
 	@echo "make up      the gateway and its dashboard, on http://127.0.0.1:4141"
@@ -14,6 +14,7 @@ help:
 	@echo "make test    the tests, a few minutes"
 	@echo "make check   style, types and import layers"
 	@echo "make bench   what the gateway costs, as JSON in bench/out and as tables (needs nginx and wrk)"
+	@echo "make heavy   installs torch, transformers, ONNX and Ray too, and runs the tests that need them"
 	@echo "make long    deep statistics, fuzzing, soak, and 10,000 interleavings with kill -9"
 	@echo "make lock    resolve the lock file anew"
 
@@ -38,6 +39,14 @@ bench: $(READY)
 	$(BIN)/python -m bench.ledger
 	$(BIN)/python -m bench.http_client
 	$(BIN)/python -m bench.engine
+
+# torch first and by itself: its plain CPU build is enough here, and what follows takes what it finds.
+heavy: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,onnx,transformers,ray]'
+	$(BIN)/pytest tests/lab tests/docs/test_students_page.py $(ARGS)
+	$(BIN)/pytest -m long --timeout 600 tests/providers/test_engine_transformers.py tests/lab/test_executor_ray.py \
+		tests/build/test_recordings.py $(ARGS)
 
 long: $(READY)
 	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
