@@ -62,3 +62,8 @@ def test_values_out_of_bounds_and_no_values_are_refused() -> None:
         BoundedMean([1.2])
     with pytest.raises(ValueError, match="one at least"):
         BoundedMean([])
+
+
+def test_few_draws_asked_for_are_as_many_as_an_end_takes():
+    low, high = BoundedMean([0.0, 1.0] * 20, draws=10).interval()
+    assert 0.3 < low < 0.5 < high < 0.7

@@ -131,6 +131,7 @@ def _weighted(
     Equal clusters share one gamma draw. The added one is as large as the cluster that a value of the sample lies in on
     average, so that a worst cluster unseen weighs what those seen weigh.
     """
+    draws = max(_FEWEST, draws)
     kinds, counts = np.unique(np.column_stack([low, high, sizes]), axis=0, return_counts=True)
     extra = rng.standard_exponential(draws) * float((sizes**2).sum() / sizes.sum())
     if len(kinds) * _FEWEST > _CELLS:
