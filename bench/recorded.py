@@ -13,10 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from demitasse.lab.tasks.files import load
-
 from demitasse.build.evaluating import Wanted, machine_load
 from demitasse.build.recordings import evaluate_recorded
+from demitasse.lab.tasks.files import load
 from demitasse.providers.machine import allowed_cores
 
 LABELS = ("card_arrival", "card_linking", "exchange_rate", "card_payment_fee_charged", "top_up_failed")
