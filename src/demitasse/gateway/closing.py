@@ -93,7 +93,9 @@ def entry_of(
             saved = ((cause, baseline),)
     elif way is not None and attempts:
         nanos = _sum(attempts)
-        baseline, saved = _own(call, nanos) if call.caller.key in OWN_KEYS else _spared(call, route, way, nanos, outcome)
+        baseline, saved = (
+            _own(call, nanos) if call.caller.key in OWN_KEYS else _spared(call, route, way, nanos, outcome)
+        )
     if way is not None:
         flags = _flagged(flags, way, nanos)
     return Entry(
