@@ -149,6 +149,7 @@ def add_lines(path: Path, lines: str, env: Mapping[str, str]) -> None:
 
     Raises ConfigError: a table is there already, or the file would no longer be valid.
     """
+    path = path.resolve()  # a link stays a link
     old = path.read_text("utf-8") if path.exists() else ""
     whole = old + ("" if not old or old.endswith("\n\n") else "\n" if old.endswith("\n") else "\n\n") + lines
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".toml", dir=path.parent)

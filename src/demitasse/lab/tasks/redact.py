@@ -36,7 +36,7 @@ def redact(text: str) -> tuple[str, Counter[str]]:
 
 _KEY = re.compile(
     r"""
-      -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?-----END\ [A-Z ]*PRIVATE\ KEY-----
+      -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z)  # cut off: all that follows
     | \b(?:sk|pk|rk|dmt)[-_][A-Za-z0-9_-]{16,}            # OpenAI, Anthropic, Stripe, our own
     | \bgh[pousr]_[A-Za-z0-9]{20,} | \bgithub_pat_\w{20,} # GitHub
     | \bglpat-[\w-]{16,}                                  # GitLab
@@ -45,7 +45,12 @@ _KEY = re.compile(
     | \bA(?:KI|SI)A[A-Z0-9]{16}\b                         # AWS
     | \bAIza[\w-]{30,}                                    # Google
     | \beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*                # JSON Web Token
+    | \bSG\.[\w-]{16,}\.[\w-]{16,}                        # SendGrid
+    | \bya29\.[\w-]{20,}                                  # Google, OAuth
     | (?<=[Bb]earer\ )[\w.~+/-]{16,}=*
+    | (?<=[Bb]asic\ )[A-Za-z0-9+/]{12,}=*                 # Authorization: Basic …
+    | \b(?i:[\w-]*(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?key|auth[_-]?token))  # named as one
+      ["']?\s*[=:]\s*["']?[^\s"',;]{6,}
     """,
     re.VERBOSE | re.DOTALL,
 )
