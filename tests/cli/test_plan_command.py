@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import cycle
 from pathlib import Path
 
 import pytest
+from cli_month import fill, month
 from msgspec import structs
 
+from demitasse.core.evidence import OWN_KEYS
 from demitasse.lab.evals.result import Run as Evaluation
 from demitasse.lab.evals.result import Summary, folder, write
 from tests.docs.pages import page, tables, words
@@ -40,6 +43,13 @@ def test_a_traffic_of_the_books_is_planned(run, filled: Path) -> None:
     assert told["profile"]["source"].startswith("the ledger")
     wrong = run("plan", "--from", "ledger:no-such-route", "--since", "60d", status=1)
     assert "no calls on a route 'no-such-route'" in wrong.output
+
+
+def test_what_the_lab_and_its_judges_asked_is_no_traffic(run, data: Path) -> None:
+    asked = [structs.replace(one, key=key) for one, key in zip(month(), cycle(OWN_KEYS), strict=False)]
+    fill(data, asked)
+    told = run("plan", "--from", "ledger", "--since", "60d", status=1)
+    assert "no call reached a model" in told.output
 
 
 def test_figures_of_ones_own_change_the_plan(run) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from ..core.evidence import OWN_KEYS
 from ..core.hardware import DEFAULTS_DATE, Hardware, Interval
 from ..lab.evals import result
 from ..lab.planning.facts import Fact, Facts, PlanError, near
@@ -32,8 +33,11 @@ HERE = "here"
 
 
 def traffic(books: SqliteBooks, *, route: str | None, since_us: int, now_us: int) -> Profile:
-    """What the books have seen since a moment, of one route or of all. Raises PlanError when that is nothing."""
-    hours = books.buckets(since_us, now_us, ("hour", "cache", "route"))
+    """What clients asked since a moment, of one route or of all. Raises PlanError when that is nothing.
+
+    Shadows, judges and evaluations are no traffic: nobody has to plan for what the lab asked.
+    """
+    hours = [b for b in books.buckets(since_us, now_us, ("hour", "cache", "route", "key")) if b.key not in OWN_KEYS]
     routes = {b.route or "" for b in hours}
     if route is not None:
         if route not in routes:
@@ -45,7 +49,7 @@ def traffic(books: SqliteBooks, *, route: str | None, since_us: int, now_us: int
     span_hours = max(1.0, (now_us - max(since_us, first)) / HOUR_US)
     calls = sum(b.requests for b in hours)
     where = f"the ledger{f', route {route}' if route else ''}, {calls:,} calls in {span_hours / 24:.3g} days"
-    if calls < FEW:
+    if 0 < calls < FEW:
         where += "; so few that means and peak may be chance"
     return structs.replace(
         from_buckets(hours, span_hours=span_hours, source=where),
@@ -57,7 +61,11 @@ def _length_spread(books: SqliteBooks, route: str | None, since_us: int) -> Inte
     """95th percentile of the answers' lengths over their mean, from the latest calls."""
     rows = books.entries(last=LATEST, route=route, since_us=since_us)
     lengths = sorted(
-        a.usage.total_out for _, e in rows for a in e.attempts if a.usage is not None and a.usage.total_out
+        a.usage.total_out
+        for _, e in rows
+        if e.key not in OWN_KEYS
+        for a in e.attempts
+        if a.usage is not None and a.usage.total_out
     )
     if len(lengths) < ENOUGH:
         return None

@@ -209,6 +209,8 @@ def _say(task: Task, done: list[tuple[Run, list[Row]]]) -> None:
             )
         if made.unscored or made.errors:
             say(f"{run.model}: {made.unscored} answers without a score, {made.errors} samples without an answer")
+        if run.state == "complete" and run.why:
+            say(f"{run.model}: {run.why}")
         if run.reused:
             say(f"{run.model}: {run.reused} answers were at hand from before and cost nothing now")
         if run.load.contended:
