@@ -80,6 +80,7 @@ async def test_a_budget_stops_it_and_more_money_lets_it_go_on(site):
         # A call holds about $0.0006 and costs about $0.00002: it is the bound that must fit.
         run, rows = await desk.evaluate(TASK, Wanted("mock", budget_usd=0.0009, parallel=1))
         assert run.state == "stopped" and "budget" in run.why and 0 < len(rows) < 30
+        assert "larger --budget" in run.why and "budgets set" not in run.why, "a command that works"
         assert run.summary.cost_nanos <= 900_000
         assert [b.name for b in desk.app.ledger.budgets() if b.name.startswith(PREFIX)] == [f"{PREFIX}{run.id}"]
         served = len(site.up.served)

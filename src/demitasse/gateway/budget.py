@@ -305,8 +305,11 @@ def refusal(denied: Denied, at_us: int) -> Refused:
             f"cost {usd_text(denied.wanted_nanos)}; ask for fewer tokens (max_completion_tokens)"
         )
     opens = f"it opens at {again:%Y-%m-%d %H:%M} UTC" if again else "it does not open again by itself"
+    remedy = f"raise it with: demitasse budgets set {budget.name} {raised}{unit}"
+    if ":" in budget.name:  # an evaluation's: no name that `budgets set` takes
+        remedy = "raise it with a larger --budget of the command that began it"
     return Refused(
-        f"{state}; {opens}; raise it with: demitasse budgets set {budget.name} {raised}{unit}",
+        f"{state}; {opens}; {remedy}",
         status=429,
         code="insufficient_quota",
         type="insufficient_quota",
