@@ -160,7 +160,9 @@ class LabFolder:
         newest: dict[tuple[str, str], Evaluation] = {}
         for one in self.evaluations():
             if one.task == task and one.state == "complete" and one.readable and not one.aside:
-                newest.setdefault((one.model, one.mode), one)
+                known = newest.setdefault((one.model, one.mode), one)
+                if one.wanted > known.wanted:  # a quick look at four samples is not to displace a run of a hundred
+                    newest[one.model, one.mode] = one
         if not newest:
             return None
         if sum(one.wanted for one in newest.values()) > 5 * MOST_ANSWERS:

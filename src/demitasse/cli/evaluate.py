@@ -198,6 +198,10 @@ def _say(task: Task, done: list[tuple[Run, list[Row]]]) -> None:
         [_line(run) for run, _ in done],
         right=("quality", "95 %", "unreadable", "wrong", "$/1,000", "p50 s", "tok out", "Wh"),
     )
+    if _keeps_labels_to_itself(task):
+        note(
+            f"the words of '{task.name}' name none of its labels: say them in a task's TOML, system = \"Answer with one of …\""
+        )
     for run, _ in done:
         made = run.summary
         if made is None:
@@ -221,6 +225,13 @@ def _say(task: Task, done: list[tuple[Run, list[Row]]]) -> None:
         say(f"kept as {run.id}")
     if len(done) == 2:
         say(f"which is better: demitasse compare {done[0][0].id} {done[1][0].id}")
+
+
+def _keeps_labels_to_itself(task: Task) -> bool:
+    """Nobody who answers freely can choose from a set that they are not told."""
+    talks = any(not isinstance(sample.input, str) for sample in task.samples[:1])
+    words = f"{task.system} {task.template}".casefold()
+    return task.form == "label" and not talks and not any(label.casefold() in words for label in task.labels)
 
 
 def _line(run: Run) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ async def test_a_student_learns_the_rows_to_learn_from_in_the_form_it_is_asked_i
         seen.update(base=base, lessons=lessons, recipe=recipe, seed=seed)
         trained = Trained((Look(0, 2.0, 0.0),), 9, 10, 10, "all steps done", len(lessons), 3, 0, 5, 100, 1.0, "cpu")
         return Student(
-            {"Q4_0": written(out / "s.gguf")},
+            {kind: written(out / f"{kind}.gguf") for kind in kinds},
             written(out / "b.gguf"),
             recipe,
             trained,
@@ -65,14 +65,15 @@ async def test_a_student_learns_the_rows_to_learn_from_in_the_form_it_is_asked_i
         )
 
     monkeypatch.setattr(steps_gguf, "learn", learn)
-    (found,) = await steps_gguf.student(bench, BEST)
+    dear, found = await steps_gguf.student(bench, BEST)
+    assert (dear.ask, dear.name) == ("intents-student-q8-0", "student of small, Q8_0")
     assert {lesson.id for lesson in seen["lessons"]} == {sample.id for sample in bench.split.train.samples}
     assert json.loads(seen["lessons"][0].answer) in ({"answer": "a"}, {"answer": "b"})
     assert (seen["base"], seen["seed"], seen["recipe"].max_cpu_s) == (bench.model.path, 3, 50.0)
-    assert (found.ask, found.mode, found.replaces) == ("intents-student", "constrained", "small held")
-    assert found.tables[0].settings == {"provider": "local", "source": "made:intents-student", "threads": 1}
-    made = load(bench.data, "intents-student")
-    assert verify(bench.data / "models/made/intents-student") == []
+    assert (found.ask, found.mode, found.replaces) == ("intents-student-q4-0", "constrained", "small held")
+    assert found.tables[0].settings == {"provider": "local", "source": "made:intents-student-q4-0", "threads": 1}
+    made = load(bench.data, "intents-student-q4-0")
+    assert verify(bench.data / "models/made/intents-student-q4-0") == []
     assert (made.cpu_s, made.bits_per_weight, made.libraries, made.parameters["lessons"]) == (
         12.5,
         4.5,
