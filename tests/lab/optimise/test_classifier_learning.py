@@ -120,3 +120,14 @@ def test_what_was_written_is_read_back(tmp_path):
     vectors = np.array([encode(one.text)[0] for one in texts(20, 5)])
     assert np.array_equal(found.probabilities(vectors), made.head.probabilities(vectors))
     assert found.settings == made.head.settings
+
+
+def test_of_traffic_the_system_prompt_that_all_calls_began_with_is_the_one_it_knows():
+    def talk(*systems: str) -> Task:
+        said = [(*(Turn("system", s) for s in (one,) if s), Turn("user", "Where is it?")) for one in systems]
+        samples = tuple(Sample(f"s{i}", turns, ("a",)) for i, turns in enumerate(said))
+        return Task("t", samples, form="label", labels=("a", "b"))
+
+    assert settings_of(talk("Name it.", "Name it."), "made", "0" * 64).system == "Name it."
+    assert settings_of(talk("Name it.", "Say it."), "made", "0" * 64).system is None
+    assert settings_of(talk("", ""), "made", "0" * 64).system == ""

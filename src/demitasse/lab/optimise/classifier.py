@@ -118,9 +118,21 @@ def settings_of(task: Task, embedding: str, sha256: str) -> Settings:
         embedding_sha256=sha256,
         prefix=prefix,
         suffix=suffix,
-        system=task.system,
+        system=_system(task),
         shots=2 * len(task.shots),
     )
+
+
+def _system(task: Task) -> str | None:
+    """The system prompt of a request that the classifier knows; of conversations the one that all begin with, None: they differ."""
+    spoken = {
+        "\n".join(turn.content for turn in sample.input if turn.role == "system")
+        for sample in task.samples
+        if not isinstance(sample.input, str)
+    }
+    if not spoken or task.system:
+        return task.system
+    return spoken.pop() if len(spoken) == 1 else None
 
 
 def learn(
