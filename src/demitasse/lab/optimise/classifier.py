@@ -124,7 +124,7 @@ def settings_of(task: Task, embedding: str, sha256: str) -> Settings:
 
 
 def _system(task: Task) -> str | None:
-    """The system prompt of a request that the classifier knows; of conversations the one that all begin with, None: they differ."""
+    """The system prompt that the classifier knows; of conversations the one that all begin with, None: they differ."""
     spoken = {
         "\n".join(turn.content for turn in sample.input if turn.role == "system")
         for sample in task.samples
