@@ -50,6 +50,7 @@ def main() -> None:
         "--margin", str(PLAN["margin"]), "--seed", str(PLAN["seed"]), "--parallel", "1",
     )  # fmt: skip
     made = sorted(p.parent.name for p in (given.data / "models" / "made").glob("*/manifest.json"))
+    asked_as: dict[str, str] = {}
     with config.open("a") as file:
         for name in made:
             kind = json.loads((given.data / "models" / "made" / name / "manifest.json").read_text())["kind"]
@@ -57,7 +58,10 @@ def main() -> None:
             if kind in ("classifier", "gguf"):
                 threads = "" if kind == "classifier" else "threads = 1\nslots = 1\ncontext = 4096\n"
                 file.write(f'\n[models."{name}"]\nprovider = "{provider}"\nsource = "made:{name}"\n{threads}')
-    models = ["small", *made, "large"]
+            if kind == "classifier":  # what it abstains from goes to the large model
+                file.write(f'\n[routes."{name}-route"]\nreference = "{name}"\nfallback = ["large"]\n')
+                asked_as[name] = f"{name}-route"
+    models = ["small", *(asked_as.get(name, name) for name in made), "large"]
     fresh = []
     for model in models:
         _, runs = demitasse(
