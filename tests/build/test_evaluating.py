@@ -8,17 +8,16 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from demitasse.build.evaluating import PREFIX, Wanted, opened
+from demitasse.build.evaluating import PREFIX, Wanted
 from demitasse.core.errors import Refused
 from demitasse.core.evidence import LAB_KEY
 from demitasse.lab.evals import result
 from demitasse.lab.evals.result import EvaluationError
 from demitasse.lab.tasks.task import Sample, Task
-from demitasse.store.audit import recount, verify
 from demitasse.store.books import SqliteBooks
-from demitasse.testing import MockUpstream
 from demitasse.web.report import build_report
-from tests.build.test_app import PRICE, Site, now_us
+from tests.build.lab_site import lab, lab_site  # noqa: F401 - a fixture
+from tests.build.test_app import PRICE, now_us
 
 DAY_US = 86_400_000_000
 TASK = Task(
@@ -28,20 +27,6 @@ TASK = Task(
     labels=("red", "blue"),
     max_tokens=20,
 )
-
-
-@pytest.fixture
-async def site(tmp_path):
-    async with MockUpstream(keep=True) as up:
-        site = Site(tmp_path, up)
-        site.write()
-        yield site
-    assert verify(tmp_path / "data") == (True, None)
-    assert recount(tmp_path / "data") == []
-
-
-def lab(site):
-    return opened(site.read(), site.home / "data", site.env, clock=now_us)
 
 
 async def test_an_evaluation_is_in_the_books_to_the_nano_and_claims_no_saving(site):

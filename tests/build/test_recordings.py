@@ -60,7 +60,7 @@ def test_many_pieces_give_what_one_gives_and_leave_nothing_behind(tmp_path, answ
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_on_ray_they_are_scored_alike(tmp_path, answers, monkeypatch):
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason="needs the extra ray")
     _, whole = scored(tmp_path, answers)
     monkeypatch.setattr(recordings, "pieces", lambda task, found: replayed.pieces(task, found, size=20))
     assert scored(tmp_path, answers, on="ray")[1] == whole

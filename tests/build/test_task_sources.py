@@ -245,7 +245,7 @@ def test_a_file_a_log_and_a_yaml_are_told_apart(world):
     line = {"doc_id": 0, "target": "1", "arguments": {"gen_args_0": {"arg_0": "q", "arg_1": {}}}, "resps": [["1"]]}
     (world.cwd / "samples_t.jsonl").write_text(json.dumps(line) + "\n")
     assert find("samples_t.jsonl", world).source.name == "lm-eval:t"
-    pytest.importorskip("yaml")
+    pytest.importorskip("yaml", reason="needs the extra lab")
     (world.cwd / "t.yaml").write_text(
         "dataset_path: json\ndataset_kwargs: {data_files: x.jsonl}\ntest_split: t\ndoc_to_text: input\ndoc_to_target: target\n"
     )

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
-pytest.importorskip("gguf")
+pytest.importorskip("torch", reason="needs the extra train")
+pytest.importorskip("transformers", reason="needs the extra train")
+pytest.importorskip("peft", reason="needs the extra train")
+pytest.importorskip("gguf", reason="needs the extra train")
 
 from tests.docs.pages import page
 from tests.lab.optimise.made_gguf import make

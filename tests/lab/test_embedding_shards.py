@@ -12,7 +12,7 @@ from demitasse.lab.evals.embedding import EmbeddingError, embed_file
 from demitasse.lab.evals.executor import Local, PiecesFailed
 from demitasse.score.embed import Embedder
 
-tokenizers = pytest.importorskip("tokenizers")
+tokenizers = pytest.importorskip("tokenizers", reason="needs the extra semantic")
 WORDS = ["[UNK]", "cat", "dog", "runs", "sleeps"]
 
 

@@ -11,7 +11,7 @@ import pytest
 from demitasse.lab.evals.executor import ExecutorError, Local, PiecesFailed, executor
 from tests.lab.test_executor import NUMBERS, ROOT, gathered
 
-ray = pytest.importorskip("ray")
+ray = pytest.importorskip("ray", reason="needs the extra ray")
 from demitasse.lab.evals.executor_ray import Ray  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(

@@ -8,16 +8,14 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from demitasse.build.evaluating import Wanted, opened
+from demitasse.build.evaluating import Wanted
 from demitasse.build.robustness import run
 from demitasse.cli import main
 from demitasse.cli.ground import World
 from demitasse.lab.evals.result import folder, load
 from demitasse.lab.tasks.perturb import variants
 from demitasse.lab.tasks.task import Sample, Task
-from demitasse.store.audit import recount, verify
-from demitasse.testing import MockUpstream
-from tests.build.test_app import Site, now_us
+from tests.build.lab_site import lab, lab_site  # noqa: F401 - a fixture
 from tests.docs.pages import page, tables, words
 
 CHOICE = Task(
@@ -49,20 +47,6 @@ BBQ = Task(
     form="choice",
     max_tokens=20,
 )  # fmt: skip
-
-
-@pytest.fixture
-async def site(tmp_path):
-    async with MockUpstream(keep=True) as up:
-        site = Site(tmp_path, up)
-        site.write()
-        yield site
-    assert verify(tmp_path / "data") == (True, None)
-    assert recount(tmp_path / "data") == []
-
-
-def lab(site):
-    return opened(site.read(), site.home / "data", site.env, clock=now_us)
 
 
 async def test_every_kind_is_an_evaluation_of_its_own_that_pairs_with_the_clean_one(site):

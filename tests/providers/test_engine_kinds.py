@@ -130,7 +130,7 @@ async def test_an_engine_that_is_not_installed_says_how_to_get_it(tmp_path):
 
 
 def test_a_batch_and_gpu_layers_reach_llama_cpp_and_unset_ones_leave_its_own():
-    pytest.importorskip("xllamacpp")
+    pytest.importorskip("xllamacpp", reason="needs the extra local")
     from demitasse.providers.engine import parameters
 
     base = Setup(gguf="m.gguf", key="k", alias="small", slots=2, threads=3, context=100)

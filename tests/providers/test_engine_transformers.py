@@ -25,8 +25,8 @@ from demitasse.providers.local import LocalEngine, LocalModel, Pace
 from demitasse.providers.openai import OpenAICompatible
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
-pytest.importorskip("transformers")
-pytest.importorskip("fastapi")
+pytest.importorskip("transformers", reason="needs the extra train")
+pytest.importorskip("fastapi", reason="needs the extra transformers")
 
 PARENT = """
 import asyncio, pathlib, sys
@@ -219,7 +219,7 @@ def test_it_ends_with_its_parent_however_that_ends(tmp_path):
 @pytest.mark.model
 @pytest.mark.filterwarnings("ignore")
 async def test_a_gguf_file_unpacked_to_a_folder_speaks_as_the_file_does(start, smollm_path, tmp_path):
-    pytest.importorskip("gguf")
+    pytest.importorskip("gguf", reason="needs the extra train")
     path = await asyncio.to_thread(folder_from_gguf, smollm_path, tmp_path / "smol")
     assert read_folder(path).parameters == 134_515_008
     reply = await start(path)(call(messages=[{"role": "user", "content": "Say hello."}]), drop)

@@ -10,7 +10,7 @@ import pytest
 from demitasse.score import embed
 from demitasse.score.embed import Embedder, EmbedError, words
 
-tokenizers = pytest.importorskip("tokenizers")
+tokenizers = pytest.importorskip("tokenizers", reason="needs the extra semantic")
 VOCABULARY = ["[UNK]", "cat", "dog", "runs", "sleeps", "the"]
 
 

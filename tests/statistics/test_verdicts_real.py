@@ -17,7 +17,7 @@ PAIRS = [("gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06"), ("gemma-2-2b-it", "cla
 def test_real_pairs_are_wrongly_called_non_inferior_or_inferior_at_the_rate_that_was_said(
     pair: tuple[str, str],
 ) -> None:
-    pq = pytest.importorskip("pyarrow.parquet")
+    pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra lab")
     if not DATA.exists():
         pytest.skip(f"{DATA} is missing")
     rows = pq.read_table(DATA, columns=["id", "model", "ok"], filters=[("model", "in", pair)]).to_pylist()

@@ -62,7 +62,7 @@ def test_clusters_count_once() -> None:
 
 
 def test_mcnemar_is_the_exact_binomial_of_discordant_samples() -> None:
-    stats = pytest.importorskip("scipy.stats")
+    stats = pytest.importorskip("scipy.stats", reason="needs the extra lab")
     found = mcnemar(Table(50, 3, 11, 6))
     assert found.p == pytest.approx(stats.binomtest(3, 14).pvalue)
     assert found.p_superior == pytest.approx(stats.binomtest(3, 14, alternative="greater").pvalue)
@@ -86,7 +86,7 @@ def test_holm_is_holm() -> None:
 
 
 def test_a_quantile_is_bounded_by_order_statistics_where_there_are_enough() -> None:
-    stats = pytest.importorskip("scipy.stats")
+    stats = pytest.importorskip("scipy.stats", reason="needs the extra lab")
     values = list(range(1, 101))
     found = quantile(values, 0.5)
     exact = stats.quantile_test(values, q=50, p=0.5).confidence_interval(0.95)

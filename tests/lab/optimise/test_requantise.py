@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-pytest.importorskip("gguf")
+pytest.importorskip("gguf", reason="needs the extra train")
 
 from made_gguf import TEMPLATE, make
 

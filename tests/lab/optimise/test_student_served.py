@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
-pytest.importorskip("gguf")
-pytest.importorskip("xllamacpp")
+pytest.importorskip("torch", reason="needs the extra train")
+pytest.importorskip("transformers", reason="needs the extra train")
+pytest.importorskip("peft", reason="needs the extra train")
+pytest.importorskip("gguf", reason="needs the extra train")
+pytest.importorskip("xllamacpp", reason="needs the extra local")
 
 from made_gguf import make
 

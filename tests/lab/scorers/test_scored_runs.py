@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from demitasse.build.evaluating import Wanted, opened
+from demitasse.build.evaluating import Wanted
 from demitasse.lab.evals import human
 from demitasse.lab.evals.result import EvaluationError, folder
 from demitasse.lab.tasks.task import Sample, Task
-from demitasse.store.audit import recount, verify
-from demitasse.testing import MockUpstream
-from tests.build.test_app import Site, now_us
+from tests.build.lab_site import lab, lab_site  # noqa: F401 - a fixture
 
 SAMPLES = tuple(Sample(f"s{i}", f"Say something about {i}.", ("Something.",)) for i in range(5))
-
-
-@pytest.fixture
-async def site(tmp_path):
-    async with MockUpstream(keep=True) as up:
-        site = Site(tmp_path, up)
-        site.write()
-        yield site
-    assert verify(tmp_path / "data") == (True, None)
-    assert recount(tmp_path / "data") == []
-
-
-def lab(site):
-    return opened(site.read(), site.home / "data", site.env, clock=now_us)
 
 
 async def test_a_judge_is_booked_as_scoring_and_asked_once_for_the_same_answer(site):

@@ -11,7 +11,7 @@ from demitasse.core.errors import ConfigError
 from demitasse.lab.tasks.hub import Wanted, local
 from demitasse.lab.tasks.lm_eval import load
 
-pytest.importorskip("yaml")
+pytest.importorskip("yaml", reason="needs the extra lab")
 
 # the layouts of lm_eval/tasks/gsm8k/gsm8k.yaml and lm_eval/tasks/glue/sst2/default.yaml, in our own words
 SUMS = r"""

@@ -29,7 +29,7 @@ def refused(path: Path) -> str:
 
 
 def test_a_log_that_inspect_wrote_is_read_with_its_scores():
-    pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow", reason="needs the extra lab")
     log = logs.read(DATA / "inspect_sums.eval")
     assert (log.harness, log.model, log.scorer, log.task.name) == ("inspect", "mockllm/model", "match", "sums")
     assert [sample.id for sample in log.task.samples] == ["1", "b", "3"]

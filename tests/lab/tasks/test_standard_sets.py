@@ -71,7 +71,10 @@ def write(folder: Path, place: str, rows: list[dict[str, object]], *, parquet: b
     path = folder / place
     path.parent.mkdir(parents=True, exist_ok=True)
     if parquet:
-        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        pa, pq = (
+            pytest.importorskip("pyarrow", reason="needs the extra lab"),
+            pytest.importorskip("pyarrow.parquet", reason="needs the extra lab"),
+        )
         pq.write_table(pa.Table.from_pylist(rows), path.with_name(path.name + "-00000-of-00001.parquet"))
     else:
         path.with_name(path.name + ".jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -209,7 +212,7 @@ class TestHub:
                 fetched(Hub(paths, lambda *_: Path()), self.wanted)
 
     def test_errors_of_the_librarys_http_client_are_no_hub_and_bugs_are_bugs(self, monkeypatch):
-        library = pytest.importorskip("huggingface_hub")
+        library = pytest.importorskip("huggingface_hub", reason="needs the extra hub")
         client = type("ConnectError", (Exception,), {"__module__": "httpx9._exceptions"})
 
         def broken(self: object, *_args: object, **_more: object) -> None:

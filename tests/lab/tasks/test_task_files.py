@@ -57,8 +57,8 @@ def test_csv_jsonl_and_parquet_of_the_same_rows_are_the_same_task(write, tmp_pat
     writer.writeheader()
     writer.writerows(rows_)
     tasks = [load(write("a.csv", made.getvalue())), load(write("b.jsonl", lines(*rows_)))]
-    pa = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
+    pa = pytest.importorskip("pyarrow", reason="needs the extra lab")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra lab")
     parquet.write_table(pa.Table.from_pylist(rows_), tmp_path / "c.parquet")
     tasks.append(load(tmp_path / "c.parquet"))
     assert len({task.hash for task in tasks}) == 1 and tasks[0].form == "number"
@@ -201,7 +201,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 
 def test_a_missing_value_of_parquet_is_none_and_nan_is_an_error(tmp_path):
-    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pa, parquet = (
+        pytest.importorskip("pyarrow", reason="needs the extra lab"),
+        pytest.importorskip("pyarrow.parquet", reason="needs the extra lab"),
+    )
     table = pa.table({"input": ["a", "b"], "target": [1.0, None]})
     parquet.write_table(table, tmp_path / "x.parquet")
     assert [sample.target for sample in load(tmp_path / "x.parquet").samples] == [("1",), ()]
