@@ -13,8 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from demitasse.build.evaluating import Wanted, machine_load
+from demitasse.build.evaluating import Wanted
 from demitasse.build.recordings import evaluate_recorded
+from demitasse.lab.evals.load import read as load_now
 from demitasse.lab.tasks.files import load
 from demitasse.providers.machine import allowed_cores
 
@@ -66,7 +67,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         task_file, answers = make(folder, given.n, given.seed)
-        before, began, cpu = machine_load(), time.perf_counter(), cpu_s()
+        before, began, cpu = load_now(), time.perf_counter(), cpu_s()
         task = load(task_file)
         loaded = time.perf_counter()
         run, rows = evaluate_recorded(
@@ -91,7 +92,7 @@ def main() -> None:
         "wall_s": round(ended - began, 2),
         "cpu_s": round(cpu_s() - cpu, 2),
         "cores": allowed_cores(),
-        "load_before": before.before,
+        "load_before": before.load,
         "max_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
     Path(given.out).write_text(json.dumps(told, indent=1) + "\n")

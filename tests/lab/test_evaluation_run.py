@@ -16,8 +16,9 @@ from demitasse.core.call import Reply, Usage
 from demitasse.core.errors import Refused, UpstreamError
 from demitasse.lab.evals import result
 from demitasse.lab.evals.journal import Journal, Scored, Told
-from demitasse.lab.evals.result import EvaluationError, Load, Run
-from demitasse.lab.evals.run import MOST_FAILURES, Plan, Put, evaluate
+from demitasse.lab.evals.load import Reading
+from demitasse.lab.evals.result import EvaluationError, Run
+from demitasse.lab.evals.run import MOST_FAILURES, Metered, Plan, Put, evaluate, load_between
 from demitasse.lab.scorers.scorer import Score
 from demitasse.lab.tasks.task import Sample, Task, chosen
 
@@ -74,7 +75,15 @@ def blank(**more):
 async def go(path, target, *, task=TASK, scorer=None, plan=None):
     path.mkdir(exist_ok=True)
     return await evaluate(
-        blank(), task, target, scorer or Exact(), plan or Plan("free", parallel=3), path, clock=lambda: 9, load=Load
+        blank(),
+        task,
+        target,
+        scorer or Exact(),
+        plan or Plan("free", parallel=3),
+        path,
+        clock=lambda: 9,
+        meter=lambda: Metered(Reading(0.0, None, None, None)),
+        cores=2.0,
     )
 
 
@@ -252,3 +261,11 @@ async def test_a_full_disk_is_told_once_and_the_next_sitting_goes_on(tmp_path, m
     target = Adder()
     run = await go(tmp_path / "r", target)
     assert run.state == "complete" and run.summary.n == 20 and run.reused + len(target.asked) == 20 and run.reused
+
+
+def test_a_runs_own_engine_is_no_contention_and_others_work_is():
+    before = Metered(Reading(0.0, 100.0, 0.0, 3.0), engine_cpu_s=10.0)
+    own = load_between(before, Metered(Reading(10.0, 110.0, 0.0, 1.0), 19.5), own_cpu_s=0.2, cores=2.0)
+    assert (own.engine_cpu_s, own.cpu_s, own.contended) == (9.5, 10.0, False)
+    others = load_between(before, Metered(Reading(10.0, 118.0, 0.0, 1.0), 19.5), own_cpu_s=0.2, cores=2.0)
+    assert others.contended and "others kept 0.8 of 2 cores busy" in others.why

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import random
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -27,10 +26,10 @@ from ..core.limits import Budget
 from ..core.money import nanos
 from ..gateway.examine import Examiner
 from ..gateway.route import Route, Rung
-from ..lab.evals import result
+from ..lab.evals import load, result
 from ..lab.evals.adopting import adopt, keys_of
-from ..lab.evals.result import Load, Row, Run
-from ..lab.evals.run import Plan, Progress, Put, evaluate
+from ..lab.evals.result import Row, Run
+from ..lab.evals.run import Metered, Plan, Progress, Put, evaluate
 from ..lab.scorers import semantic
 from ..lab.scorers.ask import Mode, constrainable, schema
 from ..lab.scorers.registry import make
@@ -118,13 +117,26 @@ class Lab:
         target = _Named(wanted.model, run.identity, examiner, self.app.books)
         try:
             run = await evaluate(
-                run, task, target, scorer, plan, path, clock=self.clock, load=machine_load, progress=progress
+                run,
+                task,
+                target,
+                scorer,
+                plan,
+                path,
+                clock=self.clock,
+                meter=self._metered,
+                cores=machine.allowed_cores(),
+                progress=progress,
             )
         finally:
             self.paid_nanos += examiner.paid_nanos
         if run.state == "complete" and wanted.budget_usd is not None:
             self._limit(path, None)
         return run, result.rows(path)
+
+    def _metered(self) -> Metered:
+        engines = [engine.status().cpu_seconds for engine in self.app.found.engines]
+        return Metered(load.read(), sum(one for one in engines if one is not None))
 
     def _adopt(self, run: Run, task: Task, wanted: Wanted, mode: Mode, path: Path) -> None:
         """Begin with what other runs were answered to the same requests by the same models."""
@@ -283,18 +295,3 @@ def _times_aside(path: Path) -> str:
     """How often it was begun anew: a mark for the name of its budget, empty for the first time."""
     times = sum(1 for _ in path.parent.glob(f"{path.name}.*"))
     return f".{times}" if times else ""
-
-
-def machine_load() -> Load:
-    """The machine now; counters are cumulative."""
-    return Load(
-        cores=machine.allowed_cores(), before=machine.load(), cpu_s=machine.busy_cpu_seconds(), steal_s=_steal_s()
-    )
-
-
-def _steal_s() -> float | None:
-    try:
-        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
-        return int(fields[8]) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError):
-        return None

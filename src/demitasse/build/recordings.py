@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,15 +14,17 @@ from msgspec import Struct, structs
 
 from .. import __version__
 from ..core.money import nanos
-from ..lab.evals import result
+from ..lab.evals import load, result
 from ..lab.evals.executor import executor
 from ..lab.evals.replayed import Recorded, pieces, rows_of, score_piece, unanswered
 from ..lab.evals.result import EvaluationError, Row, Run
+from ..lab.evals.run import Metered, load_between
 from ..lab.evals.summary import summarise
 from ..lab.scorers.scorer import Score, Unscorable
 from ..lab.tasks import logs
 from ..lab.tasks.task import Task, chosen
-from .evaluating import Wanted, machine_load, run_of
+from ..providers.machine import allowed_cores
+from .evaluating import Wanted, run_of
 
 PREFIX = "recorded:"
 WORK = "demitasse.lab.evals.replayed:score_piece"
@@ -56,7 +59,7 @@ def evaluate_recorded(
     run = run_of(task, wanted, "free", f"recorded {_mark(file)}", clock())
     path = result.folder(data, run.id)
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    before = machine_load()
+    before, began = load.read(), _cpu_s()
     journal = path / "pieces"
     try:
         found = rows_of(_scored(list(pieces(task, answers)), journal, on))
@@ -69,7 +72,7 @@ def evaluate_recorded(
         why=f"{missing} samples have no recorded answer and are left out" if missing else "",
         ended_us=clock(),
         summary=summarise(found, samples=len(task.samples), wall_s=None),
-        load=structs.replace(machine_load(), before=before.before),
+        load=load_between(Metered(before), Metered(load.read()), own_cpu_s=_cpu_s() - began, cores=allowed_cores()),
     )
     result.write_task(path, task)
     result.write_rows(path, found)
@@ -132,6 +135,12 @@ def _scored(work: Sequence[bytes], journal: Path, on: str) -> list[bytes]:
         return [found[index] for index in range(len(work))]
 
     return asyncio.run(collect())
+
+
+def _cpu_s() -> float:
+    """Of this process and of those that worked for it and have ended."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _mark(path: Path) -> str:

@@ -178,6 +178,7 @@ def as_object(run: Run) -> dict[str, Any]:
             "after": run.load.after,
             "machine_cpu_s": run.load.cpu_s,
             "harness_cpu_s": run.load.own_cpu_s,
+            "engine_cpu_s": run.load.engine_cpu_s,
             "steal_s": run.load.steal_s,
             "wall_s": run.load.wall_s,
             "contended": run.load.contended,
@@ -218,8 +219,7 @@ def _say(task: Task, done: list[tuple[Run, list[Row]]]) -> None:
         if run.reused:
             say(f"{run.model}: {run.reused} answers were at hand from before and cost nothing now")
         if run.load.contended:
-            busy = f"load {run.load.before:.1f} on {run.load.cores:g} cores"
-            note(f"{run.model}: other work kept this machine busy ({busy}); its times say little")
+            note(f"{run.model}: {run.load.why}; its times say little")
     say()
     for run, _ in done:
         say(f"kept as {run.id}")

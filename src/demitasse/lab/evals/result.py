@@ -79,6 +79,10 @@ class Load(Struct, frozen=True, omit_defaults=True):
     wall_s: float = 0.0
     contended: bool = False
     """Others kept the cores busy: latencies and throughput say little about the model."""
+    why: str = ""
+    """Of ``contended``, in words."""
+    engine_cpu_s: float = 0.0
+    """Of the local engines that answered."""
 
 
 class Summary(Struct, frozen=True, omit_defaults=True):

@@ -23,6 +23,7 @@ from ..scorers.scorer import Score, Scorer
 from ..tasks.task import Sample, Task
 from . import result
 from .journal import Closed, Journal, Told, key_of
+from .load import Reading, between
 from .result import Load, Method, Row, Run
 from .summary import summarise
 
@@ -70,6 +71,14 @@ class Plan(Struct, frozen=True):
     seed: int = 7
 
 
+class Metered(Struct, frozen=True):
+    """Cumulative counters at a moment."""
+
+    machine: Reading
+    engine_cpu_s: float = 0.0
+    """CPU seconds that local engines under this process have had."""
+
+
 Progress = Callable[[int, int], None]
 """Called with what was done since the last time, and the whole."""
 
@@ -83,7 +92,8 @@ async def evaluate(
     path: Path,
     *,
     clock: Callable[[], int],
-    load: Callable[[], Load],
+    meter: Callable[[], Metered],
+    cores: float,
     progress: Progress = lambda _done, _all: None,
 ) -> Run:
     """Ask what has not been answered, score everything, and write the run's folder.
@@ -91,7 +101,7 @@ async def evaluate(
     Args:
         run: as it is to be kept, with the figures of an earlier sitting if there was one; ``state`` and figures are filled in.
         path: the run's folder, which exists.
-        load: the machine's state now; its counters are cumulative.
+        meter: reads the counters now. cores: that this process may use.
 
     Returns the run as written: complete, or stopped with its reason. Raises EvaluationError, OSError.
     """
@@ -100,7 +110,7 @@ async def evaluate(
         result.write(path, run)
         result.write_task(path, task)
         sitting = _Sitting(task, target, scorer, plan, journal, progress)
-        before, began, own = load(), perf_counter(), process_time()
+        before, began, own = meter(), perf_counter(), process_time()
         await sitting.work()
         wall_s = perf_counter() - began
         earlier = run
@@ -111,7 +121,7 @@ async def evaluate(
             ended_us=clock(),
             asked=run.asked + sitting.asked,
             reused=sitting.reused,
-            load=_between(before, load(), wall_s, process_time() - own),
+            load=load_between(before, meter(), own_cpu_s=process_time() - own, cores=cores),
         )
         found = sitting.rows()
         summary = summarise(found, samples=len(task.samples), wall_s=wall_s if sitting.asked else None)
@@ -247,17 +257,24 @@ def _raw(body: bytes) -> msgspec.Raw:
     return msgspec.Raw(body if b"\n" not in body else msgspec.json.format(body, indent=-1))
 
 
-def _between(before: Load, after: Load, wall_s: float, own_cpu_s: float) -> Load:
-    def spent(a: float | None, b: float | None) -> float | None:
-        return None if a is None or b is None else max(0.0, b - a)
+def load_between(before: Metered, after: Metered, *, own_cpu_s: float, cores: float) -> Load:
+    """How busy the machine was, and whether with others' work; ``own_cpu_s`` is the harness's."""
+    engine_cpu_s = max(0.0, after.engine_cpu_s - before.engine_cpu_s)
+    busy = between(before.machine, after.machine, own_cpu_s=own_cpu_s + engine_cpu_s, cores=cores)
 
-    return structs.replace(
-        after,
-        before=before.before,
-        after=after.before,
-        cpu_s=spent(before.cpu_s, after.cpu_s),
-        steal_s=spent(before.steal_s, after.steal_s),
+    def spent(name: str) -> float | None:
+        a, b = getattr(before.machine, name), getattr(after.machine, name)
+        return None if a is None or b is None else max(0.0, float(b) - float(a))
+
+    return Load(
+        cores=cores,
+        before=busy.load_before or 0.0,
+        after=busy.load_after or 0.0,
+        cpu_s=spent("busy_s"),
         own_cpu_s=own_cpu_s,
-        wall_s=wall_s,
-        contended=before.before > 0.5 * max(1.0, before.cores),
+        engine_cpu_s=engine_cpu_s,
+        steal_s=spent("steal_s"),
+        wall_s=busy.wall_s,
+        contended=busy.contended,
+        why=busy.why,
     )
