@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from ..providers import made
 from ..providers.vendors import VENDORS
+from .check_guard import check_guard
 from .read import Problem, meant
 from .tree import Budgets, BudgetSettings, Config, Keep, ModelSettings, RouteSettings, Server
 
@@ -46,6 +47,7 @@ def check(config: Config, providers: Mapping[str, str] = PROVIDERS) -> tuple[Con
         *_keep(config.keep),
         *_alerts(config),
         *_otel(config),
+        *check_guard(config, lambda name: _no_model(name, config, providers)),
     ]
     return config if problems else _complete(config), problems
 

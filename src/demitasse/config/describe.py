@@ -73,6 +73,8 @@ def toml(value: Any) -> str:
             return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
         case tuple():
             return "[" + ", ".join(toml(v) for v in value) + "]"
+        case dict():
+            return "{ " + ", ".join(f"{k} = {toml(v)}" for k, v in value.items()) + " }" if value else ""
         case Struct():
             set_ = {k: toml(getattr(value, k)) for k in value.__struct_fields__}
             return "{ " + ", ".join(f"{k} = {v}" for k, v in set_.items() if v) + " }"
@@ -94,7 +96,7 @@ running configuration in place and says so. Secrets are named (`key_env`), never
 `demitasse doctor --settings` shows each setting with its value and who set it."""
 
 _REQUIRED = "*required*"
-_PLACES = frozenset({"models.NAME", "routes.NAME", "budgets.NAME"})
+_PLACES = frozenset(f"{section}.{name}" for section, name in OPEN_TABLES.items())
 
 
 def _walk(config: Config) -> Iterator[tuple[str, Any]]:
@@ -110,7 +112,7 @@ def _walk(config: Config) -> Iterator[tuple[str, Any]]:
 def _flat(place: str, table: Struct) -> Iterator[tuple[str, Any]]:
     for name in table.__struct_fields__:
         value = getattr(table, name)
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and any(isinstance(one, Struct) for one in value.values()):
             for inner, one in value.items():
                 yield from _flat(f"{place}.{inner}", one)
         else:
@@ -150,7 +152,7 @@ def _document(place: str, kind: Any) -> Iterator[Documented]:
         return
     assert isinstance(kind, inspect.StructType)
     for field in kind.fields:
-        if isinstance(field.type, inspect.DictType):
+        if isinstance(field.type, inspect.DictType) and isinstance(field.type.value_type, inspect.StructType):
             yield from _document(place, field.type)
             continue
         choices, meaning = _unwrapped(field.type)

@@ -16,7 +16,18 @@ import msgspec
 from ..core.errors import ConfigError
 from .check import PROVIDERS, check
 from .read import Problem, Reader, SettingsError, line_of, lines, parse
-from .tree import SECTIONS, Budgets, BudgetSettings, Config, ModelSettings, Origin, RouteSettings
+from .tree import (
+    SECTIONS,
+    Budgets,
+    BudgetSettings,
+    ClassSettings,
+    Config,
+    GuardSettings,
+    ModelSettings,
+    Origin,
+    RouteSettings,
+    TenantSettings,
+)
 
 FILE_NAME = "demitasse.toml"
 
@@ -96,16 +107,24 @@ def _build(
     return config
 
 
+_TABLES: dict[str, type[msgspec.Struct]] = {
+    "models": ModelSettings,
+    "routes": RouteSettings,
+    "guards": GuardSettings,
+    "classes": ClassSettings,
+    "tenants": TenantSettings,
+}
+"""Sections that hold nothing but tables which the user names."""
+
+
 def _sections(reader: Reader, document: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {f.name: f.type for f in msgspec.structs.fields(Config)}
     sections: dict[str, Any] = {}
     for name, table in document.items():
         if name not in SECTIONS:
             reader.unknown(name, name, table, SECTIONS)
-        elif name == "models":
-            sections[name] = reader.tables(ModelSettings, table, name)
-        elif name == "routes":
-            sections[name] = reader.tables(RouteSettings, table, name)
+        elif name in _TABLES:
+            sections[name] = reader.tables(_TABLES[name], table, name)
         elif name == "budgets" and isinstance(table, Mapping):
             sections[name] = _budgets(reader, table)
         elif (section := reader.struct(kinds[name], table, name)) is not None:

@@ -222,6 +222,11 @@ def _convert(kind: Any, value: Any) -> tuple[bool, Any]:
                 return False, None
             items = [_convert(kind.item_type, item) for item in value]
             return all(done for done, _ in items), tuple(item for _, item in items)
+        case inspect.DictType():
+            if not isinstance(value, Mapping):
+                return False, None
+            pairs = {name: _convert(_choices(kind.value_type)[0], one) for name, one in value.items()}
+            return all(done for done, _ in pairs.values()), {name: one for name, (_, one) in pairs.items()}
         case _:
             return False, None
 
@@ -265,6 +270,8 @@ def name_of(kind: Any) -> str:
         case inspect.StructType():
             keys = [f.name for f in kind.fields]
             return "a table { " + ", ".join(keys[:3]) + (", … }" if len(keys) > 3 else " }")
+        case inspect.DictType():
+            return "a table whose values are " + name_of(_choices(kind.value_type)[0])
         case _:
             return msgspec.json.encode(str(kind)).decode()
 

@@ -25,7 +25,14 @@ def says(meaning: str) -> Meta:
     return Meta(description=meaning)
 
 
-OPEN_TABLES = {"models": "NAME", "routes": "NAME", "budgets": "NAME"}
+OPEN_TABLES = {
+    "models": "NAME",
+    "routes": "NAME",
+    "budgets": "NAME",
+    "guards": "NAME",
+    "classes": "NAME",
+    "tenants": "NAME",
+}
 """Sections whose tables the user names."""
 
 
@@ -109,6 +116,9 @@ class RouteSettings(Struct, frozen=True):
     quality: Annotated[Share | None, says("Share of the reference's score that savings must keep, e.g. `0.95`.")] = None
     sticky: Annotated[bool, says("Inside a session calls only go up the ladder.")] = True
     shape: Annotated[bool, says("What `[shape]` allows may be done to its prompts.")] = False
+    guard: Annotated[str, says("The profile of `[guards]` that holds here beside `[guard]`: the stricter of both.")] = (
+        ""
+    )
 
 
 class Semantic(Struct, frozen=True):
@@ -307,6 +317,66 @@ class Ledger(Struct, frozen=True):
     ] = "normal"
 
 
+GuardAction = Literal["allow", "detect", "redact", "mask", "local", "refuse"]
+InjectionAction = Literal["off", "detect", "drop_tools", "local", "approve", "refuse"]
+CheckName = Literal["schema", "grounding", "leaks", "moderation"]
+
+
+class GuardSettings(Struct, frozen=True):
+    """What is looked for in prompts and answers, and what is done about it. Until an action is set, things are counted only."""
+
+    on: Annotated[bool, says("Whether prompts are looked at at all.")] = True
+    personal: Annotated[
+        dict[str, GuardAction],
+        says(
+            'Action by type of personal data, e.g. `{ EMAIL = "redact", CARD = "refuse" }`; `default` is for all others.'
+        ),
+    ] = {}
+    secrets: Annotated[GuardAction, says("What is done about keys, passwords and connection strings.")] = "detect"
+    names: Annotated[
+        bool, says("Look for names, places and organisations too, in text bound for a remote model; takes longer.")
+    ] = False
+    hidden: Annotated[Literal["detect", "strip", "refuse"], says("What is done about characters that nobody sees.")] = (
+        "detect"
+    )
+    injection: Annotated[InjectionAction, says("What is done where a user's text is in the band `high`.")] = "detect"
+    untrusted: Annotated[
+        InjectionAction, says("What is done where a tool's result or a retrieved text is in the band `high`.")
+    ] = "detect"
+    false_alarms: Annotated[
+        Annotated[float, Meta(gt=0, le=0.1)],
+        says("Share of honest prompts that may come into the band `high`; it sets where the band begins."),
+    ] = 0.01
+    moderation: Annotated[
+        str, says("Model that moderates, e.g. `openai/omni-moderation-latest`, or a local one; empty: none.")
+    ] = ""
+    moderated: Annotated[Literal["detect", "refuse"], says("What is done where it finds harm.")] = "detect"
+    checks: Annotated[
+        tuple[CheckName, ...], says("Checks on answers. On a ladder a draft that fails one is not given.")
+    ] = ("schema", "leaks")
+    max_chars: Annotated[Count | None, says("Longest prompt, in characters; unset: any that fits a request.")] = None
+    on_cap: Annotated[
+        Literal["pass", "local", "refuse"], says("What is done with a call that is too much to look at whole.")
+    ] = "pass"
+
+
+class ClassSettings(Struct, frozen=True):
+    """A class of data, and where it may go."""
+
+    types: Annotated[tuple[str, ...], says("Personal data that makes a call one of this class, e.g. `SSN`.")] = ()
+    stays: Annotated[
+        Literal["local", "regions"], says("`local`: with models that run here; `regions`: with those of `regions`.")
+    ] = "local"
+    regions: Annotated[tuple[str, ...], says("Regions that `[models.NAME] region` may match, e.g. `eu-*`.")] = ()
+
+
+class TenantSettings(Struct, frozen=True):
+    """Rules for one tenant: a key's name, or `team:NAME`."""
+
+    guard: Annotated[str, says("A profile of `[guards]` beside `[guard]`: the stricter of both.")] = ""
+    data_class: Annotated[str, says("A class of `[classes]` that all its calls are of.")] = ""
+
+
 class Config(Struct, frozen=True):
     """The whole tree, and where it came from. ``origins`` names what is not default: dotted setting → origin."""
 
@@ -328,6 +398,10 @@ class Config(Struct, frozen=True):
     shape: Shape = Shape()
     certificates: Certificates = Certificates()
     ledger: Ledger = Ledger()
+    guard: GuardSettings = GuardSettings()
+    guards: dict[str, GuardSettings] = {}
+    classes: dict[str, ClassSettings] = {}
+    tenants: dict[str, TenantSettings] = {}
     path: Path | None = None
     found: bool = False
     """The file was merely found in the working directory: nobody named it."""

@@ -98,6 +98,44 @@ class Decision(Struct, frozen=True, omit_defaults=True):
     """The one in force."""
 
 
+class Check(Struct, frozen=True, omit_defaults=True):
+    """What one check of an answer found. ``name``: schema, grounding, leaks or moderation."""
+
+    name: str
+    passed: bool
+    score: float | None = None
+    why: str = ""
+    """In words, for a person; never words of the prompt or the answer."""
+
+
+class Guarded(Struct, frozen=True, omit_defaults=True):
+    """What the guard saw of a call, and did: types, counts and names, never a value."""
+
+    found: tuple[tuple[str, int], ...] = ()
+    """Personal data and secrets by type, with how many."""
+    hidden: tuple[tuple[str, int], ...] = ()
+    """Hidden characters by kind, in runs."""
+    injection: float | None = None
+    """The highest risk among the prompt's parts."""
+    band: str = ""
+    """Its band: low, medium or high."""
+    source: str = ""
+    """Whose part of the prompt it was."""
+    moderated: tuple[tuple[str, float], ...] = ()
+    done: tuple[tuple[str, str, int], ...] = ()
+    """What was done: action, to what, how often: ``("redact", "EMAIL", 2)``, ``("drop_tools", "injection", 1)``."""
+    data_class: str = ""
+    """The class of data that decided where the call may go."""
+    stays: str = ""
+    """Where it may go: ``local``, or the regions allowed; empty: anywhere."""
+    checks: tuple[Check, ...] = ()
+    """Of the answer that was given; of a refused draft, see the decision's reason."""
+    cut: bool = False
+    """A cap on the work was hit."""
+    took_us: int = 0
+    """CPU that the guard took in the way of the call."""
+
+
 class Entry(Struct, frozen=True, omit_defaults=True):
     """One logical call, closed. Costs are integer nano-dollars; times are UTC microseconds or milliseconds as named."""
 
@@ -145,4 +183,8 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     first_byte_ms: float | None = None
     prompt_mac: str | None = None
     """HMAC commitment to the body: a text can be proven without being kept."""
+    reply_mac: str | None = None
+    """The same of the answer that the model gave."""
     body_ref: str | None = None
+    guard: Guarded | None = None
+    """None: the guard is off, or the call never came to it."""
