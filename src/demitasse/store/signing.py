@@ -21,6 +21,8 @@ FILE = "signing_key"
 _OTHERWISE = "remove it: new certificates are then signed by a new key"
 _SCHEME = "ed25519"
 _PURPOSE = b"demitasse certificate 1\n"
+EVIDENCE = b"demitasse evidence 1\n"
+"""What a signature is for stands before what is signed, so that none can be passed off as another's."""
 
 
 class Checked(Struct, frozen=True):
@@ -44,8 +46,11 @@ class Signer:
 
     def sign(self, certificate: Certificate) -> Certificate:
         """The same certificate, signed."""
-        signature = self._key.sign(_message(certificate))
-        return structs.replace(certificate, signature=f"{_SCHEME}:{_text(self.public)}:{_text(signature)}")
+        return structs.replace(certificate, signature=self.seal(b"", _message(certificate)))
+
+    def seal(self, purpose: bytes, message: bytes) -> str:
+        """A signature of a message for a purpose (``EVIDENCE``), as text: scheme, public key and signature."""
+        return f"{_SCHEME}:{_text(self.public)}:{_text(self._key.sign(purpose + message))}"
 
 
 def public_key(data: Path) -> bytes | None:
@@ -55,23 +60,32 @@ def public_key(data: Path) -> bytes | None:
 
 def verify(certificate: Certificate, own: bytes | None = None) -> Checked:
     """Whether a certificate is as it was signed. ``own``: the public key of this data folder, if it has one."""
+    return check(certificate.signature, b"", _message(certificate), own)
+
+
+def check(signature: str, purpose: bytes, message: bytes, own: bytes | None = None) -> Checked:
+    """Whether a message is as it was signed for this purpose. ``own``: the public key of this data folder, if it has one."""
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
 
-    if not certificate.signature:
+    if not signature:
         return Checked(False, "", why="it is not signed")
-    scheme, _, rest = certificate.signature.partition(":")
+    scheme, _, rest = signature.partition(":")
     public_text, _, signature_text = rest.partition(":")
     try:
         public = base64.b64decode(public_text, validate=True)
-        signature = base64.b64decode(signature_text, validate=True)
+        signed = base64.b64decode(signature_text, validate=True)
         if scheme != _SCHEME:
             return Checked(False, "", why=f"its signature is of another kind ('{scheme[:20]}')")
         key = Ed25519PublicKey.from_public_bytes(public)
     except (binascii.Error, ValueError):
         return Checked(False, "", why="its signature cannot be read")
+    if (
+        signature != f"{_SCHEME}:{_text(public)}:{_text(signed)}"
+    ):  # base64 has spare bits: a text of another signature's
+        return Checked(False, fingerprint(public), why="its signature was changed")
     try:
-        key.verify(signature, _message(certificate))
+        key.verify(signed, purpose + message)
     except InvalidSignature:
         return Checked(False, fingerprint(public), why="it was changed after it was signed")
     return Checked(True, fingerprint(public), own=public == own)
