@@ -287,6 +287,7 @@ class Models:
             card=card,
             local=True,
             max_output=settings.max_output,
+            here=True,
         )
 
     def _classifier_rung(self, alias: str, settings: ModelSettings) -> Rung:
@@ -302,13 +303,13 @@ class Models:
         speed = Throughput(per_s or ASSUMED_SPEED.input_per_s, output_per_s=1e12, threads=1, source=source)
         card = self._hardware_card(alias, speed)
         self._cards[f"alias {alias}"] = card
-        return Rung(alias, "classifier", model.told, model, card, local=True, max_output=settings.max_output)
+        return Rung(alias, "classifier", model.told, model, card, local=True, max_output=settings.max_output, here=True)
 
     def _recorded_rung(self, alias: str) -> Rung:
         if self._recordings is None:
             raise ConfigError(f"models.{alias}: recordings need kept bodies; set [keep] bodies = true and a master key")
         free = Card(id="recorded: nothing is paid", provider="recorded", model=alias, base=rates(input=0, output=0))
-        return Rung(alias, "recorded", alias, Recorded(alias, self._recordings), free, local=True)
+        return Rung(alias, "recorded", alias, Recorded(alias, self._recordings), free, local=True, here=True)
 
     def _inner(self, engine: LocalEngine) -> Callable[[str, str], Model]:
         def make(base_url: str, key: str) -> OpenAICompatible:

@@ -100,7 +100,7 @@ class ModelSettings(Struct, frozen=True):
     max_output: Annotated[Count | None, says("Most output tokens it can give; bounds what is held.")] = None
     max_image_tokens: Annotated[Count | None, says("What an image of unknown size is held for.")] = None
     timeout_s: Annotated[Positive | None, says("Longest wait for its first byte; else `[http]` decides.")] = None
-    region: Annotated[str | None, says("Where it computes, for the books, e.g. `eu-central`.")] = None
+    region: Annotated[str | None, says("Where it computes, e.g. `eu-central`; `local`: nothing it is asked leaves this machine.")] = None
 
 
 class RouteSettings(Struct, frozen=True):

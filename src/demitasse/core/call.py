@@ -52,6 +52,8 @@ class Wish(Struct, frozen=True):
     retry_count: int | None = None
     """How often the client tried before, as its SDK says (``x-stainless-retry-count``); None: it says nothing."""
     idempotency_key: str | None = None
+    data_class: str = ""
+    """The class of data that the client says it is of."""
 
 
 class Call(Struct, frozen=True):
@@ -94,6 +96,8 @@ class Call(Struct, frozen=True):
     wish: Wish = Wish()
     headers: tuple[tuple[str, str], ...] = ()
     """Sent upstream beside our own; set by our steps, never by a client."""
+    stays: str = ""
+    """Where it may go, see ``gateway/locality``; whoever asks a model looks at it once more."""
     shaped_bytes: int = 0
     """Bytes of text that shapers took out of ``fields``; ``body`` is always as the client sent it."""
     shaped_again_bytes: int = 0

@@ -71,6 +71,8 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     first_byte_ms: float | None = None
     http_status: int | None = None
     error: str | None = None
+    region: str | None = None
+    """Where it computed, as far as the configuration says; ``local``: on this machine."""
     usage: Usage | None = None
     usage_raw: Raw | None = None
     estimated: bool = False

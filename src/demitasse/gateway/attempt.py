@@ -18,6 +18,7 @@ from ..core.call import Call, Event, Reply, Send, Usage, drop
 from ..core.entry import Attempt, AttemptStatus, Cause, Grade
 from ..core.errors import UpstreamError
 from ..core.price import PICO_PER_NANO, cost
+from .locality import permits
 from .route import Rung
 from .settings import BreakerSettings, Retry
 
@@ -225,6 +226,15 @@ class Climb:
     async def _ask(self, rung: Rung, call: Call) -> Reply:
         self.rung, self._seen = rung, _Seen()
         self._started = perf_counter()
+        if call.stays and not permits(call.stays, rung):
+            # Routes are narrowed long before this; here is the last door, and it is shut whatever was decided.
+            raise UpstreamError(
+                f"'{rung.alias}' may not be asked: this call's data stays in {call.stays}",
+                status=403,
+                code="data_may_not_leave",
+                type="permission_error",
+                retryable=False,
+            )
         try:
             reply = await rung.model(call, self._pass_on)
         except UpstreamError as error:
@@ -311,6 +321,7 @@ class Climb:
                 first_byte_ms=round(seen.first_ms, 3) if seen.first_ms is not None else None,
                 http_status=error.status if error is not None else None,
                 error=error.code if error is not None else None,
+                region="local" if rung.here else rung.region,
                 usage=usage,
                 usage_raw=reply.usage_raw if reply is not None else None,
                 estimated=estimated,

@@ -113,7 +113,8 @@ def _wish(headers: Headers) -> Wish:
     retry = headers.get(b"x-stainless-retry-count")
     deadline = headers.get(b"x-stainless-read-timeout") or headers.get(b"x-stainless-timeout")
     again = headers.get(b"idempotency-key")
-    if not (cache or route or deadline or again or retry):
+    data_class = headers.get(b"x-demitasse-class")
+    if not (cache or route or deadline or again or retry or data_class):
         return _NO_WISH
     if cache not in ("", "use", "no-store", "refresh", "sampled"):
         raise Refused(f"x-demitasse-cache: '{cache[:40]}' is none of no-store, refresh, sampled", code="invalid_header")
@@ -126,6 +127,7 @@ def _wish(headers: Headers) -> Wish:
         deadline_s=_seconds(deadline),
         retry_count=int(retry) if retry and retry.isdigit() else None,
         idempotency_key=again.decode("latin-1")[:256] if again else None,
+        data_class=data_class.decode("latin-1")[:64] if data_class else "",
     )
 
 

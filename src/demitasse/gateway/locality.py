@@ -1,0 +1,60 @@
+"""Where a call may go: which models of a route its data may be put to. Fails closed: what is not known to be allowed is not.
+
+``stays`` is a text: empty (anywhere), ``local`` (models that compute on this machine), or patterns of regions joined by
+commas (``eu-*,ch-*``). Knows rungs and their regions; nothing of what the data is.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from msgspec import structs
+
+from ..core.errors import Refused
+from .route import Route, Rung
+
+LOCAL = "local"
+
+
+def permits(stays: str, rung: Rung) -> bool:
+    """Whether data that stays there may be put to this model. What computes here leaves no region."""
+    if not stays or rung.here:
+        return True
+    if rung.region is None:
+        return False
+    if stays == LOCAL:
+        return rung.region == LOCAL
+    return any(fnmatchcase(rung.region, pattern) for pattern in stays.split(","))
+
+
+def both(a: str, b: str) -> str:
+    """Where data may go that must stay in ``a`` and in ``b``."""
+    if not a or not b or a == b:
+        return a or b
+    if LOCAL in (a, b):
+        return LOCAL
+    shared = [p for p in a.split(",") if any(fnmatchcase(p, q) for q in b.split(","))]
+    shared += [q for q in b.split(",") if any(fnmatchcase(q, p) for p in a.split(",")) and q not in shared]
+    return ",".join(shared) or LOCAL
+
+
+def narrowed(route: Route, stays: str, why: str) -> Route:
+    """The route with the models alone that may be asked: its reference if that is one of them, else its fallbacks, else the
+    best of its ladder. Without a policy: a certificate speaks of the whole route.
+
+    Raises Refused: none may.
+    """
+    allowed = [rung for rung in (*route.rungs, *reversed(route.lower)) if permits(stays, rung)]
+    if not allowed:
+        raise Refused(
+            f"this call may not leave: {why}, so it stays "
+            + ("on this machine" if stays == LOCAL else f"in {stays}")
+            + f"; '{route.name}' has no model there. Ask a route that has one, or see [classes] in the settings",
+            status=403,
+            code="data_may_not_leave",
+            type="permission_error",
+        )
+    reference, *others = dict.fromkeys(allowed)
+    return structs.replace(
+        route, reference=reference, fallbacks=tuple(others), lower=(), stamp=f"{route.stamp}|stays {stays}"
+    )

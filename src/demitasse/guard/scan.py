@@ -1,0 +1,91 @@
+"""One text through all detectors. Which of them look at a text depends on who wrote it; nothing is decided here.
+
+The application's own instructions are not scored for injection (it may give orders), nor are the model's own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .finding import Entity, FindEntities, Findings, FindSecrets, Hidden, Injection, Source
+
+_SCORED: frozenset[Source] = frozenset({"user", "tool", "retrieved"})
+
+
+class Scanner:
+    """Text in, Findings out; may be called from any thread.
+
+    Args:
+        entities, secrets, hidden: the detectors. injection: the risk of a text by who wrote it, in 0..1; None: not scored.
+        bands: where the bands medium and high begin.
+        names: a further recogniser of entities, for ``scan(…, names=True)``.
+    """
+
+    def __init__(
+        self,
+        entities: FindEntities,
+        secrets: FindSecrets,
+        hidden: Callable[[str], list[Hidden]],
+        injection: Callable[[str, Source], float] | None,
+        bands: tuple[float, float],
+        names: FindEntities | None = None,
+    ) -> None:
+        self._entities = entities
+        self._secrets = secrets
+        self._hidden = hidden
+        self._injection = injection
+        self._medium, self._high = bands
+        self._names = names
+
+    def __call__(self, text: str, source: Source, *, names: bool = False) -> Findings:
+        """All that is found in a text. ``names``: look for names of people, places and organisations too."""
+        entities, cut = self._entities(text)
+        secrets, cut_too = self._secrets(text)
+        if names and self._names is not None:
+            named, cut_again = self._names(text)
+            entities, cut = merged(entities, named), cut or cut_again
+        return Findings(
+            entities=tuple(entities),
+            secrets=tuple(secrets),
+            hidden=tuple(self._hidden(text)),
+            injection=self._risk(text, source),
+            cut=cut or cut_too,
+        )
+
+    def _risk(self, text: str, source: Source) -> Injection | None:
+        if self._injection is None or source not in _SCORED:
+            return None
+        score = self._injection(text, source)
+        return Injection(score, "high" if score >= self._high else "medium" if score >= self._medium else "low")
+
+
+def scanner(*, false_alarms: float = 0.01, names: bool = False, injection: bool = True) -> Scanner:
+    """The scanner with all detectors that this installation has.
+
+    Args:
+        false_alarms: share of honest texts that may come into the band ``high``.
+        names: load the recogniser of names too; raises ConfigError where there is none.
+        injection: score injection; loads numpy and the model.
+    """
+    from . import hidden, personal, secrets  # noqa: PLC0415 - what is not looked for is not loaded
+
+    score, bands = None, (1.0, 1.0)
+    if injection:
+        from . import injection as model  # noqa: PLC0415
+
+        score, bands = model.score, model.bands(false_alarms)
+    recogniser = None
+    if names:
+        from .names import recogniser as make  # noqa: PLC0415
+
+        recogniser = make()
+    return Scanner(personal.find, secrets.find, hidden.find, score, bands, recogniser)
+
+
+def merged(certain: list[Entity], further: list[Entity]) -> list[Entity]:
+    """Both, in the order of the text; where two overlap, a pattern's finding goes before a name's."""
+    kept = list(certain)
+    for one in further:
+        if all(one.end <= other.start or one.start >= other.end for other in certain):
+            kept.append(one)
+    return sorted(kept, key=lambda entity: entity.start)
