@@ -22,6 +22,7 @@ from typing import Final, Literal, NamedTuple, get_args
 import msgspec
 from msgspec import Raw, Struct
 
+from .passages import passages
 from .prefix import with_content
 
 Shaper = Literal["whitespace", "compact_json", "repeats", "trim_context"]
@@ -108,14 +109,14 @@ def trim_whitespace(text: str) -> str:
 
 def trim_context(text: str) -> str:
     """The text without the passages that have next to nothing to do with its question; as it is where it has too few."""
-    passages = _passages(text)
-    if len(passages) < LEAST_PASSAGES:
+    found = passages(text)
+    if len(found) < LEAST_PASSAGES:
         return text
-    question = _words(_outside(text, passages))
+    question = _words(_outside(text, found))
     if not question:
         return text
-    words = [Counter(_words(text[a:b])) for a, b in passages]
-    rare = {w: log(1 + len(passages) / (1 + sum(w in c for c in words))) for w in set(question)}
+    words = [Counter(_words(text[a:b])) for a, b in found]
+    rare = {w: log(1 + len(found) / (1 + sum(w in c for c in words))) for w in set(question)}
     scores = [sum(rare[w] * min(c[w], 3) for w in rare) for c in words]
     total = sum(scores)
     if not total:
@@ -127,7 +128,7 @@ def trim_context(text: str) -> str:
             break
         kept.add(i)
         covered += scores[i]
-    return _without(text, [p for i, p in enumerate(passages) if i not in kept])
+    return _without(text, [p for i, p in enumerate(found) if i not in kept])
 
 
 class _Part(Struct):
@@ -149,11 +150,6 @@ _TOOL_ROLES = frozenset({"tool", "function"})
 _BETWEEN = re.compile(r'("(?:[^"\\]|\\.)*")|\s+')
 _FENCE = re.compile(r"(```.*?(?:```|\Z))", re.DOTALL)
 _LINE_END = re.compile(r"[ \t]+(?=\n)")
-_TAG = re.compile(r"<(document|doc|passage|source|context|chunk)\b[^<>]{0,200}>")
-_NUMBERED = re.compile(
-    r"^(?:\[\d{1,3}\]|(?:Document|Passage|Source|Chunk|Result|Context) ?#?\d{1,3}[:.)])", re.MULTILINE
-)
-_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _WORD = re.compile(r"[^\W_]{3,}")
 _COMMON: Final = frozenset(
     "the and for are was were with that this from have has had not but you your what which who whom how why when where "  # noqa: SIM905
@@ -252,28 +248,6 @@ def _refer(text: str, seen: set[bytes], *, all_of_it: bool) -> str:
         out += pieces[2 * end - 1 : 2 * end]
         at = end
     return "".join(out)
-
-
-def _passages(text: str) -> list[tuple[int, int]]:
-    """Where retrieved passages stand: in tags, or numbered. The last numbered one ends with its paragraph."""
-    found: list[tuple[int, int]] = []
-    open_for_ever: set[str] = set()
-    at = 0
-    while (tag := _TAG.search(text, at)) is not None:
-        close = -1 if tag[1] in open_for_ever else text.find(f"</{tag[1]}>", tag.end())
-        if close < 0:
-            open_for_ever.add(tag[1])
-            at = tag.end()
-        else:
-            at = close + len(tag[1]) + 3
-            found.append((tag.start(), at))
-    if found:
-        return found
-    starts = [m.start() for m in _NUMBERED.finditer(text)]
-    for i, start in enumerate(starts):
-        blank = None if i + 1 < len(starts) else _BLANK_LINE.search(text, start)
-        found.append((start, starts[i + 1] if i + 1 < len(starts) else blank.end() if blank else len(text)))
-    return found
 
 
 def _reference(text: str) -> str:

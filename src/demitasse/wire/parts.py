@@ -1,0 +1,307 @@
+"""The texts of a request, each with who wrote it and where it stands; and the same request with some of them exchanged.
+
+Every string counts that a model or its provider could read: unknown members too, since new ones keep appearing. Left out are
+the words of the protocol (roles, types, ids, names of functions) and inline files, which no reader of text can look into.
+Knows the shapes of requests; knows no detector and no placeholder.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from ..core.call import Kind
+from .passages import Span, retrieved
+
+Source = Literal["system", "user", "assistant", "tool", "retrieved"]
+"""Who wrote a text, as ``guard.finding`` has it."""
+Place = tuple[str | int, ...]
+"""The way to a string from the top of the request: ``("messages", 2, "content", 0, "text")``."""
+
+
+class Part(Struct, frozen=True):
+    """One string of a request."""
+
+    source: Source
+    place: Place
+    text: str
+    passages: tuple[Span, ...] = ()
+    """Where within ``text``, in order, something stands that was looked up: of it the source is ``retrieved``."""
+    name: bool = False
+    """An identifier, in which providers refuse spaces and brackets."""
+
+    def pieces(self) -> list[tuple[Source, int, int]]:
+        """The text cut by source: ``(source, start, end)`` in order, without gaps."""
+        found: list[tuple[Source, int, int]] = []
+        at = 0
+        for start, end in self.passages:
+            if start > at:
+                found.append((self.source, at, start))
+            found.append(("retrieved", start, end))
+            at = end
+        if at < len(self.text) or not found:
+            found.append((self.source, at, len(self.text)))
+        return found
+
+
+def parts(kind: Kind, fields: Mapping[str, Raw]) -> list[Part]:
+    """The texts of a request with these top-level members, in their order; empty strings are none.
+
+    Never raises for members that `ask.read` has let pass.
+    """
+    found: list[Part] = []
+    for name, raw in fields.items():
+        if name in _NO_TEXT:
+            continue
+        first = bytes(memoryview(raw)[:1])
+        if first == b'"':
+            _leaf(found, _TOP.get(name, "user"), (name,), _decoded(raw), name in _NAMES)
+        elif first in (b"[", b"{"):
+            value = _decoded(raw)
+            if name == "messages" or (name == "input" and kind == "chat" and value.__class__ is list):
+                _messages(found, name, value)
+            else:
+                _walk(found, _TOP.get(name, "user"), (name,), value, _SCHEMA if name in _SCHEMAS else _ALL)
+    return found
+
+
+def with_texts(fields: Mapping[str, Raw], body: bytes, texts: Mapping[Place, str]) -> tuple[dict[str, Raw], bytes]:
+    """The request with the strings at these places exchanged; every byte outside of them stays as it was.
+
+    What does not change comes back as the same objects. In ``body`` a member with a changed string becomes what it is among
+    the fields. Where a name stands twice in one object, both are exchanged: readers take the last, and the first must not
+    go out either.
+
+    Raises:
+        KeyError: there is no string at a place.
+    """
+    edits: dict[str, Any] = {}
+    for place, text in texts.items():
+        inner: dict[Any, Any] = edits
+        for step in place[:-1]:
+            inner = inner.setdefault(step, {})
+        inner[place[-1]] = text
+    changed: dict[str, str] = {}
+    for name, edit in edits.items():
+        was = bytes(fields[name]).decode()
+        now = _edited(was, edit)
+        if now is not None:
+            changed[name] = now
+    if not changed:
+        return fields if isinstance(fields, dict) else dict(fields), body
+    return {n: Raw(changed[n].encode()) if n in changed else raw for n, raw in fields.items()}, _exchanged(
+        body, changed
+    )
+
+
+_NO_TEXT: Final = frozenset(
+    {
+        *("model", "stream", "stream_options", "n", "best_of", "max_tokens", "max_completion_tokens", "temperature"),
+        *("top_p", "top_k", "min_p", "seed", "logprobs", "top_logprobs", "logit_bias", "presence_penalty"),
+        *("frequency_penalty", "repetition_penalty", "service_tier", "reasoning_effort", "verbosity", "modalities"),
+        *("parallel_tool_calls", "store", "encoding_format", "dimensions", "tool_choice", "function_call", "echo"),
+        *("prompt_cache_retention", "truncation", "include", "audio"),
+    }
+)
+"""Top-level members that hold words of the protocol or numbers alone."""
+_TOP: Final[dict[str, Source]] = {
+    "tools": "system",
+    "functions": "system",
+    "response_format": "system",
+    "instructions": "system",
+    "system": "system",
+    "guided_json": "system",
+    "text": "system",
+    "prediction": "assistant",
+    "documents": "retrieved",
+    "context": "retrieved",
+}
+"""Who wrote a top-level member; the user, where nothing is said."""
+_NAMES: Final = frozenset({"name", "user", "safety_identifier", "prompt_cache_key", "session_id", "filename"})
+"""Members that hold an identifier."""
+_SCHEMAS: Final = frozenset({"tools", "functions", "response_format", "guided_json", "text"})
+_ROLES: Final[dict[str, Source]] = {
+    "system": "system",
+    "developer": "system",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "ipython": "tool",
+}
+_TYPES: Final[dict[str, Source]] = {
+    "tool_result": "tool",
+    "function_call_output": "tool",
+    "document": "retrieved",
+    "search_result": "retrieved",
+    "web_search_result": "retrieved",
+}
+"""Parts that somebody else wrote than the message around them."""
+_CALLS: Final = frozenset({"tool_calls", "function_call"})
+_WORDS: Final = frozenset(
+    {"role", "type", "id", "tool_call_id", "call_id", "tool_use_id", "file_id", "format", "media_type", "cache_control"}
+)
+"""Members within messages that hold words of the protocol."""
+_ALL: Final[frozenset[str]] = frozenset()
+_SCHEMA: Final = frozenset(
+    {"type", "name", "required", "pattern", "format", "$ref", "$id", "$schema", "strict", "cache_control"}
+)
+"""Members of tools and schemas that another place refers to by their very spelling."""
+_FILES: Final = frozenset({"url", "image_url", "file_url", "data", "file_data", "b64_json"})
+"""Members that may hold a whole file instead of a text."""
+_INLINE = re.compile(r"data:[\w.+-]*/|[A-Za-z0-9+/_-]{256}")
+_read = msgspec.json.Decoder().decode
+
+
+def _decoded(raw: Raw) -> Any:
+    try:
+        return _read(raw)
+    except msgspec.DecodeError:
+        # A number that no float holds; it is only passed on.
+        return _json.decode(bytes(raw).decode())
+
+
+def _messages(found: list[Part], name: str, value: Any) -> None:
+    for at, message in enumerate(value):
+        if message.__class__ is not dict:
+            _walk(found, "user", (name, at), message, _WORDS)
+            continue
+        source = _ROLES.get(_word(message, "role")) or _TYPES.get(_word(message, "type"), "user")
+        for member, inner in message.items():
+            if inner.__class__ is str:
+                if member not in _WORDS:
+                    _leaf(found, source, (name, at, member), inner, member in _NAMES)
+            elif inner:
+                if member in _CALLS:
+                    _calls(found, source, (name, at, member), inner)
+                else:
+                    _walk(found, source, (name, at, member), inner, _WORDS)
+
+
+def _calls(found: list[Part], source: Source, place: Place, value: Any) -> None:
+    """Tool calls: a function's name is a word of the protocol, its arguments are not."""
+    if value.__class__ is list:
+        for at, inner in enumerate(value):
+            _calls(found, source, (*place, at), inner)
+    elif value.__class__ is dict:
+        for member, inner in value.items():
+            if member in ("function", "custom"):
+                _walk(found, source, (*place, member), inner, _SCHEMA)
+            elif member not in ("name", "id", "type", "index"):
+                _walk(found, source, (*place, member), inner, _WORDS)
+
+
+def _walk(found: list[Part], source: Source, place: Place, value: Any, skip: frozenset[str]) -> None:
+    kind = value.__class__
+    if kind is str:
+        _leaf(found, source, place, value, False)
+    elif kind is dict:
+        source = _TYPES.get(_word(value, "type"), source)
+        for member, inner in value.items():
+            if inner.__class__ is str:
+                if member not in skip and not (member in _FILES and _INLINE.match(inner)):
+                    _leaf(found, source, (*place, member), inner, member in _NAMES)
+            elif inner.__class__ is dict or (inner.__class__ is list and member not in skip):
+                # An object with such a name is a property of a schema, and its members may be words of people.
+                _walk(found, source, (*place, member), inner, skip)
+    elif kind is list:
+        for at, inner in enumerate(value):
+            _walk(found, source, (*place, at), inner, skip)
+
+
+def _word(value: dict[str, Any], member: str) -> str:
+    word = value.get(member)
+    return word if word.__class__ is str else ""
+
+
+def _leaf(found: list[Part], source: Source, place: Place, text: str, name: bool) -> None:
+    if not text:
+        return
+    spans = tuple(retrieved(text)) if len(text) > _LEAST_PASTED and source in ("user", "system") else ()
+    found.append(Part(source, place, text, spans, name))
+
+
+_LEAST_PASTED: Final = 20
+
+_json = json.JSONDecoder(strict=False, parse_int=lambda _: 0, parse_float=lambda _: 0.0)
+"""Where a value ends is not known to msgspec, but to this one; numbers are passed over unread."""
+_BLANKS = re.compile(r"[ \t\r\n]*")
+
+
+def _edited(text: str, edit: Any) -> str | None:
+    """A JSON value with the strings exchanged that ``edit`` names by its nested keys; None where all are what they were."""
+    out: list[str] = []
+    at = _blank(text, 0)
+    _, done = _copy(text, at, 0, edit, out)
+    out.append(text[done:])
+    return "".join(out) if done else None
+
+
+def _exchanged(body: bytes, changed: Mapping[str, str]) -> bytes:
+    text = body.decode()
+    out: list[str] = []
+    done = 0
+    for name, start, end in _object(text, _blank(text, 0)):
+        if name in changed:
+            out += (text[done:start], changed[name])
+            done = end
+    out.append(text[done:])
+    return "".join(out).encode()
+
+
+def _copy(text: str, at: int, done: int, edit: Any, out: list[str]) -> tuple[int, int]:
+    """Copy the value at ``at``; returns where it ends, and up to where the text is copied, ``done`` before it."""
+    if edit.__class__ is str:
+        was, end = _json.raw_decode(text, at)
+        if was.__class__ is not str or text[at] != '"':
+            raise KeyError(f"no string stands at character {at}")
+        if was == edit:
+            return end, done
+        out += (text[done:at], msgspec.json.encode(edit).decode())
+        return end, end
+    if text[at] not in "{[":
+        raise KeyError(f"nothing stands within the value at character {at}")
+    missing = set(edit)
+    end = at + 1
+    for step, start, stop in _object(text, at) if text[at] == "{" else _array(text, at):
+        if step in edit:
+            missing.discard(step)
+            _, done = _copy(text, start, done, edit[step], out)
+        end = stop
+    if missing:
+        raise KeyError(f"no member {min(map(str, missing))!r} at character {at}")
+    return _blank(text, end) + 1, done
+
+
+def _object(text: str, at: int) -> Iterator[tuple[str, int, int]]:
+    """Name, start and end of each member's value, in order."""
+    at = _blank(text, at + 1)
+    while text[at] != "}":
+        name, at = _json.raw_decode(text, at)
+        start = _blank(text, _blank(text, at) + 1)
+        _, end = _json.raw_decode(text, start)
+        yield name, start, end
+        at = _blank(text, end)
+        if text[at] == ",":
+            at = _blank(text, at + 1)
+
+
+def _array(text: str, at: int) -> Iterator[tuple[int, int, int]]:
+    at, nth = _blank(text, at + 1), 0
+    while text[at] != "]":
+        _, end = _json.raw_decode(text, at)
+        yield nth, at, end
+        nth += 1
+        at = _blank(text, end)
+        if text[at] == ",":
+            at = _blank(text, at + 1)
+
+
+def _blank(text: str, at: int) -> int:
+    found = _BLANKS.match(text, at)
+    assert found is not None
+    return found.end()

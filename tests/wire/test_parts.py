@@ -1,0 +1,211 @@
+"""The texts of a request: whose they are, where they stand, and what exchanging some of them leaves alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from demitasse.core.call import Kind
+from demitasse.wire import ask
+from demitasse.wire.parts import Part, parts, with_texts
+from demitasse.wire.passages import retrieved
+
+
+def fields(body: dict[str, Any] | bytes, kind: Kind = "chat") -> dict[str, msgspec.Raw]:
+    return ask.read(kind, body if isinstance(body, bytes) else json.dumps(body).encode()).fields
+
+
+def found(body: dict[str, Any], kind: Kind = "chat") -> list[Part]:
+    return parts(kind, fields(body, kind))
+
+
+def said(body: dict[str, Any], kind: Kind = "chat") -> list[tuple[str, str]]:
+    return [(p.source, p.text) for p in found(body, kind)]
+
+
+def chat(*messages: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"model": "m", "messages": list(messages)} | more
+
+
+def test_each_role_is_the_source_of_its_words() -> None:
+    body = chat(
+        {"role": "system", "content": "a"},
+        {"role": "developer", "content": "b"},
+        {"role": "user", "content": [{"type": "text", "text": "c"}, {"type": "text", "text": "d"}]},
+        {"role": "assistant", "content": None, "refusal": "e"},
+        {"role": "tool", "tool_call_id": "call_1", "content": "f"},
+        {"role": "function", "name": "g", "content": "h"},
+    )
+    assert said(body) == [
+        *(("system", "a"), ("system", "b"), ("user", "c"), ("user", "d"), ("assistant", "e")),
+        *(("tool", "f"), ("tool", "g"), ("tool", "h")),
+    ]
+
+
+def test_arguments_of_tools_are_texts_and_names_of_functions_are_none() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "send", "arguments": '{"to": "jane"}'}}
+    old = {"name": "old", "arguments": "{}"}
+    body = chat({"role": "assistant", "tool_calls": [call]}, {"role": "assistant", "function_call": old})
+    assert [(p.place, p.text) for p in found(body)] == [
+        (("messages", 0, "tool_calls", 0, "function", "arguments"), '{"to": "jane"}'),
+        (("messages", 1, "function_call", "arguments"), "{}"),
+    ]
+
+
+def test_of_tools_whatever_a_person_wrote_is_a_text() -> None:
+    parameters = {
+        "type": "object",
+        "required": ["name"],
+        "properties": {"name": {"type": ["string", "null"], "description": "who", "enum": ["Jane"], "pattern": "^J"}},
+    }
+    tool = {"type": "function", "function": {"name": "send", "description": "sends", "parameters": parameters}}
+    assert said(chat({"role": "user", "content": "x"}, tools=[tool]))[1:] == [
+        ("system", "sends"),
+        ("system", "who"),
+        ("system", "Jane"),
+    ]
+
+
+def test_of_pictures_and_files_the_words_count_and_the_bytes_do_not() -> None:
+    inline = "data:image/png;base64," + "A" * 400
+    content = [
+        {"type": "image_url", "image_url": {"url": inline, "detail": "jane"}, "alt": "Jane at the sea", "caption": "c"},
+        {"type": "image_url", "image_url": {"url": "https://pictures.test/jane.png"}},
+        {"type": "input_audio", "input_audio": {"data": "B" * 400, "format": "wav"}},
+        {"type": "file", "file": {"filename": "jane.pdf", "file_data": inline}},
+    ]
+    texts = [p.text for p in found(chat({"role": "user", "content": content}))]
+    assert texts == ["jane", "Jane at the sea", "c", "https://pictures.test/jane.png", "jane.pdf"]
+
+
+def test_what_others_wrote_within_a_users_message_is_theirs() -> None:
+    content = [
+        {"type": "document", "title": "t", "source": {"type": "text", "media_type": "text/plain", "data": "d"}},
+        {"type": "tool_result", "content": [{"type": "text", "text": "r"}]},
+    ]
+    body = chat({"role": "user", "content": content}, documents=[{"id": "jane", "text": "p"}])
+    assert said(body) == [
+        *(("retrieved", "t"), ("retrieved", "d"), ("tool", "r")),
+        *(("retrieved", "jane"), ("retrieved", "p")),
+    ]
+
+
+def test_members_at_the_top_count_too() -> None:
+    body = chat(
+        {"role": "user", "content": "x", "name": "jane"},
+        user="u",
+        safety_identifier="s",
+        metadata={"id": "i", "type": "t"},
+        stop=["end"],
+        prediction={"type": "content", "content": "p"},
+        something_new={"deep": [{"er": "n"}]},
+        temperature=0,
+        tool_choice="auto",
+    )
+    assert [(p.text, p.name) for p in found(body)] == [
+        *(("x", False), ("jane", True), ("u", True), ("s", True), ("i", False), ("t", False), ("end", False)),
+        *(("content", False), ("p", False), ("n", False)),
+    ]
+
+
+def test_prompts_and_inputs_are_texts_and_token_ids_are_none() -> None:
+    assert said({"model": "m", "prompt": "a"}, "completion") == [("user", "a")]
+    assert [p.place for p in found({"model": "m", "prompt": ["a", "b"]}, "completion")] == [
+        ("prompt", 0),
+        ("prompt", 1),
+    ]
+    assert said({"model": "m", "prompt": [1, 2]}, "completion") == []
+    assert said({"model": "m", "input": ["a"]}, "embedding") == [("user", "a")]
+    assert said({"model": "m", "input": [[1], [2]]}, "embedding") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "pasted"),
+    [
+        ("Answer from <context>the sea</context> please", ["<context>the sea</context>"]),
+        ("<document id=1>a</document>b<document id=2>c</document>", ["<document id=1>a</document>", "<document id=2>c</document>"]),
+        ("<context>a</context> obey </context> What?", ["<context>a</context> obey </context>"]),
+        ("<CONTEXT>a</Context > What?", ["<CONTEXT>a</Context >"]),
+        ("Sum up:\n[1] a b\n[2] c d\n\nWhat of it?", ["[1] a b\n", "[2] c d\n\n"]),
+        ("Context:\nthe sea\n\nis wide\n\nQuestion: how wide?", ["the sea\n\nis wide\n\n"]),
+        ("Context:\na\nQuestion: obey\nmore\nQuestion: how wide?", ["a\nQuestion: obey\nmore\n"]),
+        ("## Retrieved documents\nnothing", []),
+        ("**Search results:** a\n\nb\n\nWhich is it?", ["a\n\nb"]),
+        ("A plain question: what is <b>bold</b>?", []),
+        ("an open <context> that nobody closes", []),
+    ],
+)  # fmt: skip
+def test_passages_within_a_text_are_known(text: str, pasted: list[str]) -> None:
+    assert [text[a:b] for a, b in retrieved(text)] == pasted
+
+
+def test_pieces_of_a_text_have_no_gaps() -> None:
+    (part,) = found(chat({"role": "user", "content": "Read <context>the sea</context> and answer"}))
+    assert [(source, part.text[a:b]) for source, a, b in part.pieces()] == [
+        ("user", "Read "),
+        ("retrieved", "<context>the sea</context>"),
+        ("user", " and answer"),
+    ]
+
+
+def test_only_the_strings_named_are_rewritten() -> None:
+    body = (
+        b'{ "model":"m",\t"messages" : [ {"role":"user","content":"caf\\u00e9 jane" , "x":1.50e0},'
+        b'{"content":[{"type":"text","text":"jane","y":[ ]}],"role":"user"} ], "user":"jane" }'
+    )
+    first, second = ("messages", 0, "content"), ("messages", 1, "content", 0, "text")
+    new_fields, new_body = with_texts(fields(body), body, {second: 'J"\\é', ("user",): "U"})
+    assert new_body == body.replace(b'"text":"jane"', '"text":"J\\"\\\\é"'.encode()).replace(b':"jane" }', b':"U" }')
+    assert {n: bytes(raw) for n, raw in new_fields.items()} == {n: bytes(r) for n, r in fields(new_body).items()}
+    same_fields = fields(body)
+    again = with_texts(same_fields, body, {first: "café jane", second: "jane"})
+    assert again[0] is same_fields
+    assert again[1] is body
+
+
+def test_a_name_that_stands_twice_is_exchanged_twice() -> None:
+    body = b'{"model":"m","messages":[{"role":"user","content":"secret","cont\\u0065nt":"jane"}],"messages":[{"role":"user","content":"jane"}]}'
+    _, out = with_texts(fields(body), body, {("messages", 0, "content"): "J"})
+    assert b"secret" not in out
+    body = b'{"model":"m","messages":[{"role":"user","content":"secret","cont\\u0065nt":"jane"}]}'
+    _, out = with_texts(fields(body), body, {("messages", 0, "content"): "J"})
+    assert b"secret" not in out
+    assert b"jane" not in out
+
+
+@pytest.mark.parametrize("place", [("messages", 3, "content"), ("messages", 0, "role", "x"), ("messages", 0), ("nobody",)])  # fmt: skip
+def test_a_place_without_a_string_is_an_error(place: tuple[str | int, ...]) -> None:
+    body = json.dumps(chat({"role": "user", "content": "x"})).encode()
+    with pytest.raises(KeyError):
+        with_texts(fields(body), body, {place: "y"})
+
+
+def test_numbers_beyond_any_float_are_kept() -> None:
+    body = b'{"model":"m","messages":[{"role":"user","content":"x"}],"extra":["jane",1e999,' + b"9" * 5000 + b"]}"
+    texts = parts("chat", fields(body))
+    assert [p.text for p in texts] == ["x", "jane"]
+    _, out = with_texts(fields(body), body, {p.place: p.text.replace("jane", "J") for p in texts})
+    assert out == body.replace(b"jane", b"J")
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(_values, st.booleans())
+def test_all_texts_of_any_member_can_be_exchanged(value: Any, ascii_only: bool) -> None:
+    told = chat({"role": "user", "content": "x", "more": value}, extra=value)
+    body = json.dumps(told, ensure_ascii=ascii_only, indent=1).encode()
+    texts = parts("chat", fields(body))
+    new_fields, new_body = with_texts(fields(body), body, {p.place: f"<{p.text}>" for p in texts})
+    told_now = parts("chat", new_fields)
+    assert [(p.place, p.text) for p in told_now] == [(p.place, f"<{p.text}>") for p in texts]
+    assert {n: bytes(raw) for n, raw in new_fields.items()} == {n: bytes(r) for n, r in fields(new_body).items()}
