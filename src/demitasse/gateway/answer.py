@@ -1,6 +1,6 @@
 """One call from question to books, in the order in which things happen. This is the gateway's policy; the steps are next door.
 
-    key → known answer? one that means the same? → policy → budget → ladder of models → ledger
+    key → guard → known answer? one that means the same? → policy → budget → ladder of models → check → ledger
 
 Whoever reads one file of the gateway should read this one.
 """
@@ -24,6 +24,7 @@ from .budget import Held
 from .cache import Flight, Kept, retry_key
 from .closing import Facts, Way
 from .ladder import Ascent
+from .passage import Passage
 from .pilot import Plan, plain
 from .route import Route, Rung
 from .share import Similar, find_similar, follow, join, mark_of, remember, serve_kept
@@ -45,6 +46,23 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
     if call.wish.route == "reference" or own:
         route = steps.routes.strict(route)
     facts.route = route.name
+    if own or steps.guard is None:
+        return await _answer(Passage(call, route), facts, client, steps)
+    # From here on nobody but the client sees what was redacted: not caches, models, traces nor kept bodies.
+    passage = await steps.guard.admit(call, route, facts)
+    listening = passage.listening(client)
+    try:
+        reply = await _answer(passage, facts, listening, steps)
+    except UpstreamError as error:
+        await passage.end(listening)
+        raise passage.restored_error(error) from error
+    await passage.end(listening)
+    return passage.restored(reply)
+
+
+async def _answer(passage: Passage, facts: Facts, client: Client, steps: Steps) -> Reply:
+    call, route = passage.call, passage.route
+    own = call.caller.key == OWN_KEY
     again = None if own else retry_key(call)
     if again is not None and (joined := steps.cache.retried(call, again, mark_of(call, route, steps))) is not None:
         reply = await join(call, joined, facts, client, steps)
@@ -67,17 +85,17 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
         found = await follow(call, flight, facts, client, steps, route)
         if found is not None:
             return found
-    similar = find_similar(call, route, steps) if steps.semantic is not None and not own else None
+    aside = own or passage.restricted
+    similar = find_similar(call, route, steps) if steps.semantic is not None and not aside else None
     if similar is not None:
         facts.cache = "miss"
         if similar.hit is not None:
             return await serve_kept(call, similar.hit, "semantic", facts, client, steps, route)
-    return await _ask(call, route, key, again, facts, client, steps, similar)
+    return await _ask(passage, key, again, facts, client, steps, similar)
 
 
 async def _ask(
-    call: Call,
-    route: Route,
+    passage: Passage,
     key: bytes | None,
     again: bytes | None,
     facts: Facts,
@@ -86,7 +104,8 @@ async def _ask(
     similar: Similar | None = None,
 ) -> Reply:
     """Choose a way, hold the money, ask the models, close the books, and let whoever asked the same share the answer."""
-    plan = steps.pilot.plan(call, route) if steps.pilot is not None else plain(route)
+    call, route = passage.call, passage.route
+    plan = steps.pilot.plan(call, route) if steps.pilot is not None and not passage.restricted else plain(route)
     facts.certificate = plan.certificate
     flight = Flight(call, plan.mark if plan.courses[0].action != "reference" else "")
     steps.cache.take_off(key, again, flight)
@@ -95,7 +114,7 @@ async def _ask(
     try:
         held = await _hold(steps.shape(call, route) if steps.shape is not None else call, route, plan, facts, steps)
         reply, entry = await _climb(held, route, plan, flight, facts, client, steps)
-        if steps.shadow is not None and call.caller.key != OWN_KEY:
+        if steps.shadow is not None and call.caller.key != OWN_KEY and not passage.restricted:
             _shadow(call, reply, entry, route, steps)  # as it came, unshaped: that is what a policy scores
         # What stood in while another was down is nobody's answer for the rest of the day.
         own_answer = entry.model == route.reference.alias
@@ -313,6 +332,7 @@ def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:
         error=error.code or error.type,
         why=error.message if error.code in _LIMITS else None,
         duration_ms=round((perf_counter() - facts.started) * 1e3, 3),
+        guard=facts.guard,
     )
     tell(entry, facts, steps)
     steps.ledger.post(entry)

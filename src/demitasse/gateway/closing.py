@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from ..core.call import Call
-from ..core.entry import Attempt, CacheTier, Cause, Decision, Entry, Grade, Outcome
+from ..core.entry import Attempt, CacheTier, Cause, Decision, Entry, Grade, Guarded, Outcome
 from ..core.evidence import LAB_KEY, OWN_KEYS
 from ..core.price import PICO_PER_NANO, cost
 from .budget import Budgets, Held
@@ -29,7 +29,7 @@ _PURPOSES: dict[str, Cause] = {"shadow": "routed", "judge": "routed", "check": "
 class Facts:
     """What is known of a call while it is answered, for the response's headers."""
 
-    __slots__ = ("cache", "certificate", "clamped", "entry", "held_nanos", "model", "route", "started", "trace")
+    __slots__ = ("cache", "certificate", "clamped", "entry", "guard", "held_nanos", "model", "route", "started", "trace")
 
     def __init__(self) -> None:
         self.started = perf_counter()
@@ -41,6 +41,8 @@ class Facts:
         self.held_nanos: int | None = None
         self.clamped: int | None = None
         self.entry: Entry | None = None
+        self.guard: Guarded | None = None
+        """What the guard saw and did."""
         self.trace: bytes | None = None
         """The request's ``traceparent``, where somebody observes."""
 
@@ -131,6 +133,7 @@ def entry_of(
         overhead_us=int((took_s - climb.open_s) * 1e6) if climb is not None else int(took_s * 1e6),
         first_byte_ms=answer.first_byte_ms if answer is not None else None,
         body_ref=body_ref,
+        guard=facts.guard,
     )
 
 

@@ -52,15 +52,6 @@ class Rules(Struct, frozen=True):
         """What is done about a type of personal data."""
         return self.personal.get(type) or self.personal.get("default", "detect")
 
-    @property
-    def changes(self) -> bool:
-        """Whether anything but counting can come of it."""
-        return (
-            any(PERSONAL.index(action) > 1 for action in self.personal.values())
-            or self.secrets not in ("allow", "detect")
-            or self.hidden != "detect"
-        )
-
 
 def stricter(a: Rules, b: Rules) -> Rules:
     """The rules that hold where both do."""
@@ -91,6 +82,10 @@ class Policies(Struct, frozen=True):
     classes: Mapping[str, DataClass] = {}
     class_of: Mapping[str, str] = {}
     """By tenant: the class that all its calls are of."""
+
+    def all(self) -> list[Rules]:
+        """Every profile by itself."""
+        return [self.general, *self.by_route.values(), *self.by_tenant.values()]
 
     def rules(self, route: str, tenant: str) -> Rules:
         """What holds for a call of this route and tenant."""

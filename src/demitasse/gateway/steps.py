@@ -24,6 +24,7 @@ from .settings import Settings
 from .shape import Shape
 
 if TYPE_CHECKING:
+    from .guarding import Guard
     from .semantic import Found, SemanticCache
 
 
@@ -75,6 +76,8 @@ class Steps(Struct, frozen=True):
     """Answers to questions that mean the same."""
     check: Callable[[Call, Reply, Entry, Found], None] | None = None
     """Told of a model's answer where the semantic cache had another, to be held against it; returns at once."""
+    guard: Guard | None = None
+    """Looks at every call but our own before anything else does; None: nobody looks."""
     shadow: Callable[[Call, Reply, Entry, Route], None] | None = None
     """Told of every call that a model answered, when it is in the books, but for our own; returns at once."""
 

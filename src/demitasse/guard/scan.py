@@ -84,8 +84,5 @@ def scanner(*, false_alarms: float = 0.01, names: bool = False, injection: bool 
 
 def merged(certain: list[Entity], further: list[Entity]) -> list[Entity]:
     """Both, in the order of the text; where two overlap, a pattern's finding goes before a name's."""
-    kept = list(certain)
-    for one in further:
-        if all(one.end <= other.start or one.start >= other.end for other in certain):
-            kept.append(one)
-    return sorted(kept, key=lambda entity: entity.start)
+    free = [one for one in further if all(one.end <= other.start or one.start >= other.end for other in certain)]
+    return sorted([*certain, *free], key=lambda entity: entity.start)

@@ -1,0 +1,152 @@
+"""What the findings in a prompt's parts come to: counts for the books, the worst risks, the spans that rules act on. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from ..core.entry import Guarded
+from ..guard.finding import UNTRUSTED, Findings, Source
+from ..wire.parts import Part
+from .guard_rules import Rules
+
+
+class Piece(NamedTuple):
+    """A stretch of a part that one author wrote; parts with retrieved passages are several."""
+
+    part: Part
+    source: Source
+    start: int
+    """Where in the part's text it begins."""
+    text: str
+
+
+class Span(NamedTuple):
+    """A piece of a part that is not to go out. ``back``: the answer gets it back."""
+
+    start: int
+    end: int
+    type: str
+    back: bool
+
+
+class Risk(NamedTuple):
+    """The highest risk of injection among parts of one kind of trust."""
+
+    score: float
+    band: str
+    source: Source
+    text: str
+    """The text that bears it."""
+
+    @property
+    def untrusted(self) -> bool:
+        return self.source in UNTRUSTED
+
+
+class Wanted(NamedTuple):
+    """What rules want done about personal data and secrets."""
+
+    spans: list[tuple[Part, list[Span]]]
+    """Of each part that has some, in the order of its text and apart."""
+    local: list[str]
+    """Types for whose sake the call stays on this machine."""
+    refused: list[str]
+    """Types for whose sake it is refused."""
+
+
+def pieces(asked: Iterable[Part]) -> list[Piece]:
+    """Parts cut by who wrote them."""
+    found: list[Piece] = []
+    for part in asked:
+        if part.passages:
+            found += [Piece(part, source, a, part.text[a:b]) for source, a, b in part.pieces()]
+        else:
+            found.append(Piece(part, part.source, 0, part.text))
+    return found
+
+
+def risks(asked: Sequence[Piece], found: Sequence[Findings]) -> list[Risk]:
+    """The highest of what users wrote and the highest of what others did; none where nothing was scored."""
+    worst: dict[bool, Risk] = {}
+    for piece, findings in zip(asked, found, strict=True):
+        if (one := findings.injection) is None:
+            continue
+        risk = Risk(one.score, one.band, piece.source, piece.text)
+        if risk.untrusted not in worst or worst[risk.untrusted].score < risk.score:
+            worst[risk.untrusted] = risk
+    return list(worst.values())
+
+
+def told(found: Sequence[Findings], worst: Sequence[Risk], rules: Rules) -> Guarded:
+    """What the books say of it, before anything is done."""
+    counts: Counter[str] = Counter()
+    hidden: Counter[str] = Counter()
+    for findings in found:
+        counts.update(entity.type for entity in findings.entities if rules.action(entity.type) != "allow")
+        if rules.secrets != "allow":
+            counts.update(secret.kind for secret in findings.secrets)
+        hidden.update(one.kind for one in findings.hidden)
+    highest = max(worst, key=_by_band, default=None)
+    return Guarded(
+        found=tuple(sorted(counts.items())),
+        hidden=tuple(sorted(hidden.items())),
+        injection=round(highest.score, 4) if highest is not None else None,
+        band=highest.band if highest is not None else "",
+        source=highest.source if highest is not None else "",
+        cut=any(findings.cut for findings in found),
+    )
+
+
+def wanted(asked: Sequence[Piece], found: Sequence[Findings], rules: Rules) -> Wanted:
+    """Which spans are to be replaced, and which types decide about the whole call."""
+    local: dict[str, None] = {}
+    refused: dict[str, None] = {}
+    spans: list[tuple[Part, list[Span]]] = []
+    for piece, findings in zip(asked, found, strict=True):
+        if not (findings.entities or findings.secrets):
+            continue
+        said = [(one.start, one.end, one.kind, rules.secrets) for one in findings.secrets]
+        said += [(one.start, one.end, one.type, rules.action(one.type)) for one in findings.entities]
+        for _, _, type, action in said:
+            if action == "refuse":
+                refused[type] = None
+            elif action == "local":
+                local[type] = None
+        at = piece.start
+        cut = _apart(Span(at + a, at + b, type, act == "redact") for a, b, type, act in said if act in _REPLACED)
+        if cut and spans and spans[-1][0] is piece.part:
+            spans[-1][1].extend(cut)
+        elif cut:
+            spans.append((piece.part, cut))
+    return Wanted(spans, list(local), list(refused))
+
+
+def replaced(spans: Iterable[tuple[Part, Iterable[Span]]]) -> Counter[tuple[str, str]]:
+    """How often each type was redacted or masked."""
+    return Counter(("redact" if one.back else "mask", one.type) for _, cut in spans for one in cut)
+
+
+def listed(done: Mapping[tuple[str, str], int]) -> tuple[tuple[str, str, int], ...]:
+    """``Guarded.done``."""
+    return tuple(sorted((action, what, count) for (action, what), count in done.items()))
+
+
+_REPLACED = frozenset({"redact", "mask"})
+
+
+def _by_band(risk: Risk) -> tuple[int, float]:
+    return ("low", "medium", "high").index(risk.band), risk.score
+
+
+def _apart(spans: Iterable[Span]) -> list[Span]:
+    """In the order of the text; those that overlap become one, of the first's type, and masked if one of them is."""
+    kept: list[Span] = []
+    for one in sorted(spans):
+        last = kept[-1] if kept else None
+        if last is not None and one.start < last.end:
+            kept[-1] = Span(last.start, max(last.end, one.end), last.type, last.back and one.back)
+        else:
+            kept.append(one)
+    return kept

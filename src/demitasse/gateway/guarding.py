@@ -1,0 +1,356 @@
+"""The guard's step in a call's way: look at each part of a prompt, then decide what is done, where the call may go.
+
+    parts → findings → refuse? → where may it stay? → redact, mask, strip → moderate → the route's models that are allowed
+
+Until a setting says otherwise things are counted and nothing is changed. Knows findings and rules; no detector and no model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import perf_counter, thread_time
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Raw, structs
+
+from ..core.call import Call
+from ..core.entry import Guarded
+from ..core.errors import Refused
+from ..core.limits import Alert
+from ..guard import hidden as hidden_characters
+from ..guard.finding import Findings, Moderated
+from ..guard.scan import Scanner
+from ..wire.parts import Part, Place, parts, with_texts
+from ..wire.text import question
+from .closing import Facts
+from .guard_findings import Piece, Risk, Span, listed, pieces, replaced, risks, told, wanted
+from .guard_rules import Policies, Rules
+from .locality import LOCAL, both, narrowed
+from .passage import Passage, Restorer
+from .route import Route
+
+BESIDE_CHARS = 16_384
+"""Longer prompts are looked at in a thread: other calls go on meanwhile."""
+MOST_REMEMBERED = 8_192
+"""Texts whose findings are remembered: a conversation sends all its turns again with each new one."""
+_TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"})
+
+Load = Callable[[float, bool], Scanner]
+"""Makes the scanner for a budget of false alarms, with or without a recogniser of names. Slow: it runs in a thread."""
+Redact = Callable[[Call, Sequence[Part], Sequence[tuple[Part, list[Span]]]], "Redacted"]
+"""Puts placeholders in the place of spans. It is given all parts, since a placeholder must stand nowhere else in them."""
+Moderate = Callable[[str, str, Call], Awaitable[tuple[Moderated, ...]]]
+"""Asks a model (by name) about a text of a call. Raises Refused: it could not be asked."""
+
+
+class Redacted(NamedTuple):
+    """New texts by place, and what puts the values back."""
+
+    texts: dict[Place, str]
+    restorer: Restorer | None
+
+
+class Guard:
+    """The step. One instance serves until the configuration changes.
+
+    Args:
+        policies: which rules hold for whom.
+        load: makes the scanner for a budget of false alarms, with or without names; slow, called in a thread, once for each.
+        redact: puts placeholders in.
+        secret: keys what is remembered of texts, and approvals.
+        moderate: asks a model about harm; None: no rule names one.
+        approved: whether a person let this risk pass, by the code that the refusal named.
+        alarm: tells a person; returns at once.
+    """
+
+    def __init__(
+        self,
+        policies: Policies,
+        load: Callable[[float, bool], Scanner],
+        redact: Redact,
+        *,
+        secret: bytes,
+        moderate: Moderate | None = None,
+        approved: Callable[[str, int], bool] = lambda _code, _at_us: False,
+        alarm: Callable[[Alert], None] = lambda _alert: None,
+    ) -> None:
+        self.policies = policies
+        self._load = load
+        self._redact = redact
+        self._secret = secret
+        self._moderate = moderate
+        self._approved = approved
+        self._alarm = alarm
+        self._rules: dict[tuple[str, str], Rules] = {}
+        self._scanners: dict[tuple[float, bool], Scanner] = {}
+        self._loading: dict[tuple[float, bool], asyncio.Task[Scanner]] = {}
+        self._remembered: dict[bytes, Findings] = {}
+
+    async def admit(self, call: Call, route: Route, facts: Facts) -> Passage:
+        """The call as it may go on. ``facts.guard`` tells what was seen, also where it raises Refused."""
+        rules = self._rules_of(route.name, call.caller.tenant)
+        stays, data_class = self._declared(call)
+        if not rules.on:
+            facts.guard = Guarded(data_class=data_class, stays=stays) if stays else None
+            return _passage(call, route, rules, stays, data_class)
+        began = perf_counter()
+        asked = parts(call.kind, call.fields)
+        chars = sum(len(part.text) for part in asked)
+        if rules.max_chars is not None and chars > rules.max_chars:
+            raise Refused(
+                f"the prompt is {chars:,} characters long; this route takes {rules.max_chars:,} ([guard] max_chars)",
+                status=413,
+                code="prompt_too_long",
+            )
+        read = pieces(asked)
+        names = rules.names and not all(rung.here for rung in (*route.rungs, *route.lower))
+        found, waited_s = await self._look(read, chars, rules, names=names)
+        began += waited_s
+        worst = risks(read, found)
+        seen = facts.guard = told(found, worst, rules)
+        want = wanted(read, found, rules)
+        if want.refused:
+            raise _private(want.refused)
+        if seen.hidden and rules.hidden == "refuse":
+            kinds = ", ".join(kind for kind, _ in seen.hidden)
+            raise Refused(
+                f"the prompt holds characters that nobody can see ({kinds}), and this route takes none; send plain text",
+                code="hidden_characters",
+            )
+        done = replaced(want.spans)
+        stays, data_class = self._where(stays, data_class, want.local, found, rules)
+        stays, drop_tools = self._orders(call, worst, rules, stays, done)
+        if stays:
+            done["stays", stays] += 1
+        strip = bool(seen.hidden) and rules.hidden == "strip"
+        if strip:
+            done["strip", "hidden"] += sum(count for _, count in seen.hidden)
+        facts.guard = seen = structs.replace(seen, done=listed(done), data_class=data_class, stays=stays)
+
+        restorer: Restorer | None = None
+        if want.spans or strip:
+            call, restorer = self._changed(call, asked, want.spans, strip=strip)
+        if drop_tools and call.has_tools:
+            call = _without_tools(call)
+        facts.guard = seen = structs.replace(seen, took_us=int((perf_counter() - began) * 1e6))
+        passage = _passage(call, route, rules, stays, data_class, restorer)
+        if rules.moderation and self._moderate is not None:
+            facts.guard = await self._moderated(passage.call, rules, seen)
+            if facts.guard.moderated and rules.moderated == "refuse":
+                raise Refused(
+                    "the prompt was found harmful ("
+                    + ", ".join(category for category, _ in facts.guard.moderated)
+                    + "), and this route refuses that",
+                    code="moderation_refused",
+                )
+        return passage
+
+    async def warm(self) -> None:
+        """Load what the rules ask for, so that the first call need not wait."""
+        wanted = {(rules.false_alarms, rules.names) for rules in self.policies.all() if rules.on}
+        for false_alarms, names in wanted:
+            await self._scanner(false_alarms, names)
+
+    def _rules_of(self, route: str, tenant: str) -> Rules:
+        found = self._rules.get((route, tenant))
+        if found is None:
+            if len(self._rules) >= MOST_REMEMBERED:
+                self._rules.clear()
+            found = self._rules[route, tenant] = self.policies.rules(route, tenant)
+        return found
+
+    def _declared(self, call: Call) -> tuple[str, str]:
+        """Where the call may go by what its tenant and its header say, and the class that says so."""
+        policies = self.policies
+        stays, name = "", ""
+        for said in (policies.class_of.get(call.caller.tenant, ""), call.wish.data_class):
+            if not said:
+                continue
+            data = policies.classes.get(said)
+            if data is None:
+                known = ", ".join(sorted(policies.classes)) or "none"
+                raise Refused(
+                    f"x-demitasse-class: there is no class of data '{said}' here; there are: {known}",
+                    code="invalid_header",
+                )
+            stays, name = both(stays, data.stays), name or data.name
+        return stays, name
+
+    async def _look(
+        self, read: Sequence[Piece], chars: int, rules: Rules, *, names: bool
+    ) -> tuple[list[Findings], float]:
+        """What is found in each piece, and the seconds of it that were no work but waiting for a thread."""
+        began = perf_counter()
+        scanner = self._scanners.get((rules.false_alarms, names)) or await self._scanner(rules.false_alarms, names)
+        waited_s = perf_counter() - began
+        if chars <= BESIDE_CHARS and not names:
+            return [self._find(piece, scanner, rules, names=False) for piece in read], waited_s
+
+        def beside() -> tuple[list[Findings], float]:
+            started = thread_time()
+            return [self._find(piece, scanner, rules, names=names) for piece in read], thread_time() - started
+
+        began = perf_counter()
+        found, worked_s = await asyncio.to_thread(beside)
+        return found, waited_s + (perf_counter() - began) - worked_s
+
+    def _find(self, piece: Piece, scanner: Scanner, rules: Rules, *, names: bool) -> Findings:
+        # The digest and not the text: what is remembered says nothing to whoever reads this process's memory.
+        key = hashlib.blake2b(
+            piece.text.encode("utf-8", "surrogatepass"),
+            digest_size=16,
+            key=self._secret[:64],
+            person=f"{piece.source} {int(names)}".encode(),
+            salt=int(rules.false_alarms * 1e6).to_bytes(8),
+        ).digest()
+        found = self._remembered.get(key)
+        if found is None:
+            found = self._remembered[key] = scanner(piece.text, piece.source, names=names)
+            if len(self._remembered) > MOST_REMEMBERED:
+                # Two threads may come here for the same one.
+                self._remembered.pop(next(iter(self._remembered)), None)
+        return found
+
+    async def _scanner(self, false_alarms: float, names: bool) -> Scanner:
+        at = (false_alarms, names)
+        if (found := self._scanners.get(at)) is not None:
+            return found
+        task = self._loading.get(at)
+        if task is None:
+            task = self._loading[at] = asyncio.create_task(asyncio.to_thread(self._load, false_alarms, names))
+        try:
+            # Who gives up waiting does not take it from the others.
+            self._scanners[at] = await asyncio.shield(task)
+        finally:
+            if task.done():
+                self._loading.pop(at, None)
+        return self._scanners[at]
+
+    def _where(
+        self, stays: str, data_class: str, local: Sequence[str], found: Sequence[Findings], rules: Rules
+    ) -> tuple[str, str]:
+        """Where the call may go by what it holds, and what says so."""
+        types = {entity.type for findings in found for entity in findings.entities}
+        for data in self.policies.classes.values():
+            if data.types & types:
+                stays, data_class = both(stays, data.stays), data_class or data.name
+        if local:
+            stays, data_class = LOCAL, data_class or local[0]
+        if rules.on_cap != "pass" and any(findings.cut for findings in found):
+            if rules.on_cap == "refuse":
+                raise Refused(
+                    "the prompt is too much to be looked at whole, and this route lets nothing pass unseen; send it in pieces",
+                    status=413,
+                    code="guard_cap",
+                )
+            stays, data_class = LOCAL, data_class or "unseen"
+        return stays, data_class
+
+    def _orders(
+        self,
+        call: Call,
+        worst: Sequence[Risk],
+        rules: Rules,
+        stays: str,
+        done: Counter[tuple[str, str]],
+    ) -> tuple[str, bool]:
+        """What is done about text that gives orders: where the call stays, and whether it goes without tools."""
+        drop_tools = False
+        for risk in worst:
+            action = rules.untrusted if risk.untrusted else rules.injection
+            if risk.band != "high" or action in ("off", "detect"):
+                continue
+            whose = f"{risk.source} text"
+            if action == "refuse":
+                raise Refused(
+                    f"the {whose} of this prompt looks as if it gave the model orders that are not its to give "
+                    f"(risk {risk.score:.2f}); reword it, or ask the owner of this route",
+                    code="injection_refused",
+                )
+            if action == "approve":
+                self._ask_a_person(call, risk)
+                done["approved", "injection"] += 1
+            elif action == "local":
+                stays = LOCAL
+                done["local", "injection"] += 1
+            elif action == "drop_tools":
+                drop_tools = True
+                done["drop_tools", "injection"] += 1
+        return stays, drop_tools
+
+    def _ask_a_person(self, call: Call, risk: Risk) -> None:
+        """Raises Refused unless a person has let this very text of this tenant pass."""
+        text = f"{call.caller.tenant}\0{risk.text}".encode("utf-8", "surrogatepass")
+        code = hmac.digest(self._secret, b"approve\0" + text, "sha256").hex()[:10]
+        if self._approved(code, call.at_us):
+            return
+        remedy = f"demitasse guard approve {code}"
+        self._alarm(
+            Alert(
+                id=f"approve-{code}",
+                at_us=call.at_us,
+                kind="approval_needed",
+                subject=call.caller.key,
+                message=f"a call of key '{call.caller.key}' waits for a person: "
+                f"its {risk.source} text has an injection risk of {risk.score:.2f}",
+                remedy=remedy,
+            )
+        )
+        raise Refused(
+            f"the {risk.source} text of this prompt has an injection risk of {risk.score:.2f} and waits for a person; "
+            f"whoever runs this gateway lets it pass with: {remedy}",
+            status=403,
+            code="approval_needed",
+            type="permission_error",
+        )
+
+    def _changed(
+        self, call: Call, asked: Sequence[Part], spans: Sequence[tuple[Part, list[Span]]], *, strip: bool
+    ) -> tuple[Call, Restorer | None]:
+        """The call with placeholders, and without what nobody sees."""
+        texts, restorer = self._redact(call, asked, spans) if spans else Redacted({}, None)
+        if strip:
+            for part in asked:
+                seen = texts.get(part.place, part.text)
+                if (bare := hidden_characters.strip(seen)) != seen:
+                    texts[part.place] = bare
+        return _with(call, *with_texts(call.fields, call.body, texts)), restorer
+
+    async def _moderated(self, call: Call, rules: Rules, seen: Guarded) -> Guarded:
+        assert self._moderate is not None
+        harm = await self._moderate(rules.moderation, question(call.body), call)
+        return structs.replace(seen, moderated=tuple((one.category, round(one.score, 4)) for one in harm))
+
+
+def _passage(
+    call: Call, route: Route, rules: Rules, stays: str, data_class: str, restorer: Restorer | None = None
+) -> Passage:
+    if stays:
+        route = narrowed(route, stays, f"it is of the class '{data_class}'")
+        call = structs.replace(call, stays=stays)
+    return Passage(call, route, rules.checks if rules.on else (), restorer)
+
+
+def _without_tools(call: Call) -> Call:
+    fields = {name: raw for name, raw in call.fields.items() if name not in _TOOLS}
+    return structs.replace(_with(call, fields, msgspec.json.encode(fields)), has_tools=False)
+
+
+def _with(call: Call, fields: Mapping[str, Raw], body: bytes) -> Call:
+    """The call with another body: what is held for it is counted from the new one."""
+    if body is call.body:
+        return call
+    grown = len(body) - len(call.body)
+    return structs.replace(call, fields=dict(fields), body=body, text_bytes=call.text_bytes + grown)
+
+
+def _private(types: Sequence[str]) -> Refused:
+    return Refused(
+        f"the prompt holds {', '.join(types)}, which this route does not take ([guard] personal); leave it out",
+        code="private_data_refused",
+    )

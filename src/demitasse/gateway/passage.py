@@ -1,0 +1,92 @@
+"""What the guard makes of a call: the call as models may see it, and its answer as the client is to get it.
+
+Knows placeholders and events; decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct
+
+from ..core.call import Call, Event, Reply
+from ..core.errors import UpstreamError
+from .route import Route
+from .steps import Client
+
+
+class Restorer(Protocol):
+    """Puts values back in the place of their placeholders; one for each call. See ``wire/restore``."""
+
+    def reply(self, reply: Reply) -> Reply: ...
+
+    def event(self, event: Event) -> list[Event]: ...
+
+    def end(self) -> list[Event]: ...
+
+    def body(self, body: bytes) -> bytes: ...
+
+
+class Passage(Struct, frozen=True, eq=False):
+    """A call that was let through."""
+
+    call: Call
+    """As models may see it: what was redacted is a placeholder, in ``fields`` and in ``body``."""
+    route: Route
+    """Its models are those alone that the data may be put to."""
+    checks: tuple[str, ...] = ()
+    """What the answer is checked for."""
+    restorer: Restorer | None = None
+
+    @property
+    def restricted(self) -> bool:
+        """Its data may not go everywhere: then nothing of it is put to further models to learn from, and no policy of the
+        whole route applies."""
+        return self.call.stays != ""
+
+    def listening(self, client: Client) -> Client:
+        """The client, to whom values come back in the place of placeholders."""
+        return client if self.restorer is None else _Listening(client, self.restorer)
+
+    async def end(self, client: Client) -> None:
+        """A stream is over, or broke off: let go of what was held back. ``client``: the one that ``listening`` gave."""
+        if isinstance(client, _Listening):
+            await client.end()
+
+    def restored(self, reply: Reply) -> Reply:
+        """A whole answer as the client is to get it."""
+        return reply if self.restorer is None or self.call.stream else self.restorer.reply(reply)
+
+    def restored_error(self, error: UpstreamError) -> UpstreamError:
+        """An upstream may repeat what it was sent in its error; the client is told of its own words."""
+        if self.restorer is not None:
+            error.message = self.restorer.body(error.message.encode()).decode()
+            if error.body is not None:
+                error.body = self.restorer.body(error.body)
+        return error
+
+
+class _Listening(Client):
+    """A client behind a restorer."""
+
+    def __init__(self, client: Client, restorer: Restorer) -> None:
+        self._client = client
+        self._restorer = restorer
+
+    async def send(self, event: Event) -> None:
+        for restored in self._restorer.event(event):
+            await self._client.send(restored)
+
+    async def end(self) -> None:
+        for event in self._restorer.end():
+            await self._client.send(event)
+
+    def watch(self, on_hangup: Callable[[], object]) -> None:
+        self._client.watch(on_hangup)
+
+    def unwatch(self) -> None:
+        self._client.unwatch()
+
+    def expect_stream(self) -> None:
+        self._client.expect_stream()
