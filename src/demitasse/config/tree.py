@@ -100,7 +100,9 @@ class ModelSettings(Struct, frozen=True):
     max_output: Annotated[Count | None, says("Most output tokens it can give; bounds what is held.")] = None
     max_image_tokens: Annotated[Count | None, says("What an image of unknown size is held for.")] = None
     timeout_s: Annotated[Positive | None, says("Longest wait for its first byte; else `[http]` decides.")] = None
-    region: Annotated[str | None, says("Where it computes, e.g. `eu-central`; `local`: nothing it is asked leaves this machine.")] = None
+    region: Annotated[
+        str | None, says("Where it computes, e.g. `eu-central`; `local`: nothing it is asked leaves this machine.")
+    ] = None
 
 
 class RouteSettings(Struct, frozen=True):
@@ -377,6 +379,23 @@ class TenantSettings(Struct, frozen=True):
     data_class: Annotated[str, says("A class of `[classes]` that all its calls are of.")] = ""
 
 
+class Governance(Struct, frozen=True):
+    """Rules of the house: which licences and which providers may be used."""
+
+    profile: Annotated[
+        Literal["research", "commercial"],
+        says(
+            "`commercial`: weights whose licence forbids commercial use, or is not known, are not pulled, served or learned from."
+        ),
+    ] = "research"
+    providers: Annotated[
+        tuple[str, ...],
+        says(
+            'Providers that may be called, e.g. `["openai"]`; empty: any. Models that run here are never refused for it.'
+        ),
+    ] = ()
+
+
 class Config(Struct, frozen=True):
     """The whole tree, and where it came from. ``origins`` names what is not default: dotted setting → origin."""
 
@@ -402,6 +421,7 @@ class Config(Struct, frozen=True):
     guards: dict[str, GuardSettings] = {}
     classes: dict[str, ClassSettings] = {}
     tenants: dict[str, TenantSettings] = {}
+    governance: Governance = Governance()
     path: Path | None = None
     found: bool = False
     """The file was merely found in the working directory: nobody named it."""
