@@ -66,7 +66,8 @@ class Spent(Struct, frozen=True):
 
 
 class Alert(Struct, frozen=True, omit_defaults=True):
-    """Something a person should know, with the one command that answers it. ``kind`` is one of the documented ones."""
+    """Something a person should know, with the one command that answers it, and the one that takes that back. ``kind`` is one of
+    the documented ones."""
 
     id: str
     at_us: int
@@ -75,3 +76,4 @@ class Alert(Struct, frozen=True, omit_defaults=True):
     message: str
     remedy: str = ""
     resolved_us: int | None = None
+    undo: str = ""
