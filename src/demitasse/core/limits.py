@@ -38,7 +38,7 @@ class Key(Struct, frozen=True, omit_defaults=True):
     created_us: int
     team: str | None = None
     scopes: tuple[str, ...] = ("call",)
-    """call: use the models · read: see the books · admin: everything."""
+    """Of ``core.access.SCOPES``."""
     models: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     rpm: int | None = None
@@ -47,6 +47,12 @@ class Key(Struct, frozen=True, omit_defaults=True):
     revoked_us: int | None = None
     paused: str | None = None
     """Why the loop guard stopped it, until someone resumes it."""
+    old_mac: bytes = b""
+    """Of the secret before the present one, which opens until ``old_until_us``."""
+    old_until_us: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Key(id={self.id!r}, name={self.name!r}, scopes={self.scopes!r})"
 
 
 class Spent(Struct, frozen=True):

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from ..core.call import Caller
 from ..core.errors import Refused
+from .keys import may
 
 if TYPE_CHECKING:
     from .semantic import SemanticCache
@@ -39,7 +40,7 @@ def why(semantic: SemanticCache | None, call_id: str, caller: Caller) -> dict[st
     """
     found = semantic.served(call_id) if semantic is not None else None
     # Words are for those who asked, and for who may see everything.
-    if found is None or not (found.kept.tenant == caller.tenant or may_all(caller)):
+    if found is None or not (found.kept.tenant == caller.tenant or may(caller, "content")):
         raise Refused(
             "no such hit of the semantic cache is remembered; its last ones have cache = semantic in: demitasse ledger",
             status=404,
@@ -48,10 +49,8 @@ def why(semantic: SemanticCache | None, call_id: str, caller: Caller) -> dict[st
     return {"id": call_id, **found.explain}
 
 
-def evict(semantic: SemanticCache | None, body: bytes, caller: Caller) -> dict[str, int]:
+def evict(semantic: SemanticCache | None, body: bytes) -> dict[str, int]:
     """``POST /demitasse/semantic/evict`` with one of ``id`` (of an answer), ``tag`` and ``tenant``. Raises Refused."""
-    if not may_all(caller):
-        raise Refused("taking answers out needs the scope 'admin'", status=403, code="missing_scope")
     try:
         said = _read(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -66,10 +65,6 @@ def heard(semantic: SemanticCache | None, call_id: str, score: float) -> None:
     """An application's score of an answer: a hit that was wrong counts as an error, and is served no more."""
     if semantic is not None and score < WRONG:
         semantic.flag(call_id)
-
-
-def may_all(caller: Caller) -> bool:
-    return caller.key == "local" or "admin" in caller.scopes
 
 
 _SHAPE = 'send e.g. {"id": "sem_…"}, {"tag": "feature=titles"} or {"tenant": "NAME"}'

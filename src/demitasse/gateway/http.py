@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from ..core import access
 from ..core.call import Call, Caller, Event, Kind
 from ..core.errors import Refused, StoreError, UpstreamError
 from ..core.ids import call_id
@@ -24,6 +25,7 @@ from . import care
 from .answer import Client, Facts, Steps, answer, refused
 from .door import Door
 from .feedback import MOST_BYTES, Feedback
+from .keys import may
 from .request import Headers, HungUp, Receive, as_call, read_body, token, unread
 from .route import Route
 
@@ -143,7 +145,7 @@ class Gateway:
         steps.metrics.in_flight += 1
         try:
             client.cors = self._door.check("POST", headers)
-            caller = steps.keys.identify(token(headers), headers.get(b"x-demitasse-key"))
+            caller = steps.keys.identify(token(headers), headers.get(b"x-demitasse-key"), _address(scope))
             client.caller, known = caller, True
             body = await read_body(receive, headers, steps.settings.max_body_bytes)
             call = as_call(read(kind, body), id, request_id, at_us, caller, headers)
@@ -200,7 +202,7 @@ class Gateway:
             if not ours:
                 await self._pages(scope, receive, send)
                 return
-            status, body, kind = await self._small(method, path, headers, receive)
+            status, body, kind = await self._small(method, path, headers, receive, _address(scope))
         except HungUp:
             return
         except StoreError as error:
@@ -217,8 +219,14 @@ class Gateway:
         )
         await _reply(send, status, body, [(b"content-type", kind), (b"x-request-id", request_id), *_cors(cors)])
 
-    async def _small(self, method: str, path: str, headers: Headers, receive: Receive) -> tuple[int, bytes, bytes]:
+    async def _small(
+        self, method: str, path: str, headers: Headers, receive: Receive, address: str
+    ) -> tuple[int, bytes, bytes]:
         json = b"application/json"
+        row = access.row(method, path)  # what has none is not answered here, whatever stands below
+        if row is None:
+            self.steps.keys.identify(token(headers), headers.get(b"x-demitasse-key"), address)
+            raise _no_such(method, path)
         if path == "/healthz":
             return 200, b'{"status":"ok"}', json
         if path == "/readyz":
@@ -226,9 +234,10 @@ class Gateway:
             return (
                 (200, b'{"status":"ready"}', json) if why is None else (503, msgspec.json.encode({"status": why}), json)
             )
-        caller = self.steps.keys.identify(token(headers), headers.get(b"x-demitasse-key"))
+        caller = self.steps.keys.identify(token(headers), headers.get(b"x-demitasse-key"), address)
+        if row not in access.OWN:
+            self.steps.keys.permit(caller, access.PATHS[row])
         if path == "/metrics":
-            _must_read(caller)
             text = self.steps.metrics.text(self._gauges(), self.steps.breakers.states())
             return 200, text, b"text/plain; version=0.0.4; charset=utf-8"
         if path in ("/v1/models", "/models"):
@@ -239,13 +248,7 @@ class Gateway:
             return 200, msgspec.json.encode(self._model(route)), json
         if path.startswith("/demitasse/"):
             return await self._own(method, path, headers, caller, receive)
-        if path in _CALLS or path.removesuffix("/") in _CALLS:
-            raise Refused(f"{path} takes POST", status=405, code="method_not_allowed")
-        raise Refused(
-            f"there is no {path} here; this server has /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models",
-            status=404,
-            code="unknown_path",
-        )
+        raise _no_such(method, path)
 
     async def _own(
         self, method: str, path: str, headers: Headers, caller: Caller, receive: Receive
@@ -261,7 +264,7 @@ class Gateway:
         if path.startswith("/demitasse/calls/") and method == "GET":
             await self.steps.ledger.flush()
             row = await asyncio.to_thread(self._facts_of, path.removeprefix("/demitasse/calls/"))
-            if row is None or not (row["key"] == caller.key or _may_read(caller)):
+            if row is None or not (row["key"] == caller.key or may(caller, "read")):
                 raise Refused(
                     "no such call in the books; list the last ones with: demitasse ledger",
                     status=404,
@@ -271,23 +274,20 @@ class Gateway:
         if path.startswith(care.PATH + "/") and method == "GET":
             call_id = path.removeprefix(care.PATH + "/")
             return 200, msgspec.json.encode(care.why(self.steps.semantic, call_id, caller)), json
-        _must_read(caller)
         if path == care.PATH and method == "GET":
             return 200, msgspec.json.encode(care.figures(self.steps.semantic)), json
         if path == care.PATH + "/evict" and method == "POST":
             body = await read_body(receive, headers, MOST_BYTES)
-            return 200, msgspec.json.encode(care.evict(self.steps.semantic, body, caller)), json
+            return 200, msgspec.json.encode(care.evict(self.steps.semantic, body)), json
         if path == "/demitasse/status" and method == "GET":
             return 200, msgspec.json.encode(self._status()), json
         if path == "/demitasse/cache" and method == "GET":
             return 200, msgspec.json.encode(self.steps.cache.stats()), json
         if path == "/demitasse/cache/clear" and method == "POST":
-            if not care.may_all(caller):
-                raise Refused("clearing the cache needs the scope 'admin'", status=403, code="missing_scope")
             semantic = self.steps.semantic
             cleared = self.steps.cache.clear() + (semantic.evict() if semantic is not None else 0)
             return 200, msgspec.json.encode({"cleared": cleared}), json
-        raise Refused(f"there is no {method} {path} here", status=404, code="unknown_path")
+        raise _no_such(method, path)
 
     def _model(self, route: Route) -> dict[str, Any]:
         return {
@@ -467,15 +467,22 @@ def _refusal_headers(error: Refused) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _must_read(caller: Caller) -> None:
-    if not _may_read(caller):
-        raise Refused(
-            f"key '{caller.key}' may not read this; it needs the scope 'read'", status=403, code="missing_scope"
-        )
+def _no_such(method: str, path: str) -> Refused:
+    if path in _CALLS or path.removesuffix("/") in _CALLS:
+        return Refused(f"{path} takes POST", status=405, code="method_not_allowed")
+    if path.startswith("/demitasse/"):
+        return Refused(f"there is no {method} {path[:200]} here", status=404, code="unknown_path")
+    return Refused(
+        f"there is no {path[:200]} here; this server has /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models",
+        status=404,
+        code="unknown_path",
+    )
 
 
-def _may_read(caller: Caller) -> bool:
-    return caller.key == "local" or "read" in caller.scopes or "admin" in caller.scopes
+def _address(scope: Scope) -> str:
+    """Who knocks, as far as the socket says."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _usd(nanos: int) -> bytes:

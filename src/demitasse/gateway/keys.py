@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from msgspec import structs
 
+from ..core import access
 from ..core.call import Caller, Usage
 from ..core.errors import Refused
 from ..core.keys import mac
@@ -14,6 +15,18 @@ from ..core.ledger import Ledger
 from ..core.limits import Key
 
 ANONYMOUS = Caller()
+
+WRONG_A_MINUTE = 30
+"""Unknown keys that one address may send in a minute, before it is told to wait."""
+_MOST_ADDRESSES = 4_096
+
+_Known = tuple[Key, Caller, int | None]
+"""A secret's key, its caller, and until when a replaced one still opens; None: the present one."""
+
+
+def may(caller: Caller, needs: str) -> bool:
+    """Whether a caller's scopes are enough; on loopback, whoever brings no key of ours may do everything."""
+    return caller.key == "local" or access.may(caller.scopes, needs)
 
 
 class KeyRing:
@@ -31,16 +44,18 @@ class KeyRing:
         self._require_key = require_key
         self._clock = clock
         self._revision = -1
-        self._known: dict[bytes, tuple[Key, Caller]] = {}
-        self._seen: dict[bytes, tuple[Key, Caller]] = {}
+        self._known: dict[bytes, _Known] = {}
+        self._seen: dict[bytes, _Known] = {}
         """Good tokens that came since the last change, so that the HMAC is computed once."""
         self._guests: dict[bytes, Caller] = {}
         self.limits = RateLimits()
+        self._wrong = WrongKeys()
 
-    def identify(self, token: bytes | None, own: bytes | None = None) -> Caller:
+    def identify(self, token: bytes | None, own: bytes | None = None, address: str = "") -> Caller:
         """The caller behind a token (``Authorization`` and its kin); ``own`` is ``x-demitasse-key``.
 
-        Raises Refused 401 for a key of ours that is unknown, revoked or expired, or when one is needed and none came.
+        Raises Refused 401 for a key of ours that is unknown, revoked or expired, or when one is needed and none came;
+        429 for one that is unknown, from an address that sent too many such. A key that is known is never held up.
         """
         ours = own or (token if token is not None and token.startswith(b"dmt_") else None)
         if ours is None:
@@ -60,6 +75,7 @@ class KeyRing:
             digest = mac(self._secret, ours)
             found = self._known.get(digest)
             if found is None:  # made a moment ago, perhaps, by a command
+                self._wrong.more(address, self._clock())
                 self._ledger.look()
                 if self._revision != self._ledger.revision:
                     self._reload()
@@ -73,7 +89,7 @@ class KeyRing:
                 code="invalid_api_key",
                 type="authentication_error",
             )
-        key, caller = found
+        key, caller, until_us = found
         if key.revoked_us is not None:
             raise Refused(
                 f"key '{key.name}' was revoked; create another with: demitasse keys create {key.name}",
@@ -84,6 +100,13 @@ class KeyRing:
         if key.expires_us is not None and key.expires_us <= self._clock():
             raise Refused(
                 f"key '{key.name}' has expired; renew it with: demitasse keys rotate {key.name}",
+                status=401,
+                code="invalid_api_key",
+                type="authentication_error",
+            )
+        if until_us is not None and until_us <= self._clock():
+            raise Refused(
+                f"this secret of key '{key.name}' was replaced, and its time to be changed everywhere is over; use the new one",
                 status=401,
                 code="invalid_api_key",
                 type="authentication_error",
@@ -105,23 +128,32 @@ class KeyRing:
     def _reload(self) -> None:
         self._revision = self._ledger.revision
         self._seen.clear()
-        self._known = {
-            key.mac: (
-                key,
-                Caller(
-                    key=key.name,
-                    name=key.name,
-                    team=key.team,
-                    tenant=f"team:{key.team}" if key.team else key.name,
-                    scopes=key.scopes,
-                    models=key.models,
-                    pinned_tags=key.tags,
-                    rpm=key.rpm,
-                    tpm=key.tpm,
-                ),
+        self._known = {}
+        for key in self._ledger.keys():
+            caller = Caller(
+                key=key.name,
+                name=key.name,
+                team=key.team,
+                tenant=f"team:{key.team}" if key.team else key.name,
+                scopes=key.scopes,
+                models=key.models,
+                pinned_tags=key.tags,
+                rpm=key.rpm,
+                tpm=key.tpm,
             )
-            for key in self._ledger.keys()
-        }
+            if key.old_mac:
+                self._known[key.old_mac] = (key, caller, key.old_until_us or 0)
+            self._known[key.mac] = (key, caller, None)
+
+    def permit(self, caller: Caller, needs: str) -> None:
+        """Refuse whoever's scopes are not enough; see ``core.access``."""
+        if not may(caller, needs):
+            raise Refused(
+                access.sentence(caller.key, caller.scopes, needs),
+                status=403,
+                code="missing_scope",
+                type="permission_error",
+            )
 
     def admit(self, caller: Caller) -> None:
         """Refuse a paused key, one without the right to call, and one that is too fast."""
@@ -132,13 +164,7 @@ class KeyRing:
                 code="loop_detected",
                 type="insufficient_quota",
             )
-        if "call" not in caller.scopes and "admin" not in caller.scopes:
-            raise Refused(
-                f"key '{caller.key}' may not call models (its scopes: {', '.join(caller.scopes)})",
-                status=403,
-                code="missing_scope",
-                type="permission_error",
-            )
+        self.permit(caller, "call")
         if caller.rpm or caller.tpm:
             self.limits.admit(caller, self._clock())
 
@@ -146,6 +172,37 @@ class KeyRing:
         """Count a closed call's tokens against the minute that it ended in."""
         if caller.tpm:
             self.limits.used(caller, usage, self._clock())
+
+
+class WrongKeys:
+    """Keys that nobody has, counted by address in a leaky bucket each. Guessing 216 bits is hopeless; this keeps it cheap.
+
+    Whoever fills it can only hold up other unknown keys: the addresses least seen of late are forgotten first.
+    """
+
+    def __init__(self, a_minute: int = WRONG_A_MINUTE, most: int = _MOST_ADDRESSES) -> None:
+        self._a_minute, self._most = a_minute, most
+        self._level: dict[str, tuple[float, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._level)
+
+    def more(self, address: str, now_us: int) -> None:
+        """Count one; Refused 429 with ``retry-after`` where there were too many."""
+        left, at_us = self._level.pop(address, (float(self._a_minute), now_us))
+        left = min(float(self._a_minute), left + max(0, now_us - at_us) * self._a_minute / 60e6)
+        if len(self._level) >= self._most:
+            del self._level[next(iter(self._level))]
+        self._level[address] = (max(0.0, left - 1), now_us)
+        if left < 1:
+            raise Refused(
+                "too many unknown keys came from this address; correct the key, and try again in a minute",
+                status=429,
+                code="too_many_wrong_keys",
+                type="authentication_error",
+                retry_after_s=(1 - left) * 60 / self._a_minute,
+                final=False,
+            )
 
 
 class RateLimits:
