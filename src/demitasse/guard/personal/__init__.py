@@ -1,0 +1,101 @@
+"""Personal data that has a shape: patterns propose, checksums and a library verify. No model, nothing kept, nothing learnt.
+
+One pass finds the words that hold a digit; what they may be follows from their sizes and the words before them. Signs of
+their own ("@", "://", ":") lead to the rest. Plain prose costs that one pass. Names of people, places and organisations have
+no shape: ``guard.names`` is for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from ..finding import Entity
+from . import codes, days, numbers, street, web
+from .scan import Scan, Word
+
+__all__ = ["MOST_WORDS", "SURE", "find", "resolve"]
+
+SURE: Final = 0.9
+"""From this score on, a finding gives way to no longer one."""
+
+MOST_WORDS: Final = 20_000
+"""Words with digits that are looked at in one call."""
+
+
+def find(text: str) -> tuple[list[Entity], bool]:
+    """All that was found, in the order of the text and without overlaps, and whether a cap on the work was hit.
+
+    Offsets are code points of ``text`` as it was given. A score of 1 means that a checksum or a grammar confirmed it.
+    """
+    scan = Scan(text)
+    if "@" in scan.text:
+        web.emails(scan)
+    web.urls(scan)
+    if _COLON.search(scan.text):
+        web.colons(scan)
+    _digits(scan)
+    return resolve(scan.found), scan.cut
+
+
+def resolve(entities: Iterable[Entity]) -> list[Entity]:
+    """Without overlaps: what is all but certain (0.9) keeps its place, then the longer, the surer, the earlier.
+
+    The two tiers are joined by this too.
+    """
+    ranked = sorted(entities, key=lambda it: (it.score < SURE, it.start - it.end, -it.score, it.start))
+    if len(ranked) < 2:
+        return ranked
+    kept: list[Entity] = []
+    taken = bytearray(max(entity.end for entity in ranked))
+    for entity in ranked:
+        if not any(taken[entity.start : entity.end]):
+            taken[entity.start : entity.end] = b"\1" * (entity.end - entity.start)
+            kept.append(entity)
+    return sorted(kept, key=lambda entity: entity.start)
+
+
+def _digits(scan: Scan) -> None:
+    text = scan.text
+    group: list[Word] = []
+    seen = 0
+    for match in _WORD.finditer(text):
+        word = Word(match[0], match.start(), match.end())
+        seen += 1
+        if seen > MOST_WORDS:
+            scan.cut = True
+            break
+        if not word.digits:
+            _flush(scan, group)
+            group = []
+            if not codes.code(scan, word) and not street.postcode(scan, word) and word.text[0].isdecimal():
+                street.lone(scan, word)
+        elif group and text[group[-1].end : word.start] in _JOINS:
+            group.append(word)
+        else:
+            _flush(scan, group)
+            group = [word]
+    _flush(scan, group)
+    if seen:
+        days.named(scan)
+        days.ages(scan)
+        if seen >= 3:
+            web.dashed_mac(scan)
+
+
+def _flush(scan: Scan, group: list[Word]) -> None:
+    if not group:
+        return
+    if len(group) > 1 or group[0].size >= 7:
+        numbers.run(scan, group)
+    for word in group:
+        if word.size <= 6:
+            street.lone(scan, word)
+            if len(group) == 1 and word.size >= 4:
+                numbers.run(scan, group)
+
+
+_COLON: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
+_WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]*+\d[^\W_]*+")
+_JOINS: Final = frozenset({" ", "-", ".", "/", ") ", ")", " (", "(", ")-", "-(", " - ", " / "})
