@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 
+from ..core import access
 from ..core.errors import ConfigError
 from ..core.keys import RANDOM_BYTES, mac, make
 from ..core.limits import Budget, Key
@@ -99,7 +100,7 @@ class StoreControl:
 
 
 class KeyLogin:
-    """Who may see the pages beyond loopback: holders of a key with the scope ``read`` or ``admin``."""
+    """Who may see the pages beyond loopback: holders of a key that may read."""
 
     def __init__(self, ledger: SqliteLedger, server_secret: bytes, *, secure: bool) -> None:
         self._ledger = ledger
@@ -116,6 +117,6 @@ class KeyLogin:
 
     def _visitor(self, key: Key) -> Visitor | None:
         over = key.revoked_us is not None or (key.expires_us is not None and key.expires_us <= self._ledger.clock())
-        if over or not {"read", "admin"} & set(key.scopes):
+        if over or not access.may(key.scopes, "read"):
             return None
-        return Visitor(id=key.id, name=key.name, admin="admin" in key.scopes)
+        return Visitor(id=key.id, name=key.name, admin="admin" in key.scopes, scopes=key.scopes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from ..core import access
 from ..core.errors import ConfigError, DemitasseError
 from ..core.evidence import EvidenceBooks
 from ..core.ledger import Books
@@ -176,7 +177,7 @@ def dashboard(
         Route("/favicon.ico", icon, methods=["GET"]),
     ]
     return Starlette(
-        routes=paths,
+        routes=[Route(path.path, site.permitted(path), methods=path.methods) for path in paths],
         exception_handlers={HTTPException: site.http_error, DemitasseError: site.our_error},
     )
 
@@ -188,6 +189,19 @@ async def assets_of(request: Request) -> Response:
 async def icon(_request: Request) -> Response:
     """For those who ask without having read a page."""
     return _guarded(RedirectResponse(await asyncio.to_thread(assets.url, "cup.svg"), 303))
+
+
+class May:
+    """What templates ask before they draw a button: ``may('/budgets/set')``, by the table that refuses it on the server."""
+
+    def __init__(self, visitor: Visitor | None) -> None:
+        self._visitor = visitor
+
+    def __call__(self, path: str) -> bool:
+        return self._visitor is not None and self._visitor.may(access.needed("POST", path))
+
+    def __bool__(self) -> bool:
+        return self._visitor is not None and self._visitor.admin
 
 
 class Site:
@@ -203,6 +217,24 @@ class Site:
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dashboard")
         # Another: a verdict takes a second, and the stream of calls does not wait for it.
         self._lab_reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dashboard-lab")
+
+    def permitted(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
+        """The route's handler behind the one check of who may come to it: ``core.access`` says which scope it needs."""
+        handler = route.endpoint
+
+        async def handle(request: Request) -> Response:
+            needs = access.needed(request.method, route.path)
+            if needs != access.OPEN:
+                visitor = self._visitor(request)
+                if visitor is None:
+                    part = route.path.startswith("/parts/")
+                    return _guarded(Response(status_code=401)) if part else self._to_login(request)
+                if not visitor.may(needs):
+                    raise HTTPException(403, access.sentence(visitor.name, visitor.scopes, needs))
+            response: Response = await handler(request)
+            return response
+
+        return handle
 
     async def page(self, page: Page, request: Request) -> Response:
         visitor = self._visitor(request)
@@ -245,7 +277,7 @@ class Site:
         return await self._fragment("parts/figures.html", **values, **self._common(visitor))
 
     async def lab(self, page: LabPage, request: Request) -> Response:
-        """A page on evaluations or made models: texts only for those who may change things."""
+        """A page on evaluations or made models: texts only for those who may read content."""
         visitor = self._visitor(request)
         if visitor is None:
             return self._to_login(request)
@@ -277,7 +309,6 @@ class Site:
         visitor, form = await self._form(request)
         if visitor is None:
             return self._to_login(request)
-        self._admin_only(visitor)
         desk = self._desk
         try:
             rows = await self._read(lambda: desk.books.spent(desk.clock()))
@@ -291,11 +322,11 @@ class Site:
         return self._back(request, form, done)
 
     async def review(self, request: Request) -> Response:
-        """A pair to vote on: texts only for those who may change things."""
+        """A pair to vote on: texts only for those who may read content."""
         visitor, reviews = self._visitor(request), self._reviews
         if visitor is None:
             return self._to_login(request)
-        values = await self._read(lambda: review.page(reviews, request.query_params, may=visitor.admin))
+        values = await self._read(lambda: review.page(reviews, request.query_params, may=visitor.may("content")))
         if _wants_json(request):
             return self._json(values)
         return await self._show(request, visitor, REVIEW.template, here=REVIEW.path, title=REVIEW.name, **values)
@@ -304,7 +335,6 @@ class Site:
         visitor, form = await self._form(request)
         if visitor is None:
             return self._to_login(request)
-        self._admin_only(visitor)
         try:
             done = await review.vote(self._reviews, form, self._read)
         except DemitasseError as error:
@@ -318,7 +348,6 @@ class Site:
         visitor, form = await self._form(request)
         if visitor is None:
             return self._to_login(request)
-        self._admin_only(visitor)
         once = form.get("once", "")
         try:
             if once and once in self._used:
@@ -408,7 +437,7 @@ class Site:
         return await asyncio.get_running_loop().run_in_executor(self._reader, read)
 
     async def _look(self, page: LabPage, request: Request, visitor: Visitor) -> dict[str, Any] | None:
-        look = Look(self._desk.lab, visitor.admin, self._desk.clock())
+        look = Look(self._desk.lab, visitor.may("content"), self._desk.clock())
         asked = {**request.query_params, **request.path_params}
         return await asyncio.get_running_loop().run_in_executor(self._lab_reader, page.view, look, asked)
 
@@ -420,7 +449,7 @@ class Site:
             "done": done,
             "path": request.url.path + ("?" + request.url.query if request.url.query else ""),
             "theme": theme if theme in {"light", "dark"} else "",
-            "nav": PAGES if visitor else (),
+            "nav": [p for p in PAGES if visitor.may(access.needed("GET", p.path))] if visitor else (),
         }
         response = Response(
             await self._read(lambda: render.html(template, **common, **values)), media_type="text/html; charset=utf-8"
@@ -450,7 +479,7 @@ class Site:
             "once": secrets.token_hex(8),
             "mode": self._desk.mode(),
             "version": self._desk.version,
-            "may": visitor is not None and visitor.admin,
+            "may": May(visitor),
             "can_log_out": self._desk.login is not None and visitor is not None,
             "seen_of": _figures_seen,
         }
@@ -468,10 +497,6 @@ class Site:
         if not guard.may_post(request, self._secret, visitor, token):
             raise HTTPException(403, "this form is not one of this dashboard's, or an old one; open the page again")
         return visitor, form
-
-    def _admin_only(self, visitor: Visitor) -> None:
-        if not visitor.admin:
-            raise HTTPException(403, f"key '{visitor.name}' may look but not change; log in with a key of scope admin")
 
     def _remember(self, once: str) -> None:
         self._used[once] = None

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from ..core import access
 from ..core.limits import Budget, Key
 from ..core.price import Card
 
@@ -121,6 +122,11 @@ class Visitor(Struct, frozen=True):
     id: str
     name: str
     admin: bool = False
+    scopes: tuple[str, ...] = ("read",)
+
+    def may(self, needs: str) -> bool:
+        """Whether this visitor's scopes are enough; see ``core.access``."""
+        return self.admin or access.may(self.scopes, needs)
 
 
 LOCAL = Visitor("local", "this machine", admin=True)
@@ -140,7 +146,7 @@ class Login(Protocol):
         ...
 
     def enter(self, token: str) -> Visitor | None:
-        """The holder of a key (``dmt_…``) in force whose scopes hold ``read`` or ``admin``; else None."""
+        """The holder of a key (``dmt_…``) in force that may read; else None."""
         ...
 
     def visitor(self, id: str) -> Visitor | None:
