@@ -20,6 +20,7 @@ from .doctor import doctor
 from .evaluate import evaluate, evaluations
 from .frontier import frontier
 from .ground import Commands, World
+from .guard import guard
 from .keep import backup, reconcile, restore
 from .keys import keys
 from .labels import feedback, labels
@@ -62,6 +63,7 @@ for command in (
     *(tasks,),
     *(optimise,),
     *(tune,),
+    *(guard,),
     *(doctor, backup, restore, reconcile),
 ):
     main.add_command(command)

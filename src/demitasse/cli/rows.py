@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..web.arithmetic import Bill, bill, compare
 from ..web.energy import METHOD_TEXTS, Meter, Used
+from ..web.guarded import guard_sentences
 from ..web.render import carbon_to, energy_to, exact, money, per_mtok, pico_exact
 from .units import clock_text
 
@@ -69,6 +70,8 @@ def explain_lines(
     if entry.model and entry.outcome in {"answered", "cancelled", "failed"}:
         yield f"  answer    {_answered_by(entry)}"
     yield from _why(entry)
+    for nth, sentence in enumerate(guard_sentences(entry.guard)):
+        yield f"  {'' if nth else 'guard':<10}{sentence}"
     yield from _money(entry)
     for number, attempt in enumerate(entry.attempts, 1):
         yield ""

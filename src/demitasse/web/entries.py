@@ -13,6 +13,7 @@ from ..core.money import usd
 from ..core.price import Card
 from .arithmetic import bill
 from .energy import Meter, energy_json
+from .guarded import guard_json
 from .report import iso
 
 
@@ -52,6 +53,9 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "duration_ms": entry.duration_ms,
         "first_byte_ms": entry.first_byte_ms,
         "overhead_ms": None if entry.overhead_us is None else entry.overhead_us / 1000,
+        "guard": guard_json(entry.guard),
+        "prompt_mac": entry.prompt_mac,
+        "reply_mac": entry.reply_mac,
     }
 
 
@@ -59,6 +63,7 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
     return {
         "model": attempt.model,
         "provider": attempt.provider,
+        "region": attempt.region,
         "upstream_model": attempt.upstream_model,
         "status": attempt.status,
         "at": iso_us(attempt.started_us),

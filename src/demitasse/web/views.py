@@ -18,6 +18,7 @@ from . import charts
 from .arithmetic import Bill, Comparison, bill, compare
 from .energy import Meter
 from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, RouteRow, SettingRow, SwitchRow
+from .guarded import guard_sentences
 from .lab_facts import HardwareRow, LabBooks
 from .promises import Promise, promises
 from .report import DAY_US, HOUR_US, Report, build_report, month_end_us, month_start_us
@@ -220,6 +221,7 @@ def entry(desk: Desk, id: str) -> dict[str, Any] | None:
         "others": others,
         "saved_nanos": sum(nanos for _, nanos in found.saved),
         "chain": desk.chain(found.id) if desk.chain else None,
+        "guard": guard_sentences(found.guard),
     }
 
 

@@ -1,0 +1,107 @@
+"""`guard`: which rules hold for whom, and what waits for a person to let it pass."""
+
+# ruff: noqa: PLC0415 - a command pays only for what it uses
+from __future__ import annotations
+
+import click
+
+from .ground import Commands, Failure, Place, placed, say, say_json, table
+
+
+@click.group(cls=Commands)
+def guard() -> None:
+    """What is looked for in prompts and done about it: rules, waiting, approve, withdraw."""
+
+
+@guard.command()
+@click.option("--route", default="", help="As they hold for this route.")
+@click.option("--tenant", default="", help="As they hold for this key, or `team:NAME`.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@placed
+def rules(place: Place, route: str, tenant: str, as_json: bool) -> None:
+    """The rules in force: where several profiles speak of a call, the stricter word of each."""
+    import msgspec
+
+    from ..build.guarding import policies
+    from ..guard.kinds import TYPES
+
+    config = place.config()
+    if route and route not in config.routes:
+        raise Failure(f"there is no route '{route}'; there are: {', '.join(config.routes) or 'none'}")
+    all_rules = policies(config)
+    found = all_rules.rules(route, tenant)
+    told = msgspec.to_builtins(found) | {
+        "personal": {type: found.action(type) for type in TYPES},
+        "data_class": all_rules.class_of.get(tenant),
+    }
+    if as_json:
+        say_json(told)
+        return
+    rows = [
+        [name, "yes" if value is True else "no" if value is False else str(value or "-")]
+        for name, value in told.items()
+    ]
+    table(("rule", "value"), [row for row in rows if row[0] not in ("personal", "checks")], whole=("rule",))
+    say("checks of answers: " + (", ".join(found.checks) or "none"))
+    table(("personal data", "action"), [[type, action] for type, action in told["personal"].items()])
+
+
+@guard.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@placed
+def waiting(place: Place, as_json: bool) -> None:
+    """What was refused until a person lets it pass, the newest first; by code, and never the words."""
+    from .units import clock_text
+
+    with place.books() as books:
+        found = [alert for alert in books.alerts(last=1_000) if alert.kind == "approval_needed"]
+    if as_json:
+        say_json(
+            [
+                {"code": a.id.removeprefix("approve-"), "at_us": a.at_us, "key": a.subject, "why": a.message}
+                for a in found
+            ]
+        )
+        return
+    if not found:
+        say("nothing waits")
+        return
+    table(
+        ("code", "at", "why"),
+        [[a.id.removeprefix("approve-"), clock_text(a.at_us), a.message] for a in found],
+        whole=("code", "at"),
+    )
+
+
+@guard.command()
+@click.argument("code")
+@placed
+def approve(place: Place, code: str) -> None:
+    """Let what bears CODE pass for a day; a running gateway follows within a second."""
+    from ..build.guarding import approve as let_pass
+    from .units import clock_text
+
+    code = _code(code)
+    with place.settings() as settings:
+        until_us = let_pass(settings, code, place.clock())
+    say(f"{code} passes until {clock_text(until_us)} UTC; undo with: demitasse guard withdraw {code}")
+
+
+@guard.command()
+@click.argument("code")
+@placed
+def withdraw(place: Place, code: str) -> None:
+    """Take an approval back."""
+    from ..build.guarding import withdraw as take_back
+
+    code = _code(code)
+    with place.settings() as settings:
+        if not take_back(settings, code):
+            raise Failure(f"{code} was not approved; see: demitasse guard waiting")
+    say(f"{code} waits again; undo with: demitasse guard approve {code}")
+
+
+def _code(text: str) -> str:
+    if len(text) != 10 or any(c not in "0123456789abcdef" for c in text):
+        raise Failure(f"'{text[:40]}' is no code; it has ten digits and letters a to f, as the refusal named it")
+    return text
