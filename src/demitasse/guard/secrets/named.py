@@ -82,7 +82,7 @@ _WORDS: Final = frozenset(
 _SLOT = re.compile(
     r"[*•●xX.…_#?-]{3,}\Z|[*•●…]{2,}|<[^<>]*>|\[[^\[\]]*\]\Z|\$\{|\$\(|\{\{|\{[\w.]*\}\Z|"
     r"%[({]?\w+[)}]?[sd]?\Z|\$[A-Za-z_]|@[A-Z_]+@\Z|"
-    r"(?:your|my|the|some|enter|insert|replace|add|put|example|dummy|fake)[-_ ]?(?:own|real|actual|secret|strong|new|super)?[-_ ]?"
+    r"(?:your|my|the|some|enter|insert|replace|add|put|example|dummy|fake)[-_ ]?(?:own|real|actual|secret|strong|new)?[-_ ]?"
     r"(?:password|pass|pwd|secret|token|key|api|value|here|credential)|"
     r"(?:os\.|process\.|env\.|config\.|settings\.|self\.|this\.|secrets\.|var\.|vault:|arn:|ssm:|file:|getenv|ref\+|op://)|"
     r"redacted|placeholder|x{4,}",

@@ -1,0 +1,261 @@
+"""Checks on answers: has it the form that was asked for, does it stand in the context, does it leak? One function each.
+
+A draft that fails one is not given: the next model is asked, and *why?* names the check. A final answer is given all the same,
+and what was found stands in its entry. What a check says holds no word of the prompt or the answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, Final
+
+import msgspec
+from msgspec import structs
+
+from ..core.call import Call, Reply
+from ..core.entry import Check as Found
+from ..guard.answers import leaks as leaks_of
+from ..guard.grounding import ground
+from ..score.asked import Asked as Form
+from ..score.asked import asked_of
+from ..score.draft import fits
+from ..score.normal import Answer, answer_of
+from ..wire.parts import Part, parts
+from .ladder import Judge, Verdict
+
+log = logging.getLogger("demitasse")
+
+
+class Asked:
+    """What checks may know of a request; each part is read when it is first asked for."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    @cached_property
+    def form(self) -> Form:
+        """The form that the answer must have."""
+        return asked_of(msgspec.json.encode(self.call.fields) if self.call.fields else self.call.body)
+
+    @cached_property
+    def tools(self) -> dict[str, Any]:
+        """The JSON schema of each tool's arguments; None where a tool has none."""
+        found: dict[str, Any] = {}
+        for member in ("tools", "functions"):
+            for tool in _decoded(self.call, member) or ():
+                function = tool.get("function", tool) if isinstance(tool, dict) else None
+                if isinstance(function, dict) and isinstance(function.get("name"), str):
+                    found[function["name"]] = function.get("parameters")
+        return found
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        return parts(self.call.kind, self.call.fields)
+
+    @cached_property
+    def prompt(self) -> str:
+        """All that the request says."""
+        return "\n".join(part.text for part in self.parts)
+
+    @cached_property
+    def context(self) -> str:
+        """What was supplied to answer from: tools' results and passages; "" where nothing was."""
+        return "\n".join(
+            part.text[start:end]
+            for part in self.parts
+            for source, start, end in part.pieces()
+            if source in ("tool", "retrieved")
+        )
+
+    @cached_property
+    def instructions(self) -> str:
+        """What the application told the model beforehand, without the passages in it."""
+        return "\n".join(
+            part.text[start:end]
+            for part in self.parts
+            if part.place[0] == "messages"
+            for source, start, end in part.pieces()
+            if source == "system"
+        )
+
+
+Check = Callable[[Asked, Reply], Found | None]
+"""What was found of an answer; None: there was nothing to check. Pure, and quick: it runs between two bytes of an answer."""
+
+
+def schema(asked: Asked, reply: Reply) -> Found | None:
+    """JSON where JSON was asked for, of the schema, and tool calls with arguments of theirs.
+
+    Reads types, required keys, closed objects, enumerations and references (``score.draft.fits``); patterns, lengths and
+    ranges are not read, so a formal validator may still say no.
+    """
+    form, said = asked.form, _said(reply)
+    if said.tool_calls:
+        return _result("schema", _wrong_calls(asked, said))
+    if form.must_call:
+        return _result("schema", "a tool call was demanded, and none came")
+    if not form.json:
+        return None
+    if said.refusal:
+        return Found("schema", passed=True, why="the model declined to answer")
+    try:
+        value = msgspec.json.decode(said.text)
+    except (msgspec.DecodeError, RecursionError):
+        return _result("schema", "the answer is not JSON, or not JSON alone")
+    if form.schema is None:
+        return _result("schema", "" if isinstance(value, dict) else "the answer is JSON, but no object")
+    return _result("schema", "" if fits(value, form.schema) else "the answer is JSON, but not of the schema")
+
+
+def grounding(asked: Asked, reply: Reply) -> Found | None:
+    """Whether what the answer claims stands in what was supplied; None where nothing was. No detector of hallucinations."""
+    text = _said(reply).text
+    if not asked.context or not text or asked.form.json:
+        return None
+    found = ground(text, asked.prompt)
+    if found.score is None:
+        return None
+    bad = [claim for claim in found.claims if claim.support == "unsupported"]
+    why = f"{len(bad)} of {len(found.claims)} claims are not in the context supplied" if bad else ""
+    if missing := sorted({what for claim in bad for what in claim.missing}):
+        why += f" (by {' and '.join(f'a {what}' for what in missing)})"
+    return Found("grounding", found.passed, round(found.score, 3), why)
+
+
+def leaks(asked: Asked, reply: Reply) -> Found | None:
+    """Secrets that the prompt does not have, placeholders left over, the instructions repeated at length."""
+    text = _all_said(reply)
+    if not text:
+        return None
+    found = leaks_of(text, asked.prompt, asked.instructions)
+    return Found("leaks", not found, None, "; ".join(leak.why for leak in found))
+
+
+CHECKS: Final[dict[str, Check]] = {"schema": schema, "grounding": grounding, "leaks": leaks}
+"""By the name that settings give them. Moderation asks a model, and so is not among them: ``gateway.moderation``."""
+
+
+def checks_of(names: Iterable[str]) -> tuple[Check, ...]:
+    """The checks that settings name, in their order; ``moderation`` is passed over."""
+    return tuple(CHECKS[name] for name in names if name in CHECKS)
+
+
+def judged(judge: Judge, checks: Sequence[Check], call: Call) -> Judge:
+    """The same judge, by which no draft stands that fails a check; the verdict's reason then names it.
+
+    Args:
+        call: as the drafter was asked, placeholders and all.
+    """
+    return _Judged(judge, checks, call) if checks else judge
+
+
+def check_reply(call: Call, reply: Reply, checks: Sequence[Check]) -> tuple[Found, ...]:
+    """What the checks say of an answer; those that had nothing to check say nothing. Never raises."""
+    if call.kind == "embedding" or not checks:
+        return ()
+    asked = Asked(call)
+    found = []
+    for check in checks:
+        try:
+            one = check(asked, reply)
+        except Exception:
+            # A fault in what is only there to look may not cost an answer that was paid for.
+            log.exception("the check '%s' of call %s failed", getattr(check, "__name__", check), call.id)
+            continue
+        if one is not None:
+            found.append(one)
+    return tuple(found)
+
+
+class _Judged:
+    __slots__ = ("_call", "_checks", "_judge", "_seen")
+
+    def __init__(self, judge: Judge, checks: Sequence[Check], call: Call) -> None:
+        self._judge = judge
+        self._checks = checks
+        self._call = call
+        self._seen: tuple[Reply, Found | None] | None = None
+
+    def __call__(self, draft: Reply, second: Reply | None) -> Verdict:
+        verdict = self._judge(draft, second)
+        failed = self._failed(draft)
+        if failed is None:
+            return verdict
+        reason = f"the draft fails the check '{failed.name}'" + (f": {failed.why}" if failed.why else "")
+        return structs.replace(verdict, stands=False, ask_second=False, reason=reason)
+
+    def _failed(self, draft: Reply) -> Found | None:
+        if self._seen is None or self._seen[0] is not draft:
+            results = check_reply(self._call, draft, self._checks)
+            self._seen = draft, next((found for found in results if not found.passed), None)
+        return self._seen[1]
+
+
+def _result(name: str, why: str) -> Found:
+    return Found(name, passed=not why, why=why)
+
+
+def _wrong_calls(asked: Asked, said: Answer) -> str:
+    for name, written in said.tool_calls:
+        if asked.tools and name not in asked.tools:
+            return "a tool was called that is not offered"
+        try:
+            value = msgspec.json.decode(written or "{}")
+        except (msgspec.DecodeError, RecursionError):
+            return "a tool call's arguments are not JSON"
+        if not isinstance(value, dict):
+            return "a tool call's arguments are no object"
+        if not fits(value, asked.tools.get(name)):
+            return "a tool call's arguments are not of its schema"
+    return ""
+
+
+_NOTHING = Answer()
+
+
+def _said(reply: Reply) -> Answer:
+    try:
+        return answer_of(reply.body)
+    except ValueError:
+        return _NOTHING
+
+
+def _all_said(reply: Reply) -> str:
+    """Of all choices: texts, refusals and arguments of tool calls."""
+    try:
+        choices = msgspec.json.decode(reply.body).get("choices") or ()
+    except (msgspec.DecodeError, RecursionError, AttributeError):
+        return ""
+    return "\n".join(_strings({"choices": [_spoken(choice) for choice in choices if isinstance(choice, dict)]}))
+
+
+def _spoken(choice: dict[str, Any]) -> list[Any]:
+    message = choice.get("message") or {}
+    if not isinstance(message, dict):
+        return []
+    said = [choice.get("text"), message.get("content"), message.get("refusal"), message.get("reasoning_content")]
+    for call in message.get("tool_calls") or ():
+        function = call.get("function") if isinstance(call, dict) else None
+        said.append(function.get("arguments") if isinstance(function, dict) else None)
+    return said
+
+
+def _strings(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _strings(inner)
+
+
+def _decoded(call: Call, member: str) -> Any:
+    raw = call.fields.get(member)
+    try:
+        return msgspec.json.decode(raw) if raw is not None else None
+    except (msgspec.DecodeError, RecursionError):
+        return None

@@ -1,0 +1,228 @@
+"""Whether what an answer claims stands in the context that was supplied: by numbers, names and words, sentence by sentence.
+
+An explanation and a reason to ask a better model. It finds no hallucinations: a claim may be true and stand nowhere, or be
+false in the context's own words. Pure; reads English best, other languages by their words alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from msgspec import Struct
+
+Support = Literal["supported", "grey", "unsupported"]
+"""Its words, numbers and names stand close together in the context · can't be told from here · a number or a name, or
+nearly all of it, does not."""
+
+
+class Claim(Struct, frozen=True):
+    """A sentence of the answer that says something. ``start``, ``end``: code points of the answer."""
+
+    start: int
+    end: int
+    support: Support
+    overlap: float
+    """Share of its words, rare ones counting more, that the best passage of the context has."""
+    missing: tuple[str, ...] = ()
+    """What kind of thing is not in the context: ``number``, ``name``."""
+
+
+class Grounding(Struct, frozen=True):
+    """Of each distinct claim of an answer. Claims that are said twice count once; sentences that claim nothing don't count."""
+
+    claims: tuple[Claim, ...]
+
+    @property
+    def score(self) -> float | None:
+        """The share of claims that are supported, a grey one counting half; None: the answer claims nothing."""
+        if not self.claims:
+            return None
+        return sum(_WORTH[claim.support] for claim in self.claims) / len(self.claims)
+
+    @property
+    def passed(self) -> bool:
+        """No claim is unsupported. One that is stays one, however many supported ones stand around it."""
+        return all(claim.support != "unsupported" for claim in self.claims)
+
+
+def ground(answer: str, context: str) -> Grounding:
+    """Hold an answer's claims against the context. Work is linear in both."""
+    known = _Known(context)
+    seen: set[frozenset[str]] = set()
+    claims: list[Claim] = []
+    for start, end in sentences(answer):
+        text = answer[start:end]
+        said = _Said(text)
+        if not said.claims or said.key in seen:
+            continue
+        seen.add(said.key)
+        claims.append(_held_against(said, known, start, end))
+        if len(claims) >= _MOST_CLAIMS:
+            break
+    return Grounding(tuple(claims))
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Where the sentences of a text stand: ended by a mark, a line's end or an item of a list. Code and headings are none."""
+    at = 0
+    fenced = False
+    for line in text.splitlines(keepends=True):
+        start, at = at, at + len(line)
+        bare = line.strip()
+        if bare.startswith("```"):
+            fenced = not fenced
+            continue
+        if fenced or not bare or bare.startswith("#") or not any(c.isalnum() for c in bare):
+            continue
+        item = _ITEM.match(line)
+        begin = start + (item.end() if item is not None else 0)
+        for stop in _STOP.finditer(text, begin, at):
+            yield begin, stop.start() + 1
+            begin = stop.end()
+        if text[begin:at].strip():
+            yield begin, start + len(line.rstrip())
+
+
+_WORTH: Final[dict[Support, float]] = {"supported": 1.0, "grey": 0.5, "unsupported": 0.0}
+_MOST_CLAIMS = 400
+_MOST_PLACES = 48
+"""Sentences of the context that one word points to; a word in more of them tells none apart."""
+_ENOUGH = 0.55
+_LITTLE = 0.2
+_FEWEST_WORDS = 3
+
+_ITEM = re.compile(r"\s{0,20}(?:[-*•+>|]|\d{1,3}[.)])\s{1,8}")
+_STOP = re.compile(
+    r"(?<![A-Z])(?<!\b[A-Za-z]\.[A-Za-z])(?<!\bMr)(?<!\bDr)(?<!\bMs)(?<!\bSt)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)[.!?…]"
+    r"(?:[\"')\]*]{0,3})\s{1,8}(?=[^a-z])|[。！？]"
+)
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_NUMBER = re.compile(r"\d[\d,. ]*\d|\d")
+_NAME = re.compile(r"(?<![.!?:\"“(*\-•\n] )(?<!\A)\b[A-Z][a-zà-ÿ]{2,}\b|\b[A-Z]{2,}[0-9]*\b")
+_MATHS = re.compile(
+    r"[=+×÷]|\d\s*[-*/]\s*\d|\b(?:total|sum|altogether|average|mean|difference|times|twice|half|double|percent|per|remaining|"
+    r"combined|about|around|approximately|roughly|nearly|over|more than|less than)\b",
+    re.IGNORECASE,
+)
+_META = re.compile(
+    r"\s*(?:sure|certainly|of course|here(?:'s| is| are)|i hope|let me|i'?m sorry|sorry|unfortunately|"
+    r"i (?:can(?:no|')t|do ?n[o']t|am unable|could not|couldn't)|"
+    r"the (?:context|document|text|passage|provided)[\w ]{0,40}(?:does not|doesn't|do not|don't)|please|thanks?|thank you|"
+    r"feel free|note that|in summary|in conclusion|to summari[sz]e|based on|according to the (?:context|provided)|hello|hi\b|"
+    r"great question|if you)",
+    re.IGNORECASE,
+)
+_META_WORDS = 14
+"""A longer sentence that begins so says something all the same."""
+_STOPWORDS: Final = frozenset(
+    """a an and are as at be been being but by can could did do does for from had has have he her him his how i if in into is it
+    its itself may me might more most must my no nor not of off on once only or other our out over own same she should so some
+    such than that the their them then there these they this those through to too under until up us very was we were what when
+    where which while who whom why will with would you your also however therefore thus because about after again all any
+    before between both each few here just now one s t don""".split()  # noqa: SIM905 - a word a line would be a page
+)
+_SPELLED: Final = {
+    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "ten": "10", "eleven": "11", "twelve": "12", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60",
+    "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "100", "thousand": "1000", "dozen": "12",
+}  # fmt: skip
+
+
+class _Said:
+    """One sentence of an answer."""
+
+    __slots__ = ("claims", "key", "names", "numbers", "text", "words")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.words = [_stem(w) for w in _words(text)]
+        self.numbers = _numbers(text)
+        self.names = {name.casefold() for name in _NAME.findall(text)}
+        self.key = frozenset((*self.words, *self.numbers))
+        short = len(self.words) < _FEWEST_WORDS and not (self.numbers and self.words)
+        meta = _META.match(text) is not None and len(self.words) < _META_WORDS and not self.numbers
+        self.claims = not (short or meta or text.rstrip("\"')*_ ").endswith(("?", ":")))
+
+
+class _Known:
+    """A context, ready to be asked."""
+
+    def __init__(self, context: str) -> None:
+        self.places: dict[str, list[int]] = {}
+        self.vocabulary = {word.casefold() for word in _WORD.findall(context)}
+        self.numbers = _numbers(context) | {_SPELLED[word] for word in self.vocabulary & _SPELLED.keys()}
+        self.count = 0
+        counts: Counter[str] = Counter()
+        for self.count, (start, end) in enumerate(sentences(context), 1):
+            for word in {_stem(w) for w in _words(context[start:end])}:
+                counts[word] += 1
+                places = self.places.setdefault(word, [])
+                if len(places) < _MOST_PLACES:
+                    places.append(self.count)
+        self._counts = counts
+
+    def weight(self, word: str) -> float:
+        """How much a word tells: one that stands everywhere, little."""
+        return 1.0 + math.log((self.count + 1) / (self._counts[word] + 1)) if word in self._counts else _NEW_WEIGHT
+
+    def best(self, words: list[str]) -> float:
+        """The share of the words, by weight, that the best sentence and its neighbours have."""
+        distinct = set(words)
+        weights = {word: self.weight(word) for word in distinct}
+        at: dict[int, float] = {}
+        for word in distinct:
+            # a word of a sentence speaks for the ones beside it too
+            for near in {place + by for place in self.places.get(word, ()) for by in (-1, 0, 1)}:
+                at[near] = at.get(near, 0.0) + weights[word]
+        return max(at.values(), default=0.0) / sum(weights.values()) if weights else 1.0
+
+
+_NEW_WEIGHT = 1.5
+
+
+def _held_against(said: _Said, known: _Known, start: int, end: int) -> Claim:
+    overlap = known.best(said.words)
+    numbers = {n for n in said.numbers if n not in known.numbers}
+    telling = {n for n in numbers if len(n) > 1}
+    names = {n for n in said.names if n not in known.vocabulary and _stem(n) not in known.places}
+    missing = (("number",) if numbers else ()) + (("name",) if names else ())
+    support: Support
+    if (telling and not _MATHS.search(said.text)) or (names and overlap < _ENOUGH) or overlap < _LITTLE:
+        support = "unsupported"
+    elif overlap >= _ENOUGH and not missing:
+        support = "supported"
+    else:
+        support = "grey"
+    return Claim(start, end, support, round(overlap, 3), missing)
+
+
+def _words(text: str) -> Iterator[str]:
+    for word in _WORD.findall(text):
+        low = word.casefold()
+        if low not in _STOPWORDS and len(low) > 1 and low not in _SPELLED:
+            yield low
+
+
+def _stem(word: str) -> str:
+    """Without the commonest endings of English: enough to see that *opened* is said where *opens* stands."""
+    word = word.partition("'")[0].partition("’")[0]
+    for ending in ("ations", "ation", "ings", "ing", "edly", "ied", "ies", "ed", "es", "ly", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+            word = word[: -len(ending)]
+            break
+    return word[:-1] if word.endswith(("e", "y", "i")) and len(word) > _SHORTEST_STEM else word
+
+
+_SHORTEST_STEM = 3
+
+
+def _numbers(text: str) -> set[str]:
+    found = set()
+    for number in _NUMBER.findall(text):
+        plain = number.replace(",", "").replace(" ", "").rstrip(".")
+        found.add(plain.rstrip("0").rstrip(".") if "." in plain and plain.count(".") == 1 else plain)
+    return found
