@@ -24,6 +24,7 @@ from .budget import Held
 from .cache import Flight, Kept, retry_key
 from .closing import Facts, Way
 from .ladder import Ascent
+from .locality import approved_only
 from .passage import Passage
 from .pilot import Plan, plain
 from .route import Route, Rung
@@ -46,6 +47,8 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
     if call.wish.route == "reference" or own:
         route = steps.routes.strict(route)
     facts.route = route.name
+    if steps.approved.providers:
+        route = approved_only(route, steps.approved)
     if own or steps.guard is None:
         return await _answer(Passage(call, route), facts, client, steps)
     # From here on nobody but the client sees what was redacted: not caches, models, traces nor kept bodies.
@@ -113,7 +116,7 @@ async def _ask(
     failure: BaseException | None = None
     try:
         held = await _hold(steps.shape(call, route) if steps.shape is not None else call, route, plan, facts, steps)
-        reply, entry = await _climb(held, route, plan, flight, facts, client, steps)
+        reply, entry = await _climb(held, passage, plan, flight, facts, client, steps)
         if steps.shadow is not None and call.caller.key != OWN_KEY and not passage.restricted:
             _shadow(call, reply, entry, route, steps)  # as it came, unshaped: that is what a policy scores
         # What stood in while another was down is nobody's answer for the rest of the day.
@@ -129,10 +132,11 @@ async def _ask(
             mark="" if own_answer else plan.mark,
             decision=entry.decision,
         )
-        if own_answer or under_promise:
-            if key is not None and steps.settings.cache.exact:
+        if (own_answer or under_promise) and (key is not None or similar is not None):
+            poisoned = steps.poisoned(call, reply, entry.guard) if steps.poisoned is not None else ""
+            if key is not None and steps.settings.cache.exact and not poisoned:
                 steps.cache.keep(key, kept)
-            if similar is not None:
+            if similar is not None and not poisoned:
                 remember(similar, kept, call, entry, steps)
     except UpstreamError as error:
         failure = error
@@ -157,9 +161,9 @@ async def _hold(call: Call, route: Route, plan: Plan, facts: Facts, steps: Steps
 
 
 async def _climb(
-    held: Held, route: Route, plan: Plan, flight: Flight, facts: Facts, client: Client, steps: Steps
+    held: Held, passage: Passage, plan: Plan, flight: Flight, facts: Facts, client: Client, steps: Steps
 ) -> tuple[Reply, Entry]:
-    call, course = held.call, plan.courses[held.course]
+    call, route, course = held.call, passage.route, plan.courses[held.course]
     own = call.caller.key == OWN_KEY
     mark = None if own else steps.repeats.admitted(call)
     task = asyncio.current_task()
@@ -196,7 +200,7 @@ async def _climb(
         retry=steps.settings.retry,
         draw=steps.draw,
     )
-    ascent = Ascent(course.ladder, climb, plan.judge)
+    ascent = Ascent(course.ladder, climb, passage.judge(plan.judge))
     client.watch(on_hangup)
     if call.stream:
         client.expect_stream()
@@ -209,6 +213,7 @@ async def _climb(
         reply = await ascent.run(publish if call.stream else drop)
         outcome = "cancelled" if gone else "answered"
         flags = ("drained",) if gone else ()
+        facts.guard = passage.checked(reply, facts.guard)
     except CutAtHold:
         outcome, flags = "answered", ("cut_at_hold",)
         await publish(Event(finish_chunk(flight.events[-1].data, "length")))

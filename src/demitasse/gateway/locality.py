@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from msgspec import structs
 
+from ..core.approved import Approved
 from ..core.errors import Refused
 from .route import Route, Rung
 
@@ -25,6 +26,29 @@ def permits(stays: str, rung: Rung) -> bool:
     if stays == LOCAL:
         return rung.region == LOCAL
     return any(fnmatchcase(rung.region, pattern) for pattern in stays.split(","))
+
+
+def approved_only(route: Route, approved: Approved) -> Route:
+    """The route without the models whose providers are not approved. Raises Refused: its reference is one of them."""
+
+    def may(rung: Rung) -> bool:
+        return approved(rung.provider, local=rung.here or rung.region == LOCAL)
+
+    if not may(route.reference):
+        raise Refused(
+            approved.refusal(route.reference.provider),
+            status=403,
+            code="provider_not_approved",
+            type="permission_error",
+        )
+    if all(may(rung) for rung in (*route.fallbacks, *route.lower)):
+        return route
+    return structs.replace(
+        route,
+        fallbacks=tuple(rung for rung in route.fallbacks if may(rung)),
+        lower=tuple(rung for rung in route.lower if may(rung)),
+        stamp=f"{route.stamp}|approved",
+    )
 
 
 def both(a: str, b: str) -> str:

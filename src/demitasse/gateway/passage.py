@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..core.call import Call, Event, Reply
+from ..core.entry import Guarded
 from ..core.errors import UpstreamError
+from .ladder import Judge
 from .route import Route
 from .steps import Client
 
@@ -36,7 +38,7 @@ class Passage(Struct, frozen=True, eq=False):
     route: Route
     """Its models are those alone that the data may be put to."""
     checks: tuple[str, ...] = ()
-    """What the answer is checked for."""
+    """What answers are checked for, by the names of ``[guard] checks``."""
     restorer: Restorer | None = None
 
     @property
@@ -44,6 +46,23 @@ class Passage(Struct, frozen=True, eq=False):
         """Its data may not go everywhere: then nothing of it is put to further models to learn from, and no policy of the
         whole route applies."""
         return self.call.stays != ""
+
+    def judge(self, judge: Judge | None) -> Judge | None:
+        """The judge of drafts, by whom none stands that fails a check."""
+        if judge is None or not self.checks:
+            return judge
+        from .checks import checks_of, judged  # noqa: PLC0415 - it loads what scores answers, which a start is spared
+
+        return judged(judge, checks_of(self.checks), self.call)
+
+    def checked(self, reply: Reply, told: Guarded | None) -> Guarded | None:
+        """What the guard tells of the call, with the checks of its answer. Never raises."""
+        if not self.checks or told is None:
+            return told
+        from .checks import check_reply, checks_of  # noqa: PLC0415
+
+        found = check_reply(self.call, reply, checks_of(self.checks))
+        return structs.replace(told, checks=found) if found else told
 
     def listening(self, client: Client) -> Client:
         """The client, to whom values come back in the place of placeholders."""

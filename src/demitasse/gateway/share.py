@@ -144,7 +144,8 @@ def remember(similar: Similar, kept: Kept, call: Call, entry: Entry, steps: Step
     """A model's answer for those who mean the same, and the verdict on what was kept for this one."""
     assert steps.semantic is not None
     try:
-        steps.semantic.keep(similar.asked, kept)
+        if steps.flooding is None or not steps.flooding(call, similar.asked.text):
+            steps.semantic.keep(similar.asked, kept)
         if similar.found is not None and steps.check is not None:
             steps.check(call, kept.reply, entry, similar.found)
     except Exception:

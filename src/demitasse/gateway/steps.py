@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from ..core.approved import Approved
 from ..core.call import Call, Event, Reply
-from ..core.entry import Cause, Entry, Outcome
+from ..core.entry import Cause, Entry, Guarded, Outcome
 from ..core.ledger import Ledger
 from ..core.limits import Alert
 from .attempt import Breakers
@@ -78,6 +79,12 @@ class Steps(Struct, frozen=True):
     """Told of a model's answer where the semantic cache had another, to be held against it; returns at once."""
     guard: Guard | None = None
     """Looks at every call but our own before anything else does; None: nobody looks."""
+    approved: Approved = Approved()
+    """Which providers may be asked."""
+    poisoned: Callable[[Call, Reply, Guarded | None], str] | None = None
+    """Why an answer may be kept for nobody else; empty: it may."""
+    flooding: Callable[[Call, str], str] | None = None
+    """Why a question's answer may not be shared with those who mean the same; empty: it may, and is counted as kept."""
     shadow: Callable[[Call, Reply, Entry, Route], None] | None = None
     """Told of every call that a model answered, when it is in the books, but for our own; returns at once."""
 
