@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from hmac import compare_digest
 
 from ..core import access
 from ..core.errors import ConfigError
@@ -110,13 +111,26 @@ class KeyLogin:
 
     def enter(self, token: str) -> Visitor | None:
         wanted = mac(self._server_secret, token.encode())
-        return next((self._visitor(key) for key in self._ledger.keys() if key.mac == wanted), None)
+        return self._first(lambda _key, secret: compare_digest(secret, wanted))
 
     def visitor(self, id: str) -> Visitor | None:
-        return next((self._visitor(key) for key in self._ledger.keys() if key.id == id), None)
+        """A session is begun with one secret of a key: it ends with that secret, be it revoked, expired or replaced."""
+        return self._first(lambda key, secret: compare_digest(self._session(key, secret), id))
 
-    def _visitor(self, key: Key) -> Visitor | None:
-        over = key.revoked_us is not None or (key.expires_us is not None and key.expires_us <= self._ledger.clock())
+    def _first(self, fits: Callable[[Key, bytes], bool]) -> Visitor | None:
+        now_us = self._ledger.clock()
+        for key in self._ledger.keys():
+            old = key.old_mac if key.old_until_us is not None and key.old_until_us > now_us else b""
+            for secret in filter(None, (key.mac, old)):
+                if fits(key, secret):
+                    return self._visitor(key, secret, now_us)
+        return None
+
+    def _session(self, key: Key, secret: bytes) -> str:
+        return f"{key.id}.{mac(self.secret, secret).hex()[:24]}"
+
+    def _visitor(self, key: Key, secret: bytes, now_us: int) -> Visitor | None:
+        over = key.revoked_us is not None or (key.expires_us is not None and key.expires_us <= now_us)
         if over or not access.may(key.scopes, "read"):
             return None
-        return Visitor(id=key.id, name=key.name, admin="admin" in key.scopes, scopes=key.scopes)
+        return Visitor(id=self._session(key, secret), name=key.name, admin="admin" in key.scopes, scopes=key.scopes)

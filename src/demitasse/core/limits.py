@@ -55,6 +55,11 @@ class Key(Struct, frozen=True, omit_defaults=True):
         return f"Key(id={self.id!r}, name={self.name!r}, scopes={self.scopes!r})"
 
 
+def tenant_of(key: str, team: str | None) -> str:
+    """The partition of caches, sessions and rules that a key's calls are in."""
+    return f"team:{team}" if team else key
+
+
 class Spent(Struct, frozen=True):
     """One budget in its present window."""
 

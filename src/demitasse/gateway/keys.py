@@ -12,7 +12,7 @@ from ..core.call import Caller, Usage
 from ..core.errors import Refused
 from ..core.keys import mac
 from ..core.ledger import Ledger
-from ..core.limits import Key
+from ..core.limits import Key, tenant_of
 
 ANONYMOUS = Caller()
 
@@ -134,7 +134,7 @@ class KeyRing:
                 key=key.name,
                 name=key.name,
                 team=key.team,
-                tenant=f"team:{key.team}" if key.team else key.name,
+                tenant=tenant_of(key.name, key.team),
                 scopes=key.scopes,
                 models=key.models,
                 pinned_tags=key.tags,

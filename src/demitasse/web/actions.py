@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final, get_args
 
+from ..core.access import ROLES
 from ..core.errors import ConfigError
 from ..core.limits import Budget, Key, Scope
 from ..core.money import NANOS, Period, nanos
@@ -25,8 +26,9 @@ KEY_SCOPES: Final[dict[str, tuple[str, ...]]] = {
     "call": ("call",),
     "read": ("read",),
     "both": ("call", "read"),
-    "admin": ("admin",),
+    **ROLES,
 }
+"""What the form of a new key offers: roles, and the two scopes that most keys have."""
 
 
 async def set_budget(desk: Desk, form: Form, budgets: list[Budget]) -> Done:

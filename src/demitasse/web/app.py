@@ -106,6 +106,7 @@ def dashboard(
     reviews: review.Reviews | None = None,
     lab: LabBooks | None = None,
     hardware: Callable[[], HardwareRow | None] = lambda: None,
+    data_class: Callable[[str], str] = lambda _tenant: "",
     base_url: str = "http://127.0.0.1:4141",
     mode: Callable[[], str] = lambda: "observe",
     version: str = "",
@@ -127,6 +128,7 @@ def dashboard(
         reviews: pairs of answers for people to vote on; read in the worker thread. None: there are none.
         lab: evaluations and made models; read in a worker thread of their own. None: there are none.
         hardware: the machine that this runs on.
+        data_class: the class of data that the configuration says a tenant's calls are of; empty: of none.
         mode: ``observe``, or ``optimise`` while a certificate serves.
         base_url: how clients reach this server, without ``/v1``; shown to copy.
         secret: signs forms; pass the same to all processes of one address. Default: the login's, else drawn anew.
@@ -153,6 +155,7 @@ def dashboard(
         reports={},
         lab=lab,
         hardware=hardware,
+        data_class=data_class,
     )
     site = Site(desk, secret or (login.secret if login else secrets.token_bytes(32)), reviews)
     paths = [

@@ -6,12 +6,13 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from ..core.access import role_of
 from ..core.entry import Entry
 from ..core.evidence import OWN_KEYS, EvidenceBooks
 from ..core.ledger import Books
-from ..core.limits import Alert, Key, Spent
+from ..core.limits import Alert, Key, Spent, tenant_of
 from ..core.money import opens_at
 from ..core.price import Card
 from . import charts
@@ -19,6 +20,7 @@ from .arithmetic import Bill, Comparison, bill, compare
 from .energy import Meter
 from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, RouteRow, SettingRow, SwitchRow
 from .guarded import guard_sentences
+from .key_facts import last_days
 from .lab_facts import HardwareRow, LabBooks
 from .promises import Promise, promises
 from .report import DAY_US, HOUR_US, Report, build_report, month_end_us, month_start_us
@@ -60,6 +62,8 @@ class Desk(Struct, frozen=True, eq=False):
     lab: LabBooks | None = None
     """Evaluations and made models; None where there are none."""
     hardware: Callable[[], HardwareRow | None] = lambda: None
+    data_class: Callable[[str], str] = lambda _tenant: ""
+    """The class of data that the configuration says a tenant's calls are of."""
 
 
 class Stretch(Struct, frozen=True):
@@ -111,6 +115,14 @@ class KeyRow(Struct, frozen=True):
     """``active``, ``paused``, ``expired`` or ``revoked``."""
     requests: int = 0
     paid_nanos: int | None = 0
+    role: str = ""
+    """The role that its scopes make, see ``core.access.ROLES``; empty where they make none."""
+    last_used_us: int | None = None
+    """The beginning of the day of its last call."""
+    data_class: str = ""
+    """The class of data that the configuration says its calls are of."""
+    old_until_us: int | None = None
+    """Until when the secret before the present one still opens."""
 
 
 class BudgetRow(Struct, frozen=True):
@@ -228,9 +240,15 @@ def entry(desk: Desk, id: str) -> dict[str, Any] | None:
 def budgets(desk: Desk, _query: Mapping[str, str]) -> dict[str, Any]:
     now_us = desk.clock()
     month = report_of(desk, period("month", now_us))
+    last = last_days(desk.books, now_us)
     return {
         "budgets": budget_rows(desk),
-        "keys": key_rows(desk.control.keys(), desk.control.paused(), month, now_us),
+        "keys": [
+            structs.replace(
+                row, last_used_us=last.get(row.name), data_class=desk.data_class(tenant_of(row.name, row.team))
+            )
+            for row in key_rows(desk.control.keys(), desk.control.paused(), month, now_us)
+        ],
         "base_url": desk.base_url,
     }
 
@@ -368,8 +386,7 @@ def key_rows(keys: Sequence[Key], paused: Mapping[str, str], month: Report, now_
 def _with_use(row: KeyRow, use: Any) -> KeyRow:
     if use is None:
         return row
-    fields = {name: getattr(row, name) for name in row.__struct_fields__}
-    return KeyRow(**{**fields, "requests": use.requests, "paid_nanos": use.paid_nanos})
+    return structs.replace(row, requests=use.requests, paid_nanos=use.paid_nanos)
 
 
 def _key_row(key: Key, paused: Mapping[str, str], now_us: int) -> KeyRow:
@@ -393,6 +410,8 @@ def _key_row(key: Key, paused: Mapping[str, str], now_us: int) -> KeyRow:
         revoked_us=key.revoked_us,
         paused=why,
         state=state,
+        role=role_of(key.scopes),
+        old_until_us=key.old_until_us if key.old_until_us is not None and key.old_until_us > now_us else None,
     )
 
 
