@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.access import ROLES, SCOPES, role_of
 from .ground import Commands, Failure, Place, note, placed, say, say_json, table
 from .units import clock_text, day_text, duration_us, limit, pairs
 
 if TYPE_CHECKING:
-    from ..core.ledger import Bucket
-    from ..core.limits import Key
+    from collections.abc import Sequence
 
-SCOPES = ("call", "read", "admin")
+    from ..core.ledger import Bucket
+    from ..core.limits import Budget, Key
+
 MAX_NAME = 64
 
 
@@ -28,7 +30,10 @@ def keys() -> None:
 @keys.command()
 @click.argument("name")
 @click.option("--team", metavar="NAME", help="Whose it is: its calls are summed and limited with the team's.")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may do; else: call.")
+@click.option("--role", type=click.Choice(list(ROLES)), help="A bundle of scopes; else: developer.")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(list(SCOPES)), help="What it may do, beside its role."
+)
 @click.option("--model", "models", multiple=True, metavar="NAME", help="What it may use: a route, a model, provider/*.")
 @click.option("--tag", "tags", multiple=True, metavar="K=V", help="A tag that all its calls bear.")
 @click.option("--budget", metavar="LIMIT", help="A limit of its own: 5/day, 20/month, 100 (ever).")
@@ -41,6 +46,7 @@ def create(
     place: Place,
     name: str,
     team: str | None,
+    role: str | None,
     scopes: tuple[str, ...],
     models: tuple[str, ...],
     tags: tuple[str, ...],
@@ -60,6 +66,7 @@ def create(
             f"'{name}' cannot be a key's name; use letters, digits, '.', '@', '-' and '_' ('local' is who has no key)"
         )
     own = None if budget is None else limit(budget)
+    classes = _classes(place)
     now_us = place.clock()
     id, token = make(secrets.token_bytes(RANDOM_BYTES))
     with place.settings() as settings:
@@ -69,7 +76,7 @@ def create(
             mac=mac(server_secret(place.data), token.encode()),
             created_us=now_us,
             team=team,
-            scopes=scopes or ("call",),
+            scopes=tuple(dict.fromkeys((*ROLES.get(role or "", ()), *scopes))) or ROLES["developer"],
             models=models,
             tags=pairs(tags),
             rpm=rpm,
@@ -80,7 +87,8 @@ def create(
         if own is not None:
             settings.set_budget(Budget(f"key-{name}", scope="key", subject=name, period=own[1], limit_nanos=own[0]))
     if as_json:
-        say_json({"key": token} | _key_json(key, now_us) | {"budget": None if own is None else f"key-{name}"})
+        budget_name = None if own is None else f"key-{name}"
+        say_json({"key": token} | _key_json(key, now_us, _data_class(classes, key)) | {"budget": budget_name})
         return
     say(token)
     note("shown once: keep it now; only its fingerprint is stored")
@@ -93,20 +101,48 @@ def create(
 @placed
 def list_(place: Place, as_json: bool, every: bool) -> None:
     """All keys, what they may do, and what they used this month."""
+    from ..web.key_facts import last_days
     from ..web.report import month_start_us
 
+    classes = _classes(place)
     now_us = place.clock()
     with place.settings() as settings, place.books() as books:
         used = {row.key: row for row in books.buckets(month_start_us(now_us), now_us, ("key",))}
-        every_key = settings.keys()
+        last = last_days(books, now_us)
+        every_key, budgets = settings.keys(), settings.budgets()
     found = [key for key in every_key if every or state(key, now_us) not in {"revoked", "expired"}]
     if as_json:
-        say_json([_key_json(key, now_us) | _used_json(used.get(key.name)) for key in found])
+        limits = _key_budgets(budgets)
+        say_json(
+            [
+                _key_json(key, now_us, _data_class(classes, key))
+                | {"budgets": limits.get(key.name, [])}
+                | _used_json(used.get(key.name), last.get(key.name))
+                for key in found
+            ]
+        )
     elif not found:
         say("no keys; on loopback none is needed; create one with: demitasse keys create NAME")
     else:
-        columns = ("name", "id", "team", "may", "models", "limits", "created", "expires", "state", "calls", "paid")
-        table(columns, [_key_row(key, now_us, used.get(key.name)) for key in found], right=("calls", "paid"))
+        columns = (
+            "name",
+            "id",
+            "team",
+            "may",
+            "models",
+            "limits",
+            "class",
+            "created",
+            "expires",
+            "state",
+            "last call",
+            "calls",
+            "paid",
+        )
+        rows = [
+            _key_row(key, now_us, used.get(key.name), last.get(key.name), _data_class(classes, key)) for key in found
+        ]
+        table(columns, rows, right=("calls", "paid"))
 
 
 @keys.command()
@@ -122,15 +158,18 @@ def revoke(place: Place, name: str) -> None:
 
 @keys.command()
 @click.argument("name")
+@click.option("--overlap", metavar="TIME", help="How long the old secret still opens, from now: 1h; else not at all.")
 @click.option("--expires", metavar="TIME", help="When the new secret ends, from now; else as long as the old.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, the key in it.")
 @placed
-def rotate(place: Place, name: str, expires: str | None, as_json: bool) -> None:
-    """Give a key a new secret; the old one opens nothing any more. Rights, limits and history stay."""
+def rotate(place: Place, name: str, overlap: str | None, expires: str | None, as_json: bool) -> None:
+    """Give a key a new secret; the old one opens nothing any more, or not for long. Rights, limits and history stay."""
     from ..core.keys import PREFIX, RANDOM_BYTES, mac, make
     from ..store.secret import server_secret
 
+    classes = _classes(place)
     now_us = place.clock()
+    old_until_us = None if overlap is None else now_us + duration_us(overlap)
     _, fresh = make(secrets.token_bytes(RANDOM_BYTES))
     with place.settings() as settings:
         key = _find(place, settings.keys(), name)
@@ -141,14 +180,22 @@ def rotate(place: Place, name: str, expires: str | None, as_json: bool) -> None:
         else:
             until_us = None if key.expires_us is None else now_us + key.expires_us - key.created_us
         token = f"{PREFIX}{key.id}_{fresh.rpartition('_')[2]}"
+        if old_until_us is not None and key.expires_us is not None:
+            old_until_us = min(old_until_us, key.expires_us)  # an overlap gives nothing that the old one had not
         key = settings.update_key(
-            key.id, mac=mac(server_secret(place.data), token.encode()), created_us=now_us, expires_us=until_us
+            key.id,
+            mac=mac(server_secret(place.data), token.encode()),
+            created_us=now_us,
+            expires_us=until_us,
+            old_mac=b"" if old_until_us is None else key.mac,
+            old_until_us=old_until_us,
         )
     if as_json:
-        say_json({"key": token} | _key_json(key, now_us))
+        say_json({"key": token} | _key_json(key, now_us, _data_class(classes, key)))
         return
     say(token)
-    note("shown once: keep it now; the old secret is void")
+    until = "is void" if old_until_us is None else f"opens until {clock_text(old_until_us)} UTC"
+    note(f"shown once: keep it now; the old secret {until}")
 
 
 @keys.command()
@@ -198,47 +245,90 @@ def _find(place: Place, keys: Any, name: str) -> Key:
     return min(found, key=lambda key: (key.revoked_us is not None, -key.created_us))
 
 
-def _key_json(key: Key, now_us: int) -> dict[str, Any]:
+def _classes(place: Place) -> dict[str, str]:
+    """Tenant → the class of data that the configuration says its calls are of."""
+    from ..core.errors import ConfigError
+
+    try:
+        tenants = place.config().tenants
+    except ConfigError:
+        return {}  # keys can be revoked under a broken file, too; `doctor` says what is wrong with it
+    return {name: tenant.data_class for name, tenant in tenants.items()}
+
+
+def _data_class(classes: dict[str, str], key: Key) -> str | None:
+    from ..core.limits import tenant_of
+
+    return classes.get(tenant_of(key.name, key.team)) or None
+
+
+def _key_budgets(budgets: Sequence[Budget]) -> dict[str, list[str]]:
+    """Names of the budgets that are for one key alone, by key."""
+    found: dict[str, list[str]] = {}
+    for budget in budgets:
+        if budget.scope == "key":
+            found.setdefault(budget.subject, []).append(budget.name)
+    return found
+
+
+def _old_until_us(key: Key, now_us: int) -> int | None:
+    return key.old_until_us if key.old_until_us is not None and key.old_until_us > now_us else None
+
+
+def _key_json(key: Key, now_us: int, data_class: str | None) -> dict[str, Any]:
     from ..web.entries import iso_us
 
     return {
         "id": key.id,
         "name": key.name,
         "team": key.team,
+        "role": role_of(key.scopes) or None,
         "scopes": list(key.scopes),
         "models": list(key.models),
         "tags": dict(key.tags),
         "rpm": key.rpm,
         "tpm": key.tpm,
+        "data_class": data_class,
         "created": iso_us(key.created_us),
         "expires": None if key.expires_us is None else iso_us(key.expires_us),
+        "old_secret_until": None if (old := _old_until_us(key, now_us)) is None else iso_us(old),
         "revoked": None if key.revoked_us is None else iso_us(key.revoked_us),
         "paused": key.paused,
         "state": state(key, now_us),
     }
 
 
-def _used_json(used: Bucket | None) -> dict[str, Any]:
+def _used_json(used: Bucket | None, last_us: int | None) -> dict[str, Any]:
     from ..core.money import usd
 
-    return {"requests": used.requests if used else 0, "paid_usd": usd(used.cost_nanos) if used else 0.0}
+    return {
+        "last_used": None if last_us is None else day_text(last_us),
+        "requests": used.requests if used else 0,
+        "paid_usd": usd(used.cost_nanos) if used else 0.0,
+    }
 
 
-def _key_row(key: Key, now_us: int, used: Bucket | None) -> tuple[str, ...]:
+def _key_row(
+    key: Key, now_us: int, used: Bucket | None, last_us: int | None, data_class: str | None
+) -> tuple[str, ...]:
     from ..web.render import money
 
     limits = [f"{n:,} {unit}" for n, unit in ((key.rpm, "rpm"), (key.tpm, "tpm")) if n]
     at = state(key, now_us)
+    old_us = _old_until_us(key, now_us)
+    shown = f"{at}: {key.paused}" if at == "paused" else at
     return (
         key.name,
         key.id or "-",
         key.team or "-",
-        ", ".join(key.scopes),
+        role_of(key.scopes) or ", ".join(key.scopes),
         ", ".join(key.models) or "all",
         ", ".join(limits) or "-",
+        data_class or "-",
         day_text(key.created_us) if key.created_us else "-",
         "never" if key.expires_us is None else clock_text(key.expires_us)[:16],
-        f"{at}: {key.paused}" if at == "paused" else at,
+        shown if old_us is None else f"{shown}, old secret until {clock_text(old_us)[:16]}",
+        "-" if last_us is None else day_text(last_us),
         f"{used.requests:,}" if used else "0",
         money(used.cost_nanos) if used else "$0.00",
     )

@@ -147,6 +147,7 @@ class Gateway:
             client.cors = self._door.check("POST", headers)
             caller = steps.keys.identify(token(headers), headers.get(b"x-demitasse-key"), _address(scope))
             client.caller, known = caller, True
+            steps.keys.permit(caller, "call")  # before a body is read
             body = await read_body(receive, headers, steps.settings.max_body_bytes)
             call = as_call(read(kind, body), id, request_id, at_us, caller, headers)
             reply = await answer(call, facts, client, steps)
