@@ -66,36 +66,38 @@ def _digits(scan: Scan) -> None:
         if seen > MOST_WORDS:
             scan.cut = True
             break
-        if not word.digits:
-            _flush(scan, group)
-            group = []
-            if not codes.code(scan, word) and not street.postcode(scan, word) and word.text[0].isdecimal():
-                street.lone(scan, word)
-        elif group and text[group[-1].end : word.start] in _JOINS:
+        if word.digits and group and text[group[-1].end : word.start] in _JOINS:
             group.append(word)
-        else:
-            _flush(scan, group)
-            group = [word]
-    _flush(scan, group)
-    if seen:
-        days.named(scan)
-        days.ages(scan)
-        if seen >= 3:
-            web.dashed_mac(scan)
+            continue
+        _run(scan, group)
+        group = []
+        if word.digits:
+            group.append(word)
+        elif not codes.code(scan, word) and not street.postcode(scan, word) and word.text[0].isdecimal():
+            _beside(scan, word)
+    _run(scan, group)
+    if seen >= 3:
+        web.dashed_mac(scan)
 
 
-def _flush(scan: Scan, group: list[Word]) -> None:
-    if not group:
-        return
-    if len(group) > 1 or group[0].size >= 7:
+def _run(scan: Scan, group: list[Word]) -> None:
+    if len(group) > 1 or (group and group[0].size >= 4):
         numbers.run(scan, group)
-    for word in group:
+    for word in group[:1] + group[1:][-1:]:  # between them a number has numbers beside it
         if word.size <= 6:
-            street.lone(scan, word)
-            if len(group) == 1 and word.size >= 4:
-                numbers.run(scan, group)
+            _beside(scan, word)
 
 
+def _beside(scan: Scan, word: Word) -> None:
+    """A small number means nothing without the word beside it."""
+    said = scan.text[max(0, word.start - 40) : word.start]
+    match = _LAST.search(said)
+    last = match[1].lower() if match else ""
+    if word.size > 4 or not days.beside(scan, word, last):
+        street.beside(scan, word, said, last)
+
+
+_LAST: Final = re.compile(r"([^\W\d_]{1,30})[\s.,:#=]{0,3}$")
 _COLON: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]*+\d[^\W_]*+")
 _JOINS: Final = frozenset({" ", "-", ".", "/", ") ", ")", " (", "(", ")-", "-(", " - ", " / "})

@@ -23,15 +23,17 @@ def topics(text: str, at: int) -> tuple[str, ...]:
     return tuple(said)
 
 
-_WORDS: Final = re.compile(r"[^\W\d_]+")
+_WORDS: Final = re.compile(
+    r"(?<![^\W\d_])(?<!\[)[^\W\d_]+"
+)  # "[phone]" is what a number was replaced by, and tells nothing
 
 _TOPICS: Final[dict[str, str]] = {
     word: topic
     for topic, words in {
         "phone": "phone phones telephone tel telefon telefono teléfono téléphone téléfone tél telefone telefoon puhelin mobile"
-        " mobil móvil handy cell cellphone celular cel fax call calling called calls dial whatsapp sms text texting ring"
-        " hotline landline rufnummer contact reach telegram signal viber voicemail pager",
-        "card": "card cards visa mastercard amex maestro discover credit debit carte karte kreditkarte tarjeta cc ccn payment pan",
+        " mobil móvil handy cell cellphone celular cel fax call calling called calls dial whatsapp sms text"
+        " texting ring hotline landline rufnummer contact reach telegram signal viber voicemail pager",
+        "card": "card cards visa mastercard amex maestro discover credit debit carte karte kreditkarte tarjeta cc ccn payment",
         "account": "account accounts acct acc konto kontonummer cuenta compte conto conta bank checking savings deposit",
         "routing": "routing aba rtn transit",
         "sort": "sort",

@@ -9,58 +9,76 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .scan import Scan, Word
+from .scan import Scan, Window, Word, words
 
 SHAPES: Final = frozenset(
     {(4, 2, 2), (4, 1, 2), (4, 2, 1), (4, 1, 1)} | {(d, m, y) for d in (1, 2) for m in (1, 2) for y in (2, 4)}
 )
+"""Sizes of the groups of a date in digits."""
 
 
-def numeric(scan: Scan, window: list[Word], seps: set[str]) -> bool:
+def numeric(scan: Scan, window: Window) -> bool:
     """``1984-03-05``, ``5/3/1984``, ``05.03.84``: a day that the calendar has. A time after it belongs to it."""
-    if len(seps) != 1 or not seps <= {"-", "/", "."}:
+    if len(window.seps) != 1 or not window.seps <= {"-", "/", "."}:
         return False
-    first, second, third = (int(word.text) for word in window)
-    born = "birth" in scan.topics(window[0].start)
-    if window[0].size == 4:
+    born = "birth" in window.about
+    first, second, third = (int(word.text) for word in window.words)
+    if window.sizes[0] == 4:
         good = 1000 <= first <= 2199 and 1 <= second <= 12 and 1 <= third <= 31
     else:
         good = 1 <= first <= 31 and 1 <= second <= 31 and min(first, second) <= 12
-        good = good and (1000 <= third <= 2199 or (window[2].size == 2 and (born or seps != {"."})))
-        if window[2].size == 2 and not born and (window[0].size, window[1].size) != (2, 2) and seps != {"/"}:
-            good = False
+        if window.sizes[2] == 4:
+            good = good and 1000 <= third <= 2199
+        else:  # 5-6-12 may be anything; 05/06/12 is written of days
+            good = good and (born or (window.seps == {"/"} and window.sizes[1] == 2))
     if good:
-        end = window[2].end
-        match = _TIME.match(scan.text, end)
-        scan.add("DATE", window[0].start, match.end() if match else end, 0.9 if born else 0.5)
+        match = _TIME.match(scan.text, window.words[2].end)
+        scan.add("DATE", window.start, match.end() if match else window.words[2].end, 0.9 if born else 0.5)
     return good
 
 
-def named(scan: Scan) -> None:
-    """``5 March 1984``, ``March 5th, 1984``; without a year only where somebody was born."""
-    for match in _NAMED.finditer(scan.text):
-        born = "birth" in scan.topics(match.start())
-        if born or match["year"] or match["tail"]:
-            scan.add("DATE", match.start(), match.end(), 0.9 if born else 0.5)
+def beside(scan: Scan, word: Word, last: str) -> bool:
+    """A number of up to three digits beside a word for a month or for years of age. ``last``: the word before it, small."""
+    text = scan.text
+    if last in _MONTHS:
+        match = _AFTER_MONTH.match(text, word.start)
+        return match is not None and _day(scan, _back(text, word.start, last), match.end(), whole=match[1] is not None)
+    if word.digits and last in _AGE_WORDS and int(word.text) <= 120 and not _MORE.match(text, word.end):
+        scan.add("AGE", word.start, word.end, 0.8)
+        return True
+    match = _YEARS.match(text, word.start)
+    if match and int(match[1]) <= 120:
+        scan.add("AGE", word.start, match.end(1), 0.8)
+        return True
+    match = _BEFORE_MONTH.match(text, word.start)
+    return match is not None and _day(scan, word.start, match.end(), whole=match[1] is not None)
 
 
-def ages(scan: Scan) -> None:
-    """``34 years old``, ``34-year-old``, ``aged 34``, ``age: 34``, ``turned 34``."""
-    for match in _AGES.finditer(scan.text):
-        group = "after" if match["after"] else "before"
-        if int(match[group]) <= 120:
-            scan.add("AGE", match.start(group), match.end(group), 0.8)
+def _day(scan: Scan, start: int, end: int, *, whole: bool) -> bool:
+    born = "birth" in scan.topics(start)
+    if born or whole:
+        scan.add("DATE", start, end, 0.9 if born else 0.5)
+    return born or whole
 
 
-_MONTHS: Final = "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
-_NAMED: Final = re.compile(
-    rf"\b(?:\d{{1,2}}(?:st|nd|rd|th)?(?:\ of)?[ -](?:{_MONTHS})\b\.?(?:,?[ -](?P<year>\d{{4}})\b)?"
-    rf"|(?:{_MONTHS})\b\.?[ ]\d{{1,2}}(?:st|nd|rd|th)?\b(?:,?[ ](?P<tail>\d{{4}})\b)?)",
+def _back(text: str, at: int, last: str) -> int:
+    """Where the word ``last``, which ends before ``at`` but for spaces and dots, begins."""
+    while at and not text[at - 1].isalpha():
+        at -= 1
+    return at - len(last)
+
+
+_MONTHS: Final = words(
+    "jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov november"
+    " dec december"
+)
+_AGE_WORDS: Final = frozenset({"age", "aged", "turned", "turning", "turns", "ages"})
+_AFTER_MONTH: Final = re.compile(r"\d{1,2}(?:st|nd|rd|th)?\b(?:,? (\d{4})\b)?")
+_BEFORE_MONTH: Final = re.compile(
+    r"\d{1,2}(?:st|nd|rd|th)?(?: of)?[ -](?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?(?:,?[ -](\d{4})\b)?",
     re.IGNORECASE,
 )
-_AGES: Final = re.compile(
-    r"(?<![\w.])(?P<before>\d{1,3})(?: |-)?(?:(?:years?|yrs?\.?)(?: |-)(?:old|of age)|y/o|yo)\b"
-    r"|\b(?:aged?|turn(?:ed|ing|s)|age (?:is|of)|my age is)(?: ?[:=] ?| )(?P<after>\d{1,3})\b(?![\d.,:/%-]\d| ?%)",
-    re.IGNORECASE,
-)
+_YEARS: Final = re.compile(r"(\d{1,3})[ -]?(?:(?:years?|yrs?\.?)[ -](?:old|of age)|y/o|yo)\b", re.IGNORECASE)
+_MORE: Final = re.compile(r"[.,:/%-]\d| ?%")
 _TIME: Final = re.compile(r"[T ,]{1,2}\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?(?![\d:])")

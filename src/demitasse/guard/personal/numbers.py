@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise, product
 from typing import Final
 
 from . import checks, codes, days
+from .phones import SHAPES as PHONE_SHAPES
 from .phones import phone, plausible
-from .scan import Scan, Word
+from .scan import Scan, Window, Word
 
 MOST_GROUPS: Final = 9
 MOST_DIGITS: Final = 19
@@ -20,78 +22,90 @@ MOST_DIGITS: Final = 19
 
 def run(scan: Scan, words: list[Word]) -> None:
     """All that a run holds, from left to right, the longest first at each place."""
+    about = scan.topics(words[0].start)
+    if len(words) == 1:
+        word = words[0]
+        _window(scan, Window([word], (), about))
+        return
+    text = scan.text
+    seps = tuple(text[left.end : right.start] for left, right in pairwise(words))
+    sizes = tuple(word.size for word in words)
+    told = not _LOOSE.isdisjoint(about)
     at = 0
     while at < len(words):
-        at += _at(scan, words, at) or 1
+        # without a word that tells, or a plus sign, only known ways of writing are worth a look
+        loose = told or text[words[at].start - 1 : words[at].start] == "+"
+        at += _at(scan, words, seps, sizes, at, about, loose=loose)
 
 
-def _at(scan: Scan, words: list[Word], at: int) -> int:
-    """How many groups from ``at`` on were taken."""
-    total = 0
-    most = at
-    while most < len(words) and most - at < MOST_GROUPS and total + words[most].size <= MOST_DIGITS:
-        total += words[most].size
-        most += 1
-    for until in range(most, at, -1):
-        window = words[at:until]
-        if total < 4 and len(window) > 1:
-            break
-        if _window(scan, window, total):
+def _at(
+    scan: Scan,
+    words: list[Word],
+    seps: tuple[str, ...],
+    sizes: tuple[int, ...],
+    at: int,
+    about: tuple[str, ...],
+    *,
+    loose: bool,
+) -> int:
+    """How many groups from ``at`` on are used up."""
+    until = min(len(words), at + MOST_GROUPS)
+    while until > at:
+        shape = sizes[at:until]
+        if (
+            shape in _SHAPES or (loose and sum(shape) <= MOST_DIGITS) or (until - at == 1 and shape[0] >= 7)
+        ) and _window(scan, Window(words[at:until], seps[at : until - 1], about)):
             return until - at
-        total -= words[until - 1].size
-    return 0
+        until -= 1
+    return 1
 
 
-def _window(scan: Scan, window: list[Word], total: int) -> bool:
-    text = scan.text
-    start, end = window[0].start, window[-1].end
-    sizes = tuple(word.size for word in window)
-    if len(window) > 1:
-        seps = {text[left.end : right.start] for left, right in zip(window, window[1:], strict=False)}
-    else:
-        seps = set()
-        if total < 4:
-            return False
-    if sizes in days.SHAPES and days.numeric(scan, window, seps):
-        return True
-    if seps == {"."} and len(sizes) == 4 and _ipv4(scan, start, end):
+def _window(scan: Scan, window: Window) -> bool:
+    start, end, sizes, seps = window.start, window.end, window.sizes, window.seps
+    if sizes in days.SHAPES and days.numeric(scan, window):
         return True
     if sizes == (2, 2, 2) and seps == {" "} and codes.spaced_nino(scan, start, end):
         return True
-    if total < 7 and not (total >= 4 and scan.topics(start)):
+    if len(sizes) == 4 and seps == {"."} and _ipv4(scan, start, end):
+        return True
+    if window.total < 6 or (seps == {"."} and len(sizes) == 2):  # two parts and a dot: a fraction
         return False
-    if seps == {"."} and len(sizes) == 2:
-        return False  # a decimal fraction
-    digits = "".join(word.text for word in window)
-    one = len(seps) <= 1
+    return _by_shape(scan, window) or _by_topic(scan, window) or phone(scan, window)
+
+
+def _by_shape(scan: Scan, window: Window) -> bool:
+    """What is known by how it is written and a checksum."""
+    digits, start, end, sizes, seps = window.digits, window.start, window.end, window.sizes, window.seps
     if (
-        total >= 12
-        and one
-        and seps <= _PARTS
-        and (sizes in _CARD_SHAPES or len(sizes) == 1)
-        and _card(scan, digits, start, end)
+        window.total >= 12
+        and (len(sizes) == 1 or (sizes in _CARDS and len(seps) == 1 and seps <= _PARTS))
+        and _card(scan, window)
     ):
         return True
-    if sizes == (3, 2, 4) and one and seps <= {"-", " "} and checks.ssn(digits):
-        scan.add("SSN", start, end, 0.95 if "ssn" in scan.topics(start) else 0.85)
+    if sizes == (3, 2, 4) and len(seps) == 1 and seps <= _PARTS and checks.ssn(digits):
+        scan.add("SSN", start, end, 0.95 if "ssn" in window.about else 0.85)
         return True
-    known = _SHAPED.get(sizes)
-    if known is not None and known[0] == "".join(
-        text[left.end : right.start] for left, right in zip(window, window[1:], strict=False)
+    shaped = _SHAPED.get(sizes)
+    # three groups of four may also be the beginning of a card's number that fails its check
+    if (
+        shaped is not None
+        and shaped[0] == "".join(window.parted)
+        and shaped[1](digits)
+        and not _GROUP.match(scan.text, end)
     ):
-        if known[1](digits):
-            scan.add("NATIONAL_ID", start, end, known[2])
-            return True
-    elif len(sizes) == 1 and total in _BARE and _BARE[total](digits):
+        scan.add("NATIONAL_ID", start, end, shaped[2])
+        return True
+    if len(sizes) == 1 and window.total in _BARE and _BARE[window.total](digits):
         scan.add("NATIONAL_ID", start, end, 0.9)
         return True
-    return _by_topic(scan, digits, start, end, sizes, seps) or phone(scan, digits, start, end, sizes, seps)
+    return False
 
 
 def _ipv4(scan: Scan, start: int, end: int) -> bool:
     text = scan.text
-    parts = text[start:end].split(".")
-    if any(len(part) > 3 or int(part) > 255 or (part[0] == "0" and len(part) > 1) for part in parts):
+    if any(
+        len(part) > 3 or int(part) > 255 or (part[0] == "0" and len(part) > 1) for part in text[start:end].split(".")
+    ):
         return False
     if text[start - 1 : start] == "." or (text[end : end + 1] == "." and text[end + 1 : end + 2].isdecimal()):
         return False
@@ -101,37 +115,36 @@ def _ipv4(scan: Scan, start: int, end: int) -> bool:
     return True
 
 
-def _card(scan: Scan, digits: str, start: int, end: int) -> bool:
-    told = "card" in scan.topics(start)
-    if not checks.issued(digits) and not (told and checks.luhn(digits) and len(set(digits)) > 1):
+def _card(scan: Scan, window: Window) -> bool:
+    """Luhn, and an issuer's range; after a word that says card Luhn is enough. A short number needs the word."""
+    digits = window.digits
+    told = "card" in window.about
+    if not told and (len(digits) < 14 or not checks.issued(digits)):
         return False
-    if len(digits) < 14 and not told:
+    if not checks.luhn(digits) or len(set(digits)) < 2:
         return False
-    scan.add("CARD", start, end, 1.0 if told or end - start > len(digits) else 0.9)
+    scan.add("CARD", window.start, window.end, 1.0 if told or len(window.sizes) > 1 else 0.9)
     return True
 
 
-def _by_topic(scan: Scan, digits: str, start: int, end: int, sizes: tuple[int, ...], seps: set[str]) -> bool:
+def _by_topic(scan: Scan, window: Window) -> bool:
     """What only the words before it tell, the nearest first."""
-    size = len(digits)
-    for topic in scan.topics(start):
-        if topic == "phone":
-            if 7 <= size <= 15 and plausible(sizes, seps):
-                return False  # the telephone's own rules decide
-            continue
+    digits, start, end, size = window.digits, window.start, window.end, window.total
+    for topic in window.about:
+        if topic == "phone" and 7 <= size <= 15 and plausible(window.sizes, window.seps):
+            return False  # the telephone's own rules decide
         rule = _TOLD.get(topic)
         if rule is not None:
             type, least, most, check, score = rule
             if least <= size <= most and check(digits):
                 scan.add(type, start, end, score)
                 return True
-        elif topic == "id" or topic == "tax":
-            for check in _IDS.get(size, ()):
-                if check(digits):
-                    scan.add("NATIONAL_ID", start, end, 0.85)
-                    return True
-        elif topic == "license" and 5 <= size <= 14 and len(sizes) <= 4:
-            scan.add("DRIVER_LICENSE", start, end, 0.7 if "driver" in scan.topics(start) else 0.5)
+        elif topic in {"id", "tax"}:
+            if any(check(digits) for check in _IDS.get(size, ())):
+                scan.add("NATIONAL_ID", start, end, 0.85)
+                return True
+        elif topic == "license" and size <= 14 and len(window.sizes) <= 4:
+            scan.add("DRIVER_LICENSE", start, end, 0.7 if "driver" in window.about else 0.5)
             return True
     return False
 
@@ -140,9 +153,10 @@ def _any(_digits: str) -> bool:
     return True
 
 
+_GROUP: Final = re.compile(r"[ -]\d")
 _VERSION: Final = re.compile(r"(?:version|ver\.?|v\.?|release|build|chapter|section|§)[ :=]?$", re.IGNORECASE)
 _PARTS: Final = frozenset({" ", "-", "."})
-_CARD_SHAPES: Final = frozenset(
+_CARDS: Final = frozenset(
     {
         (4, 4, 4, 4),
         (4, 6, 5),
@@ -157,6 +171,7 @@ _CARD_SHAPES: Final = frozenset(
     }
 )
 
+_QUADS: Final = frozenset(product((1, 2, 3), repeat=4))
 _SHAPED: Final[dict[tuple[int, ...], tuple[str, Callable[[str], bool], float]]] = {
     (3, 3, 3, 2): ("..-", checks.cpf, 1.0),
     (3, 4, 4, 2): ("...", checks.ahv, 1.0),
@@ -196,3 +211,8 @@ _IDS: Final[dict[int, tuple[Callable[[str], bool], ...]]] = {
     13: (checks.ahv, checks.rrn),
 }
 """By size, where the words before say no more than that it is an id or a tax number."""
+
+_LOOSE: Final = frozenset({"phone", "card", "id", "license", *_TOLD})
+"""Words that make any way of writing worth a look."""
+_SHAPES: Final = days.SHAPES | _CARDS | PHONE_SHAPES | set(_SHAPED) | {(3, 2, 4)} | _QUADS
+"""All the ways of writing that are known by themselves."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .scan import Scan
+from .scan import Scan, Window
 
 
-def phone(scan: Scan, digits: str, start: int, end: int, sizes: tuple[int, ...], seps: set[str]) -> bool:
+def phone(scan: Scan, window: Window) -> bool:
     """Whether this window is a number to dial. 7 to 15 digits (E.164's most)."""
+    digits, start, end, sizes, seps = window.digits, window.start, window.end, window.sizes, window.seps
     if not 7 <= len(digits) <= 15:
         return False
     text = scan.text
@@ -28,8 +29,7 @@ def phone(scan: Scan, digits: str, start: int, end: int, sizes: tuple[int, ...],
         return True
     if (before and before in ".,$€£#=_/\\&%") or text[end : end + 1] in {"%", "€", "£"}:
         return False
-    told = "phone" in scan.topics(_first(text, start))
-    if told and plausible(sizes, seps):
+    if "phone" in window.about and plausible(sizes, seps):
         scan.add("PHONE", start, _extension(text, end), 0.8)
         return True
     region = _region(digits, sizes, seps)
@@ -39,27 +39,18 @@ def phone(scan: Scan, digits: str, start: int, end: int, sizes: tuple[int, ...],
     return True
 
 
-def plausible(sizes: tuple[int, ...], seps: set[str]) -> bool:
-    """Groups as people write them: at most six, none of one digit but the first, and the last of two or more."""
-    return (
-        len(sizes) <= 7
-        and all(size >= 2 for size in sizes[2:])
-        and max(sizes) <= 15
-        and not (seps == {"/"} and len(sizes) > 2)
-    )
+def plausible(sizes: tuple[int, ...], seps: frozenset[str]) -> bool:
+    """Groups as people write them: at most seven, none of one digit but the first two, no date."""
+    return len(sizes) <= 7 and all(size >= 2 for size in sizes[2:]) and not (seps == {"/"} and len(sizes) > 2)
 
 
-def _region(digits: str, sizes: tuple[int, ...], seps: set[str]) -> str | None:
+def _region(digits: str, sizes: tuple[int, ...], seps: frozenset[str]) -> str | None:
     """Whose way of writing this is, where no word tells."""
-    if (
-        sizes in {(3, 3, 4), (1, 3, 3, 4)}
-        and seps <= {"-", ".", " ", ") ", ")", " (", "(", ")-", "-("}
-        and "/" not in seps
-    ):
-        return "US" if sizes[0] == 3 or digits[0] == "1" else None
-    if digits.startswith("00") and len(sizes) > 1 and len(digits) >= 10:
+    if sizes in _AMERICAN and seps <= _AMERICAN_PARTS:
+        return "US" if len(digits) == 10 or digits[0] == "1" else None
+    if digits.startswith("00") and sizes in _ABROAD:
         return "00"
-    if digits[0] != "0" or digits[1] == "0" or len(sizes) < 2 or seps - {" ", "-", "/", ") ", ")"} or "." in seps:
+    if digits[0] != "0" or digits[1] == "0" or seps - {" ", "-", "/", ") ", ")"}:
         return None
     return _TRUNK.get(sizes)
 
@@ -80,11 +71,11 @@ def _extension(text: str, end: int) -> int:
     return match.end() if match else end
 
 
-def _first(text: str, start: int) -> int:
-    """Where the number begins, its brackets and plus sign too."""
-    return start
-
-
+_AMERICAN: Final = frozenset({(3, 3, 4), (1, 3, 3, 4)})
+_AMERICAN_PARTS: Final = frozenset({"-", ".", " ", ") ", ")", " (", "(", ")-", "-("})
+_ABROAD: Final = frozenset(
+    {(4, 2, 4, 4), (4, 3, 3, 4), (4, 1, 2, 2, 2, 2), (4, 2, 3, 4), (4, 3, 7), (4, 3, 8), (5, 3, 4), (4, 4, 6)}
+)
 _TRUNK: Final[dict[tuple[int, ...], str]] = {
     (3, 4, 4): "GB",
     (4, 3, 4): "GB",
@@ -104,5 +95,8 @@ _TRUNK: Final[dict[tuple[int, ...], str]] = {
     (2, 8): "NL",
 }
 """By the sizes of the groups, for numbers that begin with the trunk's zero: the country that writes them so."""
+
+SHAPES: Final = _AMERICAN | _ABROAD | frozenset(_TRUNK)
+"""Sizes of the groups of a telephone number that is known by how it is written."""
 
 _EXTENSION: Final = re.compile(r" ?,? ?(?:x|ext\.?|extension) ?\d{1,6}\b", re.IGNORECASE)

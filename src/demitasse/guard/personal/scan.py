@@ -26,8 +26,25 @@ class Word:
         self.digits = text.isdecimal()
 
 
+class Window:
+    """Neighbouring words of digits, taken as one number."""
+
+    __slots__ = ("about", "digits", "end", "parted", "seps", "sizes", "start", "total", "words")
+
+    def __init__(self, words: list[Word], parted: tuple[str, ...], about: tuple[str, ...]) -> None:
+        self.words = words
+        self.start = words[0].start
+        self.end = words[-1].end
+        self.sizes = tuple(word.size for word in words)
+        self.parted = parted
+        self.seps = frozenset(parted)
+        self.about = about
+        self.digits = "".join(word.text for word in words)
+        self.total = len(self.digits)
+
+
 class Scan:
-    """``text`` is folded to ASCII digits, spaces and dashes, code point by code point, so that every offset is the given text's."""
+    """``text`` has ASCII digits, spaces and dashes, code point for code point: every offset is the given text's."""
 
     __slots__ = ("_around", "checks_left", "cut", "found", "text")
 
@@ -61,6 +78,11 @@ def fold(text: str) -> str:
     if text.isascii() or not _ODD.search(text):
         return text
     return text.translate(_PLAIN)
+
+
+def words(said: str) -> frozenset[str]:
+    """A table of words, as it reads best."""
+    return frozenset(said.split())
 
 
 _DASHES: Final = "‐‑‒–—―−﹣-"

@@ -8,53 +8,71 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .scan import Scan, Word
+from .scan import Scan, Word, words
 
 
-def lone(scan: Scan, word: Word) -> bool:
-    """A number that stands alone, of at most six digits: a house's, a flat's, a box's, or a postal code."""
+def beside(scan: Scan, word: Word, said: str, last: str) -> bool:
+    """A number of up to six digits: a house's, a flat's, a box's, or a postal code.
+
+    ``said`` is what stands before it, at most 40 code points; ``last`` is its last word, small.
+    """
     text, start, end = scan.text, word.start, word.end
-    if text[end : end + 1] in {" ", ","} or text[end : end + 1].isalpha():
+    follows = text[end : end + 2]
+    if follows and (follows[0] == " " or follows == ", " or follows[0].isalpha()):
         match = _HOUSE.match(text, start)
         if match:
             scan.add("ADDRESS", start, _rest(text, match.end()), 0.75)
             return True
-    if start < 3 or text[start - 1] not in " #\n":
+    if not last or text[start - 1] not in " #\n":
         return False
-    said = text[max(0, start - 40) : start]
-    unit = _UNIT.search(said)
-    if unit:
-        scan.add("ADDRESS", start - len(said) + unit.start(1), _rest(text, end), 0.7)
-        return True
-    way = _WAY.search(said)
-    if way and word.size <= 4:
-        scan.add("ADDRESS", start - len(said) + way.start(1), _rest(text, end), 0.6)
-        return True
-    if word.size == 5:
-        state = _STATE.search(said)
-        if state and state[1]:
-            ship = _SHIP.search(said)
-            scan.add("ADDRESS", start - len(said) + (ship or state).start(1), end, 0.9)
+    if last in _UNITS:
+        unit = _UNIT.search(said)
+        if unit:
+            scan.add("ADDRESS", start - len(said) + unit.start(1), _rest(text, end), 0.7)
             return True
-        if state:
-            plus = _PLUS_FOUR.match(text, end)
-            scan.add("ZIP", start, plus.end() if plus else end, 0.8)
+    if word.size <= 4 and (
+        last.endswith(_ENDINGS) or not _BEFORE.isdisjoint(said.lower().replace(".", " ").split()[-5:-1])
+    ):
+        way = _WAY.search(said)
+        if way:
+            scan.add("ADDRESS", start - len(said) + way.start(1), _rest(text, end), 0.6)
             return True
+    if word.size == 5 and last.upper() in _STATES:
+        return _state(scan, word, said)
     if 4 <= word.size <= 6:
         about = scan.topics(start)
         if about and about[0] == "zip":
-            plus = _PLUS_FOUR.match(text, end)
-            scan.add("ZIP", start, plus.end() if plus else end, 0.8)
+            scan.add("ZIP", start, _plus_four(text, end), 0.8)
             return True
     return False
 
 
 def postcode(scan: Scan, word: Word) -> bool:
     """Britain's (``SW1A 1AA``) and Canada's (``K1A 0B1``), which begin with a letter."""
+    if not word.text[0].isalpha() or word.size > 7:
+        return False
     match = _POSTCODE.match(scan.text, word.start)
     if match:
         scan.add("ZIP", match.start(), match.end(), 0.85)
     return match is not None
+
+
+def _state(scan: Scan, word: Word, said: str) -> bool:
+    """Five digits after a state's letters; after those of the forces abroad it is the end of an address."""
+    state = _STATE.search(said)
+    if state is None:
+        return False
+    if state[1]:
+        ship = _SHIP.search(said)
+        scan.add("ADDRESS", word.start - len(said) + (ship or state).start(1), word.end, 0.7)
+    else:
+        scan.add("ZIP", word.start, _plus_four(scan.text, word.end), 0.8)
+    return True
+
+
+def _plus_four(text: str, end: int) -> int:
+    match = _PLUS_FOUR.match(text, end)
+    return match.end() if match else end
 
 
 def _rest(text: str, end: int) -> int:
@@ -66,44 +84,59 @@ def _rest(text: str, end: int) -> int:
     return end
 
 
+_WORD: Final = r"[^\W\d_][^\W\d_'’.-]{0,24}+"
 _KINDS: Final = (
-    "Street|St|Avenue|Ave|Av|Road|Rd|Drive|Dr|Lane|Ln|Boulevard|Blvd|Court|Ct|Place|Pl|Square|Sq|Terrace|Ter|Trail|Trl|Parkway|Pkwy"
-    "|Circle|Cir|Highway|Hwy|Way|Crescent|Cres|Close|Grove|Gardens|Mews|Row|Walk|Alley|Expressway|Turnpike|Loop|Plaza|Hill|Rise|Green|Wharf|Quay"
-    "|Gate|Crossing|Bypass|Ridge|Valley|Path|Run|Pass|Pike|Point"
+    "Street|St|Avenue|Ave|Av|Road|Rd|Drive|Dr|Lane|Ln|Boulevard|Blvd|Court|Ct|Place|Pl|Square|Sq|Terrace|Ter|Trail|Trl|Parkway"
+    "|Pkwy|Circle|Cir|Highway|Hwy|Way|Crescent|Cres|Close|Grove|Gardens|Mews|Row|Walk|Alley|Expressway|Turnpike|Loop|Plaza|Hill"
+    "|Rise|Green|Wharf|Quay|Gate|Crossing|Bypass|Ridge|Valley|Path|Run|Pass|Pike|Point"
 )
 _HOUSE: Final = re.compile(
-    rf"\d{{1,6}}[A-Za-z]?(?:[-/]\d{{1,4}})?,?\ (?:\d{{1,5}}\ )?(?:[NSEW]{{1,2}}\.?\ |(?:North|South|East|West)\ )?"
-    rf"(?:(?:\d{{1,3}}(?:st|nd|rd|th)|[^\W\d_][^\W\d_'’.-]{{0,24}}+)\ ){{1,4}}?(?:{_KINDS})\b\.?(?![^\W\d_]|'|\ of\b)"
-    rf"|\d{{1,6}}[A-Za-z]?,?\ (?:Rue|Avenue|Boulevard|Calle|Via|Piazza|Rua|Avenida|Place|Chemin|Allée)\ (?:[^\W\d_][^\W\d_'’.-]{{0,24}}+\b\ ?){{1,3}}"
+    rf"\d{{1,6}}[A-Za-z]?(?:[-/]\d{{1,4}})?,? (?:\d{{1,5}} )?(?:[NSEW]{{1,2}}\.? |(?:North|South|East|West) )?"
+    rf"(?:(?:\d{{1,3}}(?:st|nd|rd|th)|{_WORD}) ){{1,4}}?(?:{_KINDS})\b\.?(?![^\W\d_]|'| of\b)"
+    rf"|\d{{1,6}}[A-Za-z]?,? (?:Rue|Avenue|Boulevard|Calle|Via|Piazza|Rua|Avenida|Place|Chemin|Allée) (?:{_WORD}\b ?){{1,3}}"
+)
+_UNITS: Final = frozenset(
+    {"apt", "apartment", "suite", "ste", "flat", "unit", "box", "psc", "cmr", "postbox", "postfach"}
 )
 _UNIT: Final = re.compile(
-    r"(?:^|[\s,;(])((?:apt|apartment|suite|ste|flat|unit|p\.?\ ?o\.?\ box|psc|cmr|postbox|postfach|box)\b\.?\ ?#?)$",
+    r"(?:^|[\s,;(])((?:apt|apartment|suite|ste|flat|unit|p\.? ?o\.? box|psc|cmr|postbox|postfach|box)\b\.? ?#?)$",
     re.IGNORECASE,
+)
+_ENDINGS: Final = tuple(
+    words(
+        "strasse straße str gasse platz allee weg ring gatan gata vägen vej gade veien vegen katu tie kuja laan straat gracht"
+        " plein stræde utca út u tér krt gate vei väg caddesi sokak street avenue road"
+    )
+)
+_BEFORE: Final = words(
+    "rue via viale piazza corso calle avenida avda paseo plaza rua travessa largo praça ul ulica aleja strada ulice place ulitsa"
+    " vicolo carrer"
 )
 _WAY: Final = re.compile(
-    r"(?:^|[\s,;:(])("
-    r"(?:\d{1,6}\ )?(?:(?:rue|via|viale|piazza|corso|calle|avenida|avda|paseo|plaza|rua|travessa|largo|praça|ul|ulica|aleja|strada|ulice|place|ulitsa"
-    r"|vicolo|carrer)\b\.?\ (?:[^\W\d_][^\W\d_'’.-]{0,20}\ ){1,4}"
-    r"|(?:[^\W\d_][^\W\d_'’.-]{1,20}\ ){0,2}[^\W\d_]{2,20}(?:stra(?:ss|ß)e|str\.|gasse|platz|allee|weg|ring|gatan|gata|vägen|vej|gade|veien|vegen"
-    r"|katu|tie|kuja|laan|straat|gracht|plein|stræde)\ "
-    r"|(?:[^\W\d_][^\W\d_'’.-]{1,20}\ ){1,3}(?:utca|út|u\.|tér|krt\.|str|gate|vei|väg|caddesi|sokak|straat|street|avenue|road)\ ))$",
+    rf"(?:^|[\s,;:(])("
+    rf"(?:\d{{1,6}} )?(?:(?:{'|'.join(sorted(_BEFORE))})\b\.? (?:{_WORD} ){{1,4}}"
+    rf"|(?:{_WORD} ){{0,2}}[^\W\d_]{{2,20}}(?:stra(?:ss|ß)e|str\.|gasse|platz|allee|weg|ring|gatan|gata|vägen|vej|gade|veien"
+    rf"|vegen|katu|tie|kuja|laan|straat|gracht|plein|stræde) "
+    rf"|(?:{_WORD} ){{1,3}}(?:utca|út|u\.|tér|krt\.|str|gate|vei|väg|caddesi|sokak|straat|street|avenue|road) ))$",
     re.IGNORECASE,
 )
-_STATES: Final = (
-    "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT"
-    "|VT|VA|WA|WV|WI|WY|DC|PR|VI|GU|AP|AE|AA"
+_STATES: Final = words(
+    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD"
+    " TN TX UT VT VA WA WV WI WY DC PR VI GU AP AE AA"
 )
-_STATE: Final = re.compile(rf"\b([AFD]PO )?(?:{_STATES}),?[ ]$", re.IGNORECASE)
-_SHIP: Final = re.compile(r"\b((?:US[A-Z]{1,3}\ )?[^\W\d_]{1,20}\s[AFD]PO )A[APE] $", re.IGNORECASE)
+_ANY_STATE: Final = "|".join(sorted(_STATES))
+_STATE: Final = re.compile(rf"\b([AFD]PO )?(?:{_ANY_STATE}),?[ ]$", re.IGNORECASE)
+_SHIP: Final = re.compile(r"\b((?:US[A-Z]{1,3} )?[^\W\d_]{1,20}\s[AFD]PO )A[APE] $", re.IGNORECASE)
 _PLUS_FOUR: Final = re.compile(r"-\d{4}(?!\d)")
 _MORE_UNIT: Final = re.compile(
-    r"(?:[,\n]?[ \n]{0,4}(?:(?:apt|apartment|suite|ste|flat|unit|box)\b\.?\ ?#?|#\ ?)[A-Z]?\d{1,5}[A-Z]?\b){1,2}",
+    r"(?:[,\n]?[ \n]{0,4}(?:(?:apt|apartment|suite|ste|flat|unit|box)\b\.? ?#?|# ?)[A-Z]?\d{1,5}[A-Z]?\b){1,2}",
     re.IGNORECASE,
 )
 _MORE_STATE: Final = re.compile(
-    rf"[,\n]?[ \n]{{0,4}}(?:[^\W\d_][^\W\d_'’.-]{{0,24}}+,?[ \n]{{1,4}}){{0,4}}?,?\ ?(?:{_STATES})\b,?[ \n]{{1,4}}\d{{5}}(?:-\d{{4}})?\b"
-    r"|,?[ \n]{0,4}(?:apo|fpo|dpo)\ a[ape]\ \d{5}\b"
+    rf"[,\n]?[ \n]{{0,4}}(?:{_WORD},?[ \n]{{1,4}}){{0,4}}?,? ?(?:{_ANY_STATE})\b,?[ \n]{{1,4}}\d{{5}}(?:-\d{{4}})?\b"
+    r"|,?[ \n]{0,4}(?:apo|fpo|dpo) a[ape] \d{5}\b"
 )
 _POSTCODE: Final = re.compile(
-    r"(?:[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKSTUW]|[A-HK-Y]\d[ABEHMNPRVWXY])\ ?\d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z]\ ?\d[ABCEGHJ-NPRSTV-Z]\d)(?![^\W_])"
+    r"(?:[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKSTUW]|[A-HK-Y]\d[ABEHMNPRVWXY]) ?\d[ABD-HJLNP-UW-Z]{2}"
+    r"|[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] ?\d[ABCEGHJ-NPRSTV-Z]\d)(?![^\W_])"
 )

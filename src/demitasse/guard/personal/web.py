@@ -69,8 +69,8 @@ _URL: Final = re.compile(r"\b(?:https?|ftps?|sftp|wss?)://[^\s<>\"'`{}\[\]\\^]{1
 _TOP: Final = r"(?:com|org|net|edu|gov|mil|info|biz|(?:co|ac|gov|org|com|net|edu)\.[a-z]{2})(?![\w-]|\.\w)"
 _DOT: Final = re.compile(rf"\.{_TOP}|www\.", re.IGNORECASE)
 _DOMAIN: Final = re.compile(
-    r"(?<![\w.@/-])(?:www(?:\.[a-z0-9-]{1,63}+){1,7}+|(?:[a-z0-9-]{1,63}+\.(?!%(top)s)){0,5}+[a-z0-9-]{1,63}+\.%(top)s)"
-    r"(?::\d{1,5})?(?:/[^\s<>\"'`{}\[\]\\^]{0,2000}+)?+" % {"top": _TOP},
+    rf"(?<![\w.@/-])(?:www(?:\.[a-z0-9-]{{1,63}}+){{1,7}}+|(?:[a-z0-9-]{{1,63}}+\.(?!{_TOP})){{0,5}}+[a-z0-9-]{{1,63}}+\.{_TOP})"
+    r"(?::\d{1,5})?(?:/[^\s<>\"'`{}\[\]\\^]{0,2000}+)?+",
     re.IGNORECASE,
 )
 _COLONS: Final = re.compile(r"(?<![\w:.])(?:[0-9a-f]{1,4}(?=:))?(?::[0-9a-f.]{0,15}){2,8}+(?![\w:])", re.IGNORECASE)
