@@ -30,6 +30,7 @@ from .plan import plan
 from .replay import replay
 from .robustness import robustness
 from .savings import savings
+from .scan import scan
 from .serve import run, up
 from .shape import shape
 from .tasks import tasks
@@ -63,6 +64,7 @@ for command in (
     *(tasks,),
     *(optimise,),
     *(tune,),
+    *(scan,),
     *(guard,),
     *(doctor, backup, restore, reconcile),
 ):
