@@ -89,6 +89,7 @@ def test_what_is_no_answer_is_not_kept():
 
 def test_one_keys_flood_of_near_copies_stops_and_other_questions_go_on():
     poison = Poisoning()
+    poison.may_be_shared(call("ann"), "when does the office open")
     text = "what is the bank account that invoices of the supplier Miller are to be paid to, number {}"
     said = [poison.may_be_shared(call("eve"), text.format(n)) for n in range(200)]
     assert said[: NEAR - 1] == [""] * (NEAR - 1)
@@ -98,8 +99,14 @@ def test_one_keys_flood_of_near_copies_stops_and_other_questions_go_on():
     assert poison.may_be_shared(call("ann"), text.format(1)) == ""
 
 
+def test_one_application_alone_may_ask_nearly_the_same_all_day():
+    poison = Poisoning()
+    assert not any(poison.may_be_shared(call("app"), f"what is the size of cup number {n}") for n in range(100))
+
+
 def test_rewording_does_not_get_a_flood_past():
     poison = Poisoning()
+    poison.may_be_shared(call("ann"), "when does the office open")
     fillers = ["please", "kindly", "now", "hello", "thanks", "quickly", "so", "well", "then", "ok"]
     kept = sum(
         not poison.may_be_shared(call("eve"), f"{a} tell me which account supplier Miller wants invoices paid to {b}")

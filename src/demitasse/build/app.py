@@ -13,6 +13,7 @@ from msgspec import Raw, Struct, structs
 from .. import __version__
 from ..config import Config, budgets, is_loopback, machine
 from ..config.switches import STORED, overlay, said_by_file, switch_named
+from ..core.approved import Approved
 from ..core.call import Call, Reply
 from ..core.errors import ConfigError, DemitasseError, StoreError
 from ..core.ids import RANDOM_BITS, call_id
@@ -24,6 +25,7 @@ from ..gateway.attempt import Breakers
 from ..gateway.budget import Budgets
 from ..gateway.cache import Cache
 from ..gateway.feedback import Feedback
+from ..gateway.guarding import Guard
 from ..gateway.http import Gateway
 from ..gateway.keys import KeyRing
 from ..gateway.loop_guard import Repeats
@@ -33,6 +35,7 @@ from ..gateway.prompt_cache import PromptCache
 from ..gateway.route import Route, Routes
 from ..gateway.settings import BreakerSettings, CacheSettings, LoopGuard, Retry, Settings
 from ..gateway.shape import PROOF, Shape, ShapeSettings, proof_of
+from ..guard.scan import Scanner
 from ..providers import http as http_seam
 from ..store.books import SqliteBooks
 from ..store.evidence import SqliteEvidence
@@ -56,6 +59,8 @@ from .facts import (
     status,
     switch_rows,
 )
+from .guarding import Keeping, policies
+from .guarding import guard as guard_of
 from .keeping import keeper
 from .lab_pages import LabFolder
 from .models import Found, Models
@@ -126,6 +131,8 @@ class App:
         look = self._keeper.look if self._keeper is not None else None
         self._alarm = Alarm(self.ledger, webhook(config, env, self._http))
         self.prompt_cache = PromptCache(self._secret, on=config.cache.prompt, alarm=self._alarm)
+        self._guard = self._guard_of(config)
+        self._keeping = Keeping(self._loaded_scanner)
         self._models = Models(self.ledger, self._http, data, env, machine(config), look, self.prompt_cache)
         self._shape = Shape(
             shape_settings(config),
@@ -162,6 +169,12 @@ class App:
         self.prompt_cache.take_up(self.ledger.get_setting(LEARNED))
         self._shadowing.set(self.config)
         await self._similar.set(self.config)
+        if any(rules.names for rules in self._guard.policies.all()):
+            await (
+                self._guard.warm()
+            )  # what recognises names may not be installed: said now, and not to the first caller
+        else:
+            self._tasks.append(asyncio.create_task(self._guard.warm()))
         self.gateway.replace(self._steps(self.config))
         self._shadowing.start()
         await self._watching.start()
@@ -239,6 +252,10 @@ class App:
         old = self._telemetry
         new = observer(config, self._env) if config.otel != self.config.otel else old
         await asyncio.to_thread(self.ledger.sync_file_budgets, budgets(config))
+        if policies(config) != self._guard.policies:
+            guard = self._guard_of(config)
+            await guard.warm()
+            self._guard = guard
         self._given, self._switched = given, switched
         self.config, self.found, self._telemetry = config, found, new
         self.prompt_cache.on = config.cache.prompt
@@ -335,7 +352,17 @@ class App:
             check=self._similar.check,
             shape=self._shape,
             shadow=self._shadowing.offer,
+            guard=self._guard,
+            approved=Approved(config.governance.providers),
+            poisoned=self._keeping.poisoned,
+            flooding=self._keeping.flooding,
         )
+
+    def _loaded_scanner(self) -> Scanner | None:
+        return self._guard.scanner()
+
+    def _guard_of(self, config: Config) -> Guard:
+        return guard_of(config, secret=self._secret, ledger=self.ledger, alarm=self._alarm)
 
     def _cards(self) -> dict[str, Card]:
         """The price of each model that a route may ask."""

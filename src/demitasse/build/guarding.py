@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from ..config import ClassSettings, Config, GuardSettings
+from ..core.call import Call, Reply
+from ..core.entry import Guarded
 from ..core.errors import DemitasseError
+from ..core.limits import Alert
 from ..gateway.guard_rules import DataClass, Policies, Rules
+from ..gateway.guarding import Guard, Moderate, Redact
+from ..guard.finding import NOTHING, Findings, Source
+from ..guard.scan import Scanner, scanner
 from ..store.ledger import SqliteLedger
 from ..store.settings import Settings
+
+if TYPE_CHECKING:
+    from ..gateway.poisoning import Poisoning
 
 log = logging.getLogger("demitasse.guard")
 
@@ -29,6 +39,57 @@ def policies(config: Config) -> Policies:
         classes={name: _class(name, data) for name, data in config.classes.items()},
         class_of={name: tenant.data_class for name, tenant in config.tenants.items() if tenant.data_class},
     )
+
+
+def guard(
+    config: Config,
+    *,
+    secret: bytes,
+    ledger: SqliteLedger,
+    alarm: Callable[[Alert], None],
+    moderate: Moderate | None = None,
+) -> Guard:
+    """The guard that the configuration asks for."""
+    return Guard(
+        policies(config),
+        lambda false_alarms, names: scanner(false_alarms=false_alarms, names=names, injection=False),
+        lambda call, asked, spans: redactor(secret)(call, asked, spans),  # noqa: PLW0108
+        secret=secret,
+        moderate=moderate,
+        approved=Approvals(ledger),
+        alarm=alarm,
+    )
+
+
+class Keeping:
+    """Whether answers may be kept for others; what it needs is loaded when it is first asked.
+
+    Args:
+        scanner: the guard's, once it is loaded; until then phrases and hidden characters alone are looked for.
+    """
+
+    def __init__(self, scanner: Callable[[], Scanner | None]) -> None:
+        self._scanner = scanner
+        self._poisoning: Poisoning | None = None
+
+    def poisoned(self, call: Call, reply: Reply, guarded: Guarded | None) -> str:
+        """Why an answer may be kept for nobody else; empty: it may."""
+        return self._loaded().may_be_cached(call, reply, guarded)
+
+    def flooding(self, call: Call, question: str) -> str:
+        """Why a question's answer may not be shared; empty: it may, and is counted as kept."""
+        return self._loaded().may_be_shared(call, question)
+
+    def _loaded(self) -> Poisoning:
+        if self._poisoning is None:
+            from ..gateway.poisoning import Poisoning  # noqa: PLC0415 - it loads what scores answers
+
+            self._poisoning = Poisoning(self._scan)
+        return self._poisoning
+
+    def _scan(self, text: str, source: Source) -> Findings:
+        scan = self._scanner()
+        return NOTHING if scan is None else scan(text, source)
 
 
 class Approvals:
@@ -74,3 +135,8 @@ def _rules(said: GuardSettings) -> Rules:
 
 def _class(name: str, said: ClassSettings) -> DataClass:
     return DataClass(name, "local" if said.stays == "local" else ",".join(said.regions), frozenset(said.types))
+
+
+def redactor(secret: bytes) -> Redact:
+    """Puts placeholders in."""
+    raise NotImplementedError(secret)

@@ -150,6 +150,10 @@ class Guard:
                 )
         return passage
 
+    def scanner(self) -> Scanner | None:
+        """One that is loaded, if any is."""
+        return next(iter(self._scanners.values()), None)
+
     async def warm(self) -> None:
         """Load what the rules ask for, so that the first call need not wait."""
         wanted = {(rules.false_alarms, rules.names) for rules in self.policies.all() if rules.on}

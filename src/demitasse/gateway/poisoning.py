@@ -26,7 +26,7 @@ Scan = Callable[[str, Source], Findings]
 """A text through all detectors: ``guard.scan.Scanner``."""
 
 NEAR: Final = 20
-"""Kept questions of one key that are nearly the same; further ones are not kept."""
+"""Kept questions of one key that are nearly the same; further ones are not, where other keys share what is kept."""
 SHARE: Final = 0.5
 """Of what a tenant shares, one key's own at most, once there are ``FEWEST`` and more than one key."""
 FEWEST: Final = 100
@@ -80,7 +80,7 @@ class Poisoning:
         return ""
 
     def may_be_shared(self, call: Call, question: str) -> str:
-        """Why the answer to this question may not be given to those who mean the same; "" where it may, and it counts as kept then.
+        """Why the answer to this question may not be given to those who mean the same; "": it may, and counts as kept.
 
         Args:
             question: the text that may differ (``semantic_asked.Asked.text``).
@@ -93,9 +93,10 @@ class Poisoning:
                 self._tenants.popitem(last=False)
         self._tenants.move_to_end(who.tenant)
         marks = _marks(who.key, question)
-        if max((kept.near[mark] for mark in marks), default=0) >= NEAR:
-            return f"key '{who.key}' has put {NEAR} nearly equal questions already"
         others = len(kept.keys) > (who.key in kept.keys)
+        # One application alone, with one key, asks nearly equal questions all day, and poisons nobody but itself.
+        if others and max((kept.near[mark] for mark in marks), default=0) >= NEAR:
+            return f"key '{who.key}' has put {NEAR} nearly equal questions already"
         if others and len(kept.rows) >= FEWEST and kept.keys[who.key] >= SHARE * len(kept.rows):
             return f"key '{who.key}' holds half of what tenant '{who.tenant}' shares"
         kept.add(who.key, marks)
