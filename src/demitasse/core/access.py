@@ -69,7 +69,7 @@ PATHS: Final[dict[str, str]] = {
     "GET /models/made/*": "read",
     "GET /review": "read",
     "GET /settings": "read",
-    "GET /components": "read",
+    "GET /components": "admin",  # a showcase, with buttons of all kinds
     "GET /parts/*": "read",
     "GET /login": OPEN,
     "POST /login": OPEN,
