@@ -8,6 +8,7 @@ from msgspec import structs
 
 from demitasse.gateway.guard_rules import Policies, Rules
 from demitasse.gateway.guarding import Guard
+from demitasse.gateway.redacting import Redactor
 from demitasse.guard import hidden, personal, secrets
 from demitasse.guard.scan import Scanner
 
@@ -40,7 +41,7 @@ class GuardWorld(World):
         self.guard = Guard(
             self.policies,
             scanner,
-            self.redact,
+            Redactor(SECRET),
             secret=SECRET,
             approved=lambda code, _at_us: code in self.approved,
             alarm=self.alerts.append,
@@ -48,8 +49,3 @@ class GuardWorld(World):
         self.steps = structs.replace(self.steps, guard=self.guard)
         gateway.replace(self.steps)
         return gateway
-
-    def redact(self, call: Any, asked: Any, spans: Any) -> Any:
-        from demitasse.build.guarding import redactor
-
-        return redactor(SECRET)(call, asked, spans)

@@ -203,3 +203,62 @@ def test_where_two_profiles_speak_the_stricter_word_holds() -> None:
     assert stricter(b, a) == both
     assert (both.action("EMAIL"), both.action("PHONE"), both.action("SSN")) == ("refuse", "local", "redact")
     assert (both.injection, both.untrusted, both.on_cap, both.max_chars) == ("drop_tools", "refuse", "refuse", 7)
+
+
+async def test_what_is_redacted_never_reaches_the_model_and_the_client_gets_it_back() -> None:
+    world = GuardWorld(personal={"EMAIL": "redact"})
+    world.large.lines = ("unused",)
+
+    def echo(line: str) -> None:
+        world.large.lines = (line,)
+
+    await ask(world.app, chat(MAIL, "large"))
+    sent = json.loads(world.large.calls[0].body)["messages"][0]["content"]
+    assert "jane.doe" not in sent
+    placeholder = sent.split()[2]
+    assert placeholder.startswith("<EMAIL_")
+    world.large.calls.clear()
+    echo(f"I wrote to {placeholder} .")
+    answer = await ask(world.app, chat(MAIL + " now", "large"), headers={"x-demitasse-session": "other"})
+    assert answer.text() == f"I wrote to {placeholder} .", "another session's placeholder stands for nothing here"
+    first = json.loads(world.large.calls[0].body)["messages"][0]["content"].split()[2]
+    echo(f"I wrote to {first} .")
+    world.large.calls.clear()
+    headers = {"x-demitasse-session": "other"}
+    for stream in (False, True):
+        answer = await ask(world.app, chat(MAIL + f" again {stream}", "large", stream=stream), headers=headers)
+        assert answer.text() == "I wrote to jane.doe@example.com ."
+    assert world.entry.guard.done == (("redact", "EMAIL", 1),)
+
+
+async def test_what_is_masked_stays_out() -> None:
+    world = GuardWorld(personal={"EMAIL": "mask"})
+    headers = {"x-demitasse-session": "s"}
+    await ask(world.app, chat(MAIL, "large"), headers=headers)
+    sent = json.loads(world.large.calls[0].body)["messages"][0]["content"].split()[2]
+    world.large.lines = (f"to {sent}",)
+    answer = await ask(world.app, chat(MAIL + " now", "large"), headers=headers)
+    assert answer.text() == f"to {sent}"
+
+
+async def test_a_value_that_was_known_by_its_words_is_taken_out_where_it_stands_alone_too() -> None:
+    world = GuardWorld(personal={"SSN": "redact"})
+    messages = [
+        {"role": "user", "content": "my SSN is 536-22-1847"},
+        {"role": "assistant", "content": "Noted."},
+        {"role": "user", "content": "repeat: 536-22-1847"},
+    ]
+    await ask(world.app, {"model": "large", "messages": messages})
+    assert "536-22-1847" not in world.large.calls[0].body.decode()
+
+
+async def test_two_that_ask_the_same_but_for_what_was_redacted_share_no_name() -> None:
+    """The second's answer bears the second's value, whatever the cache knows."""
+    world = GuardWorld(personal={"EMAIL": "redact"})
+    for name in ("ann", "bob"):
+        text = f"greet {name}@example.com in one word"
+        await ask(world.app, chat(text, "large"))
+        sent = json.loads(world.large.calls[-1].body)["messages"][0]["content"].split()[1]
+        world.large.lines = (f"hello {sent}",)
+        answer = await ask(world.app, chat(text + "!", "large"), headers={"x-demitasse-session": "s"})
+        assert "@example.com" not in answer.text() or f"{name}@example.com" in answer.text()

@@ -12,7 +12,8 @@ from ..core.entry import Guarded
 from ..core.errors import DemitasseError
 from ..core.limits import Alert
 from ..gateway.guard_rules import DataClass, Policies, Rules
-from ..gateway.guarding import Guard, Moderate, Redact
+from ..gateway.guarding import Guard, Moderate
+from ..gateway.redacting import Redactor
 from ..guard.finding import NOTHING, Findings, Source
 from ..guard.scan import Scanner, scanner
 from ..store.ledger import SqliteLedger
@@ -53,7 +54,7 @@ def guard(
     return Guard(
         policies(config),
         lambda false_alarms, names: scanner(false_alarms=false_alarms, names=names, injection=False),
-        lambda call, asked, spans: redactor(secret)(call, asked, spans),  # noqa: PLW0108
+        Redactor(secret),
         secret=secret,
         moderate=moderate,
         approved=Approvals(ledger),
@@ -136,7 +137,3 @@ def _rules(said: GuardSettings) -> Rules:
 def _class(name: str, said: ClassSettings) -> DataClass:
     return DataClass(name, "local" if said.stays == "local" else ",".join(said.regions), frozenset(said.types))
 
-
-def redactor(secret: bytes) -> Redact:
-    """Puts placeholders in."""
-    raise NotImplementedError(secret)

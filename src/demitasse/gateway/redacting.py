@@ -1,0 +1,58 @@
+"""Placeholders into a call's texts, and a restorer of its answer. Knows parts and spans; not why something is taken out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..core.call import Call
+from ..guard.placeholders import Cut, Redaction, Text
+from ..wire.parts import Part
+from ..wire.restore import Restorer
+from .guard_findings import Span
+from .guarding import Redacted
+
+LEAST_CHARS = 5
+"""A value this long that was found in one place is taken out wherever it stands; shorter ones are words of their own."""
+MOST_VALUES = 200
+
+
+class Redactor:
+    """Args:
+    secret: of this installation; placeholders are its HMACs.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def __call__(self, call: Call, asked: Sequence[Part], spans: Sequence[tuple[Part, list[Span]]]) -> Redacted:
+        """See ``guarding.Redact``."""
+        cuts = {part.place: [Cut(one.start, one.end, one.type, not one.back) for one in cut] for part, cut in spans}
+        _elsewhere(asked, cuts)
+        touched = [part for part in asked if cuts.get(part.place)]
+        redaction = Redaction.of(
+            (Text(part.text, cuts[part.place], part.name) for part in touched),
+            secret=self._secret,
+            tenant=call.caller.tenant,
+            session=call.session,
+        )
+        texts = {part.place: text for part, text in zip(touched, redaction.texts, strict=True)}
+        return Redacted(texts, Restorer(redaction.values) if redaction.values else None)
+
+
+def _elsewhere(asked: Sequence[Part], cuts: dict[tuple[str | int, ...], list[Cut]]) -> None:
+    """What a recogniser knew in one place, by the words around it, stands in others without them."""
+    values: dict[str, Cut] = {}
+    for part in asked:
+        for cut in cuts.get(part.place, ()):
+            value = part.text[cut.start : cut.end]
+            if len(value) >= LEAST_CHARS and len(values) < MOST_VALUES:
+                known = values.setdefault(value, cut)
+                if cut.mask and not known.mask:
+                    values[value] = cut
+    for part in asked:
+        for value, cut in values.items():
+            if value in part.text:
+                whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)")
+                found = cuts.setdefault(part.place, [])
+                found += (Cut(*match.span(), cut.type, cut.mask) for match in whole.finditer(part.text))
