@@ -26,8 +26,8 @@ class Grammar(NamedTuple):
 class Told(Protocol):
     """What became of the piece of an answer that a text came with."""
 
-    changed: bool
     left: bool
+    """Something is there for the client to see."""
 
 
 class Lane:
@@ -52,7 +52,7 @@ class Lane:
         if rest:
             self.around[self.name] += rest
             assert self.told is not None
-            self.told.changed = self.told.left = True
+            self.told.left = True
 
     def feed(self, piece: str, *, last: bool = False) -> str:
         """What of the text is certain now; ``last``: nothing more comes."""

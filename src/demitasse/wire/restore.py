@@ -148,13 +148,14 @@ class Restorer:
         """As a stream of one piece, so that both come to the same."""
         lanes, self._lanes = self._lanes, {}
         told = _Told()
+        told.strings = []
         try:
             self._feed(value, (), told)
             for lane in self._lanes.values():
                 lane.append(lane.feed("", last=True))
         finally:
             self._lanes = lanes
-        return told.changed
+        return told.changed or any(around[name] != was for around, name, was in told.strings)
 
     def _feed(self, value: dict[str, Any], path: Path, told: _Told) -> None:
         for name, inner in value.items():
@@ -172,6 +173,10 @@ class Restorer:
                     now = lane.feed(inner)
                     told.left |= now != ""
                     told.emptied |= now != inner
+                    if told.strings is not None:
+                        told.strings.append((value, name, inner))
+                        value[name] = now
+                        continue
                 if now != inner:
                     value[name] = now
                     told.changed = True
@@ -215,6 +220,7 @@ class Restorer:
             rest = lane.feed("", last=True)
             if lane.told is told:
                 lane.append(rest)
+                told.changed = True
             elif rest:
                 fields = {name: raw for name, raw in self._last.items() if name in _HEAD and name != "usage"}
                 choice = {"index": place[0], **_built(place[1:], rest), "logprobs": None, "finish_reason": None}
@@ -226,7 +232,7 @@ class Restorer:
 class _Told:
     """What became of one choice of one event."""
 
-    __slots__ = ("changed", "emptied", "left")
+    __slots__ = ("changed", "emptied", "left", "strings")
 
     def __init__(self) -> None:
         self.changed = False
@@ -234,6 +240,8 @@ class _Told:
         """Something is held back, wholly or in part."""
         self.left = False
         """Something is there for the client to see."""
+        self.strings: list[tuple[dict[str, Any], str, str]] | None = None
+        """Of what is known all at once: each string that may yet get its end back, and what it was."""
 
 
 _SAME: Final = object()

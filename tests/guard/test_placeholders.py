@@ -1,0 +1,108 @@
+"""Placeholders: the same for the same value in a session, and for nobody else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from demitasse.guard import placeholders
+from demitasse.guard.kinds import SECRETS, TYPES
+from demitasse.guard.placeholders import Cut, Redaction, Text, label, literals
+from demitasse.wire.restore import Restorer
+
+SECRET = b"s" * 32
+JANE = "jane@example.com"
+
+
+def redacted(*texts: Text, tenant: str = "t", session: str = "s", secret: bytes = SECRET) -> Redaction:
+    return Redaction.of(texts, secret=secret, tenant=tenant, session=session)
+
+
+def one(text: str, value: str, type: str = "EMAIL", **more: str) -> str:
+    """The placeholder of a value within a text."""
+    at = text.index(value)
+    told = redacted(Text(text, [Cut(at, at + len(value), type)]), **more)
+    (placeholder,) = told.values
+    assert told.texts[0] == text.replace(value, placeholder, 1)
+    return placeholder
+
+
+def test_a_value_has_one_placeholder_in_its_session_however_it_is_spelled_and_wherever_it_stands() -> None:
+    assert one(f"ask {JANE}!", JANE) == one(JANE, JANE) == one("Jane@Example.COM", "Jane@Example.COM")
+    assert one("4111 1111 1111 1111", "4111 1111 1111 1111", "CARD") == one(
+        "4111-1111-1111-1111", "4111-1111-1111-1111", "CARD"
+    )
+    assert one("hunter2", "hunter2", "password") != one("Hunter2", "Hunter2", "password")
+
+
+def test_other_sessions_tenants_types_and_secrets_have_others() -> None:
+    first = one(JANE, JANE)
+    others = [
+        one(JANE, JANE, session="s2"),
+        one(JANE, JANE, tenant="t2"),
+        one(JANE, JANE, tenant="ts", session=""),
+        one(JANE, JANE, "PERSON"),
+        next(iter(redacted(Text(JANE, [Cut(0, len(JANE), "EMAIL")]), secret=b"x" * 32).values)),
+    ]
+    assert len({first.split("_")[1], *(other.split("_")[1] for other in others)}) == 6
+
+
+@pytest.mark.parametrize("type", [*TYPES, *SECRETS])
+def test_every_type_makes_a_placeholder_that_is_restored_and_needs_no_escape(type: str) -> None:
+    placeholder = one("x", "x", type)
+    assert placeholder.startswith(f"<{type.upper()}_")
+    assert json.dumps(placeholder) == f'"{placeholder}"'
+    assert Restorer({placeholder: "x"}).text(f"a {placeholder} b") == "a x b"
+    assert literals(f"a {placeholder} b") == {placeholder}
+
+
+def test_identifiers_get_no_brackets_and_the_same_letters() -> None:
+    cut = [Cut(0, len(JANE), "EMAIL")]
+    told = redacted(Text(JANE, cut), Text(JANE, cut, name=True))
+    assert told.texts[0] == f"<{told.texts[1]}>"
+    assert list(told.values.values()) == [JANE]
+
+
+def test_values_that_come_to_the_same_letters_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    same = iter([b"\0" * 32, b"\0" * 4 + b"\1" * 28])
+    monkeypatch.setattr(placeholders.hmac, "digest", lambda *_: next(same))
+    told = redacted(Text("a b", [Cut(0, 1, "PERSON"), Cut(2, 3, "PERSON")]))
+    short, long = told.values
+    assert (len(long) - len(short), told.values) == (2, {short: "a", long: "b"})
+    assert Restorer(told.values).text(" ".join(told.texts)) == "a b"
+
+
+def test_what_overlaps_is_taken_out_as_one() -> None:
+    told = redacted(Text("at jane@example.com now", [Cut(3, 19, "EMAIL"), Cut(8, 19, "URL"), Cut(3, 7, "PERSON")]))
+    assert list(told.values.values()) == [JANE]
+    assert "@" not in told.texts[0]
+
+
+def test_a_value_that_is_masked_anywhere_is_restored_nowhere() -> None:
+    told = redacted(Text(JANE, [Cut(0, len(JANE), "EMAIL")]), Text(JANE, [Cut(0, len(JANE), "EMAIL", mask=True)]))
+    assert told.values == {}
+    assert told.masked == {told.texts[0]}
+
+
+def test_a_text_with_nothing_to_take_out_is_the_same_object() -> None:
+    text = "a b"
+    assert redacted(Text(text)).texts[0] is text
+
+
+def test_a_value_within_json_is_kept_as_what_it_says() -> None:
+    text = json.dumps({"key": 'a"b\nc'})
+    inner = json.dumps('a"b\nc')[1:-1]
+    at = text.index(inner)
+    told = redacted(Text(text, [Cut(at, at + len(inner), "password")]))
+    assert list(told.values.values()) == ['a"b\nc']
+    assert Restorer(told.values).text(told.texts[0]) == text
+
+
+def test_labels_are_capitals_and_underscores() -> None:
+    assert [label(type) for type in ("EMAIL", "api_key", "employee-no 7", "7")] == [
+        "EMAIL",
+        "API_KEY",
+        "EMPLOYEE_NO",
+        "DATA",
+    ]
