@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import click
 
+from .audit import audit
 from .books import explain, ledger, report
 from .budgets import budgets
 from .cache import cache
@@ -18,6 +19,7 @@ from .compare import compare
 from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate, evaluations
+from .evidence import evidence
 from .frontier import frontier
 from .ground import Commands, World
 from .guard import guard
@@ -66,6 +68,8 @@ for command in (
     *(tune,),
     *(scan,),
     *(guard,),
+    *(evidence,),
     *(doctor, backup, restore, reconcile),
+    *(audit,),
 ):
     main.add_command(command)

@@ -19,12 +19,24 @@ cancelled: the client hung up · lost: the process died; settled at its full hol
 CacheTier = Literal["off", "miss", "exact", "coalesced", "semantic"]
 
 EventKind = Literal[
-    "held", "settled", "refused", "lost", "joined", "corrected", "changed", "alerted", "labelled", "certificate"
+    "held",
+    "settled",
+    "refused",
+    "lost",
+    "joined",
+    "corrected",
+    "changed",
+    "alerted",
+    "labelled",
+    "certificate",
+    "erased",
+    "dropped",
 ]
 """held: money set aside · settled/refused/lost: an Entry · joined: a client's retry
 got the answer of a closed call · corrected: reconcile's difference · changed: a key, budget or
 setting · alerted: a person was told · labelled: evidence about an answer's quality · certificate: one was issued, promoted,
-revoked …, with why."""
+revoked …, with why · erased: a person's or tenant's texts were made unreadable · dropped: rows whose time was over went, and
+what they came to stayed."""
 
 AttemptStatus = Literal["ok", "error", "broken", "cancelled"]
 """ok: whole answer · error: an error status or no connection, nothing billed · broken: lost after the request was sent ·

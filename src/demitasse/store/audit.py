@@ -6,18 +6,20 @@ Reads only; knows the tables and the chain, nothing of who asks.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
-from .chain import GENESIS, decode_entry, decode_hold, facts, link
+from .chain import GENESIS, decode_entry, decode_hold, facts, leaf_hash, link
 from .changes import Correction, corrected, label_name
 from .evidence import read_label
 from .migrations import FILE, connect, prepare
 from .rollup import DIMENSIONS, HOUR_US, MEASURES, Sums, dimensions, measures
+from .segments import LEVEL, ROWS
+from .tree import Frontier
 from .trouble import trouble
 
 
@@ -35,6 +37,22 @@ _LATE = (
     "WHERE joined.kind = 'joined' AND closing.outcome IS NOT NULL AND joined.seq > closing.seq"
 )
 Place = tuple[int, tuple[str, ...]]
+
+
+class Followed(Struct):
+    """What the rows come to, read from the first to the last."""
+
+    size: int = 0
+    """Rows, those that were dropped included."""
+    dropped: int = 0
+    bad: int | None = None
+    """The first row that is not what was written; nothing after it was read."""
+    chain: bytes = GENESIS
+    root: bytes = b""
+    roots: dict[int, bytes] = {}
+    """The root at each size that was asked for, and at the end of what was dropped."""
+    differing: list[str] = []
+    """Segments whose kept hash is not what their rows come to, as sentences."""
 
 
 def verify(data: Path) -> tuple[bool, int | None]:
@@ -72,16 +90,65 @@ def recount(data: Path) -> list[str]:
         db.close()
 
 
-def _follow(db: sqlite3.Connection) -> tuple[bool, int | None]:
-    chain, expected = GENESIS, 1
+def follow(db: sqlite3.Connection, sizes: Iterable[int] = ()) -> Followed:
+    """Read all rows, recompute chain and tree, and note the root at each of ``sizes``. Inside one transaction."""
+    done = Followed(roots={}, differing=[])
+    segments = db.execute("SELECT at, hash, chain, dropped_us IS NOT NULL FROM segments ORDER BY at").fetchall()
+    frontier, chain = Frontier(), GENESIS
+    wanted = set(sizes)
+    for at, hash, after, gone in segments:
+        if gone and at == frontier.size >> LEVEL:
+            frontier.add(LEVEL, bytes(hash))
+            chain = bytes(after)
+            if frontier.size in wanted:
+                done.roots[frontier.size] = frontier.root()
+    done.dropped = frontier.size
+    done.roots[frontier.size] = frontier.root()
+    known = {at: (bytes(hash), bytes(after)) for at, hash, after, gone in segments if not gone}
+    expected = frontier.size + 1
+    segment = Frontier()
     for seq, leaf, kept, *columns in db.execute(f"SELECT {_COLUMNS} FROM events ORDER BY seq"):  # noqa: S608
         if seq != expected or not isinstance(leaf, bytes) or not _says(columns, leaf):
-            return False, min(seq, expected)
+            done.bad = min(seq, expected)
+            break
         chain = link(chain, leaf)
         if chain != kept:
-            return False, seq
+            done.bad = seq
+            break
+        segment.append(leaf_hash(leaf))
+        if segment.size == ROWS or seq in wanted:
+            if segment.size == ROWS:
+                at = (seq - 1) >> LEVEL
+                if known.pop(at, (segment.root(), chain)) != (segment.root(), chain):
+                    done.differing.append(f"rows {seq - ROWS + 1} to {seq} are not what their segment's hash says")
+                frontier.add(LEVEL, segment.root())
+                segment = Frontier()
+            if seq in wanted:
+                done.roots[seq] = _with(frontier, segment).root()
         expected += 1
-    return True, None
+    else:
+        done.differing += [f"segment {at} is kept, and its rows are not there" for at in known]
+    done.size, done.chain, done.root = expected - 1, chain, _with(frontier, segment).root()
+    return done
+
+
+def _with(frontier: Frontier, segment: Frontier) -> Frontier:
+    """The rows of whole segments and those of one that has begun."""
+    both = Frontier(frontier.size, frontier.hashes)
+    for at, hash in zip(_levels(segment.size), segment.hashes, strict=True):
+        both.add(at, hash)
+    return both
+
+
+def _levels(size: int) -> list[int]:
+    """Of the whole subtrees that so many leaves come to, the largest first."""
+    return [level for level in range(size.bit_length() - 1, -1, -1) if size >> level & 1]
+
+
+def _follow(db: sqlite3.Connection) -> tuple[bool, int | None]:
+    db.execute("BEGIN")
+    done = follow(db)
+    return done.bad is None, done.bad
 
 
 def _says(columns: list[object], leaf: bytes) -> bool:

@@ -86,6 +86,17 @@ CREATE INDEX certificate_by_id ON events (id) WHERE kind = 'certificate'
 """
 
 
+_AUDIT = f"""
+CREATE TABLE segments (
+  at INTEGER PRIMARY KEY, hash BLOB NOT NULL, chain BLOB NOT NULL, last_us INTEGER NOT NULL, dropped_us INTEGER);
+CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, note TEXT NOT NULL, proof BLOB);
+CREATE TABLE carried_hours (hour INTEGER NOT NULL, dim INTEGER NOT NULL, {_SUMS}, PRIMARY KEY (hour, dim)) WITHOUT ROWID;
+CREATE TABLE carried_used (
+  budget TEXT NOT NULL, window TEXT NOT NULL, nanos INTEGER NOT NULL, PRIMARY KEY (budget, window)) WITHOUT ROWID;
+CREATE INDEX told_of_audit ON events (kind, seq) WHERE kind IN ('dropped', 'erased')
+"""
+
+
 class Migration(Struct, frozen=True):
     """One step of the schema: the version it leads to, why it was taken, its SQL, and what must be computed."""
 
@@ -115,6 +126,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _FIRST),
     Migration(2, "late retries are found by their call and counted in the sums", _JOINED, _count_joined),
     Migration(3, "evidence: labels and certificates, as views of the chain", _EVIDENCE),
+    Migration(4, "the tree's segments, signed checkpoints, and what dropped segments came to", _AUDIT),
 )
 LATEST = MIGRATIONS[-1].version
 

@@ -1,0 +1,173 @@
+"""`audit`: is the ledger what it was; what of it can be shown to others; and what is made unreadable for good."""
+
+# ruff: noqa: PLC0415 - a command pays only for what it uses
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from .ground import Commands, Failure, Place, note, placed, say, say_json
+
+if TYPE_CHECKING:
+    from ..store.examine import Report
+
+
+@click.group(cls=Commands)
+def audit() -> None:
+    """Prove that the books are what they were; and make a person's texts unreadable."""
+
+
+@audit.command()
+@click.argument("file", required=False)
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="FINGERPRINT",
+    help="Only what this key signed counts (16 hexadecimal digits); may be given again. Else this folder's key.",
+)
+@click.option(
+    "--checkpoints", "files", multiple=True, metavar="FILE", help="Hold the ledger against a copy of checkpoints, too."
+)
+@click.option(
+    "--text",
+    metavar="TEXTFILE",
+    help="With a proof or a receipt: is this, to the last byte, what was asked or answered?",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@placed
+def verify(
+    place: Place, file: str | None, keys: tuple[str, ...], files: tuple[str, ...], text: str | None, as_json: bool
+) -> None:
+    """Is what is kept what was written? The live ledger; or FILE: an export, a proof, a receipt or checkpoints, offline.
+
+    Names the first row (or line) that does not fit, and each checkpoint that does not. Works beside a running gateway.
+    """
+    _fingerprints(keys)
+    if file is not None:
+        if files:
+            raise click.UsageError("--checkpoints goes with the live ledger: leave out FILE")
+        from .audit_files import verify_file
+
+        verify_file(place, file, keys, text, as_json=as_json)
+        return
+    if text is not None:
+        raise click.UsageError("--text goes with FILE: a proof or a receipt")
+    from ..store.examine import examine
+
+    report = examine(place.data, keys=keys, files=_there(place, files))
+    if as_json:
+        say_json(_json(report))
+    else:
+        _show(report)
+    if not report.valid:
+        raise SystemExit(1)
+
+
+@audit.command()
+@click.argument("id")
+@click.option(
+    "--text", metavar="TEXTFILE", help="Put the key in that shows whether this is what was asked or answered."
+)
+@placed
+def prove(place: Place, id: str, text: str | None) -> None:
+    """A proof that the call ID is in the books, as JSON for whoever has nothing of them; check it with `audit verify FILE`.
+
+    With --text it also proves, to whoever has that text, that it is the one of the call. The call's commitment is over the body
+    as it was sent and the answer as the model gave it, to the last byte.
+    """
+    from .audit_files import proof_of
+
+    click.echo(msgspec.json.format(msgspec.json.encode(proof_of(place, id, text)), indent=2))
+
+
+@audit.command()
+@click.argument("file")
+@click.option(
+    "--since", metavar="WHEN", help="Rows from a date (2026-11-01) or from how long ago (7d); else from the first."
+)
+@click.option("--until", metavar="WHEN", help="The same; else to the last.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@placed
+def export(place: Place, file: str, since: str | None, until: str | None, as_json: bool) -> None:
+    """Write rows to FILE in a form that verifies without the ledger: `audit verify FILE`, there with --key."""
+    from .audit_files import export_to
+    from .units import moment_us
+
+    now_us = place.clock()
+    since_us = None if since is None else moment_us(since, now_us)
+    until_us = None if until is None else moment_us(until, now_us)
+    if since_us is not None and until_us is not None and since_us >= until_us:
+        raise click.UsageError("--since must lie before --until")
+    told = export_to(place, file, since_us, until_us)
+    if as_json:
+        say_json(told)
+    else:
+        say(f"{told['file']}: rows {told['first']:,} to {told['last']:,}, {told['bytes']:,} bytes")
+        say(f"signed by the key {told['key']}: tell it to whoever gets the file, by another way")
+
+
+@audit.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@placed
+def checkpoint(place: Place, as_json: bool) -> None:
+    """Sign what the ledger comes to now; prints the note, which can be kept anywhere.
+
+    The gateway does so by itself at start and stop and every [audit] checkpoint_minutes.
+    """
+    from ..store.checkpoints import FILE
+    from ..store.signing import fingerprint
+    from .audit_files import latest_checkpoint
+
+    made, new = latest_checkpoint(place)
+    if as_json:
+        key = fingerprint(made.public)
+        say_json(
+            {"size": made.size, "root": made.root.hex(), "at_us": made.at_us, "key": key, "new": new, "note": made.note}
+        )
+        return
+    click.echo(made.note, nl=False)
+    if not new:
+        note("nothing was written since this one was signed")
+    note(f"all of them: {place.data / FILE}; copy it to where nobody who can write here can write")
+
+
+def _fingerprints(keys: tuple[str, ...]) -> None:
+    for key in keys:
+        if len(key) != 16 or set(key) - set("0123456789abcdef"):
+            raise click.UsageError(f"--key: '{key[:40]}' is no fingerprint; it has 16 hexadecimal digits")
+
+
+def _there(place: Place, files: tuple[str, ...]) -> list[Path]:
+    found = [place.cwd / Path(file).expanduser() for file in files]
+    for file in found:
+        if not file.is_file():
+            raise Failure(f"{file} cannot be read: there is no such file")
+    return found
+
+
+def _json(report: Report) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(report)
+    return {"valid": report.valid, **told}
+
+
+def _show(report: Report) -> None:
+    for problem in report.problems:
+        say(f"{problem.kind}: {problem.message}")
+    for text in report.notes:
+        note(text)
+    if report.valid:
+        gone = f", {report.dropped:,} of them dropped when their time was over" if report.dropped else ""
+        say(f"{report.rows:,} rows are what was written{gone}")
+        say(f"{report.checkpoints:,} checkpoints fit; {report.rows_since:,} rows came after the last")
+    else:
+        say(f"{len(report.problems):,} things are not what was written")
+    if report.key:
+        say(f"signed by the key {report.key}; compare it with what you were told")
+    if report.valid and not report.checkpoints:
+        note(
+            "no checkpoint is signed yet: whoever can write the ledger can rewrite it; make one with: demitasse audit checkpoint"
+        )

@@ -1,0 +1,141 @@
+"""One row, shown to somebody who has nothing of the ledger: the row, the way from it to a signed root, and its check.
+
+With the key of one call's commitments in it, a proof also shows which text the call was about, to whoever has that text.
+The key is of this call alone: it opens no other. Knows the tree, checkpoints and commitments.
+"""
+
+from __future__ import annotations
+
+import base64
+import sqlite3
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from ..core.errors import StoreError
+from . import checkpoints
+from .chain import decode_entry, leaf_hash
+from .checkpoints import Checkpoint
+from .commitments import KEY_BYTES, opens
+from .migrations import FILE, connect
+from .segments import Leaves
+from .signing import fingerprint
+from .tree import included, inclusion
+from .trouble import trouble
+
+KIND = "audit proof 1"
+
+
+class Proof(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What `audit prove` prints. ``path``: from the row to the root, the nearest sibling first (hex, RFC 6962 2.1.1)."""
+
+    demitasse: str
+    id: str
+    seq: int
+    path: tuple[str, ...]
+    checkpoint: str
+    leaf: str | None = None
+    """The row's exact text."""
+    leaf_base64: str | None = None
+    """The same where it is not text."""
+    text_key: str | None = None
+    """The key of this call's commitments (base64): with it a text can be held against them."""
+
+
+class Proven(Struct, frozen=True):
+    """What a proof is worth."""
+
+    valid: bool
+    id: str = ""
+    seq: int = 0
+    size: int = 0
+    at_us: int = 0
+    key: str = ""
+    own: bool = False
+    text: str | None = None
+    """Which text of the call the one given is: ``prompt`` or ``reply``; None: none was given."""
+    why: str = ""
+
+
+def prove(data: Path, id: str, text_key: bytes | None = None) -> Proof:
+    """The proof of the entry ``id`` against the last checkpoint. Raises StoreError: there is no such row, or no checkpoint."""
+    path = Path(data) / FILE
+    db = connect(path, wait_ms=2_000)
+    try:
+        db.execute("BEGIN")
+        row = db.execute("SELECT seq, leaf FROM events WHERE id = ? AND outcome IS NOT NULL", (id,)).fetchone()
+        if row is None:
+            raise StoreError(f"there is no call '{id}' in the books, or its row was dropped; see: demitasse ledger")
+        seq, leaf = row[0], bytes(row[1])
+        seal = _seal(db, seq)
+        found = inclusion(seq - 1, seal.size, Leaves(db).node)
+    except sqlite3.Error as error:
+        raise trouble(path, error) from error
+    finally:
+        db.close()
+    text, raw = _as_text(leaf)
+    key = None if text_key is None else base64.b64encode(text_key).decode()
+    return Proof(KIND, id, seq, tuple(hash.hex() for hash in found), seal.note, text, raw, key)
+
+
+def verify(raw: bytes, keys: tuple[str, ...] = (), own: bytes | None = None, text: bytes | None = None) -> Proven:
+    """Whether a proof (JSON) shows what it says; ``text``: held against the call's commitments."""
+    try:
+        proof = msgspec.json.decode(raw, type=Proof)
+        seal = checkpoints.read(proof.checkpoint)
+        path = [bytes.fromhex(hash) for hash in proof.path]
+        leaf = (
+            proof.leaf.encode() if proof.leaf is not None else base64.b64decode(proof.leaf_base64 or "", validate=True)
+        )
+        entry = decode_entry(leaf)
+    except (msgspec.DecodeError, ValueError) as error:
+        return Proven(False, why=f"it cannot be read: {error}")
+    checked = checkpoints.signed(seal, own)
+    why = ""
+    if proof.demitasse != KIND:
+        why = "it is another kind of file"
+    elif not checked.valid:
+        why = f"its checkpoint is not what was signed: {checked.why}"
+    elif keys and fingerprint(seal.public) not in keys:
+        why = f"its checkpoint is signed by {fingerprint(seal.public)}, not by a key given with --key"
+    elif entry.id != proof.id:
+        why = f"its row is the one of call {entry.id}, not of {proof.id}"
+    elif not included(leaf_hash(leaf), proof.seq - 1, seal.size, path, seal.root):
+        why = f"row {proof.seq} is not in the tree that the checkpoint signs"
+    which = None
+    if not why and text is not None:
+        which, why = _which(text, entry.prompt_mac, entry.reply_mac, proof.text_key)
+    return Proven(not why, proof.id, proof.seq, seal.size, seal.at_us, checked.key, checked.own, which, why)
+
+
+def _which(text: bytes, prompt_mac: str | None, reply_mac: str | None, key: str | None) -> tuple[str | None, str]:
+    if key is None:
+        return None, "it has no key to hold a text against; make one with: demitasse audit prove --text FILE ID"
+    try:
+        opened = base64.b64decode(key, validate=True)
+    except ValueError:
+        opened = b""
+    if len(opened) != KEY_BYTES:
+        return None, "its key cannot be read"
+    for name, mac in (("prompt", prompt_mac), ("reply", reply_mac)):
+        if mac is not None and opens(opened, mac, text):
+            return name, ""
+    return None, "the text is neither what was asked nor what was answered, to the last byte"
+
+
+def _seal(db: sqlite3.Connection, seq: int) -> Checkpoint:
+    row = db.execute("SELECT note FROM checkpoints WHERE size >= ? ORDER BY size DESC LIMIT 1", (seq,)).fetchone()
+    if row is None:
+        raise StoreError(f"no checkpoint covers row {seq} yet; make one with: demitasse audit checkpoint")
+    try:
+        return checkpoints.read(str(row[0]))
+    except ValueError:
+        raise StoreError("the last checkpoint in the ledger is damaged; see: demitasse audit verify") from None
+
+
+def _as_text(leaf: bytes) -> tuple[str | None, str | None]:
+    try:
+        return leaf.decode(), None
+    except UnicodeDecodeError:
+        return None, base64.b64encode(leaf).decode()
