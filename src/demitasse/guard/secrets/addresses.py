@@ -94,5 +94,9 @@ def _assigned(text: str, low: str, at: int) -> tuple[str, int, int] | None:
     return "connection_string", start, start + len(pairs.group().rstrip())
 
 
+_TEMPLATE = re.compile(r"[A-Z_]*(?:PASSWORD|PASSWD|PASS|PWD|SECRET|KEY)[A-Z_]*\Z|\.{3}")
+
+
 def _is_password(value: str) -> bool:
-    return not is_placeholder(value, words=False)
+    """Plain words count: an address that works may well have the password ``password``."""
+    return not is_placeholder(value, words=False) and _TEMPLATE.match(value) is None

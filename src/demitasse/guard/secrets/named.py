@@ -62,11 +62,12 @@ _TOKEN_NOT = re.compile(
     r"public|cancellation|lookup|position|sort|partition|primary|foreign|cache|prompt_cache|idempotency|of)[_ .-]{0,2}\Z"
 )
 _MORE_NOT = re.compile(
-    r"[_-]?(?:len|length|min|max|count|attempts|policy|hash|hashed|digest|field|label|hint|reset|url|uri|expir|timeout|age|strength|"
-    r"rules?|manager|protect|less|s_|type|prompt|file|path|name|id\b|algorithm|env|var|ref|header|required|enabled|changed|"
-    r"valid|error|input|ize|izer)",
+    r"[_-]?(?:len|min|max|count|hash|label|hint|reset|url|uri|expir|age|rules?|less|s_|type|file|path|name|id\b|env|var|ref|valid|"
+    r"error|input|ize|izer)|[\w-]*(?:length|attempts|policy|digest|field|timeout|strength|manager|protect|prompt|algorithm|header|"
+    r"required|enabled|changed|encoder)",
     re.IGNORECASE,
 )
+"""What makes a name one of something about passwords, and not of one."""
 
 _WORDS: Final = frozenset(
     """
@@ -82,6 +83,7 @@ _WORDS: Final = frozenset(
 _SLOT = re.compile(
     r"[*•●xX.…_#?-]{3,}\Z|[*•●…]{2,}|<[^<>]*>|\[[^\[\]]*\]\Z|\$\{|\$\(|\{\{|\{[\w.]*\}\Z|"
     r"%[({]?\w+[)}]?[sd]?\Z|\$[A-Za-z_]|@[A-Z_]+@\Z|"
+    r"your[-_ ][a-z]|"
     r"(?:your|my|the|some|enter|insert|replace|add|put|example|dummy|fake)[-_ ]?(?:own|real|actual|secret|strong|new)?[-_ ]?"
     r"(?:password|pass|pwd|secret|token|key|api|value|here|credential)|"
     r"(?:os\.|process\.|env\.|config\.|settings\.|self\.|this\.|secrets\.|var\.|vault:|arn:|ssm:|file:|getenv|ref\+|op://)|"
@@ -135,7 +137,7 @@ def is_placeholder(value: str, *, words: bool = True) -> bool:
 
 def looks_random(value: str) -> bool:
     """Letters and digits, no path, no sentence, and hardly predictable."""
-    if len(value) < _LEAST_RANDOM or " " in value or is_placeholder(value):
+    if len(value) < _LEAST_RANDOM or is_placeholder(value) or any(c in value for c in " ()[]{}@"):
         return False
     if not (any(c.isdigit() for c in value) and any(c.isalpha() for c in value)):
         return False
