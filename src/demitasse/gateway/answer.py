@@ -88,7 +88,7 @@ async def _answer(passage: Passage, facts: Facts, client: Client, steps: Steps) 
         found = await follow(call, flight, facts, client, steps, route)
         if found is not None:
             return found
-    aside = own or passage.restricted
+    aside = own or passage.restricted or passage.redacted
     similar = find_similar(call, route, steps) if steps.semantic is not None and not aside else None
     if similar is not None:
         facts.cache = "miss"

@@ -138,7 +138,9 @@ class Guard:
         if drop_tools and call.has_tools:
             call = _without_tools(call)
         facts.guard = seen = structs.replace(seen, took_us=int((perf_counter() - began) * 1e6))
-        passage = _passage(call, route, rules, stays, data_class, restorer)
+        passage = structs.replace(
+            _passage(call, route, rules, stays, data_class), restorer=restorer, redacted=bool(want.spans)
+        )
         if rules.moderation and self._moderate is not None:
             facts.guard = await self._moderated(passage.call, rules, seen)
             if facts.guard.moderated and rules.moderated == "refuse":
@@ -331,13 +333,11 @@ class Guard:
         return structs.replace(seen, moderated=tuple((one.category, round(one.score, 4)) for one in harm))
 
 
-def _passage(
-    call: Call, route: Route, rules: Rules, stays: str, data_class: str, restorer: Restorer | None = None
-) -> Passage:
+def _passage(call: Call, route: Route, rules: Rules, stays: str, data_class: str) -> Passage:
     if stays:
         route = narrowed(route, stays, f"it is of the class '{data_class}'")
         call = structs.replace(call, stays=stays)
-    return Passage(call, route, rules.checks if rules.on else (), restorer)
+    return Passage(call, route, rules.checks if rules.on else ())
 
 
 def _without_tools(call: Call) -> Call:

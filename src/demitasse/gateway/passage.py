@@ -40,6 +40,8 @@ class Passage(Struct, frozen=True, eq=False):
     checks: tuple[str, ...] = ()
     """What answers are checked for, by the names of ``[guard] checks``."""
     restorer: Restorer | None = None
+    redacted: bool = False
+    """Placeholders stand in it. They are this session's alone, so that no other question's answer fits this one."""
 
     @property
     def restricted(self) -> bool:
