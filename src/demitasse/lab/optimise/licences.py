@@ -112,6 +112,11 @@ def check(verdict: Verdict, *, checked: bool = False) -> None:
         raise LicenceRefused(verdict.why)
 
 
+def find(kind: Literal["teacher", "licence"], name: str) -> Term | None:
+    """The row of the table for a model's or provider's answers (``teacher``), or for a licence; None: nothing is known."""
+    return _found(kind, name)
+
+
 def _found(kind: str, name: str) -> Term | None:
     # A vendor's name before the model's says who serves it, which is not always who made it: the model's own name decides first.
     for candidate in (name.rpartition("/")[2], name):

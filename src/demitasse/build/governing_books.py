@@ -1,0 +1,231 @@
+"""Documents on what happened: guards, security, energy, alerts, retention, history; and the list of all documents of a pack.
+
+Each is a plain JSON object with a sentence on what it is (``about``). Knows the store and the lab; judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ..core.ledger import Bucket
+from ..lab.governance.proofs import FLOOR_DAYS
+from ..store.audit import verify
+from ..store.tally import DAY_US
+from ..web.promises import promises
+from ..web.report import build_report, iso, watt_hours
+from .governing_use import (
+    bias_runs,
+    certificates,
+    deactivations,
+    evaluations,
+    failover,
+    inventory,
+    licence_register,
+    provider_register,
+)
+from .governing_view import MOST_ALERTS, RESIDUAL, View, redteam_runs
+
+
+def guard(view: View) -> dict[str, Any]:
+    config = view.sources.config.guard
+    residual = view.sources.store.get_setting(RESIDUAL) or []
+    recent = [one for one in residual if iso(view.window.since_us) <= one["at"] < iso(view.window.until_us)]
+    return {
+        "about": "Personal data, secrets and hidden characters found in prompts, and what was done: counts by type, no value.",
+        "on": config.on,
+        "settings": {
+            "personal": dict(config.personal), "secrets": config.secrets, "names": config.names, "hidden": config.hidden,
+            "injection": config.injection, "untrusted": config.untrusted, "checks": list(config.checks),
+        },
+        "calls": view.calls,
+        "guarded": sum(view.total("guarded").values()),
+        "found": view.total("found"),
+        "hidden": view.total("hidden"),
+        "acted": sum(view.total("acted").values()),
+        "done": view.total("done"),
+        "moderated": view.total("moderated"),
+        "classes": view.total("class"),
+        "cut": sum(view.total("cut").values()),
+        "by_day": view.by_day("found"),
+        "done_by_day": view.by_day("done"),
+        "residual": recent[-1] if recent else None,
+        "residual_runs": recent,
+        "counted": {"rows": view.counted.seq, "of": view.counted.top, "whole": view.counted.whole},
+    }  # fmt: skip
+
+
+def grounding(view: View) -> dict[str, Any]:
+    scores = view.total("grounding")
+    checks = view.total("check")
+    return {
+        "about": "How much of an answer the given sources bear, as the grounding check scores it: 0 none of it, 1 all.",
+        "n": checks.get("grounding passed", 0) + checks.get("grounding failed", 0),
+        "failed_checks": checks.get("grounding failed", 0),
+        "distribution": [
+            {"from": at / 10, "to": (at + 1) / 10, "answers": scores.get(f"{at / 10:.1f}", 0)} for at in range(10)
+        ],
+        "checks": checks,
+    }
+
+
+def security(view: View) -> dict[str, Any]:
+    return {
+        "about": "Refusals by reason, injection risk by band, replays of attacks. Requests turned away before they "
+        "were a call (no key, a wrong one, a foreign page) are no rows of the ledger: they "
+        "are counted in demitasse_denied_total at /metrics.",
+        "calls": view.calls,
+        "refused": view.total("refused"),
+        "refused_by_day": view.by_day("refused"),
+        "errors": view.total("error"),
+        "bands": view.total("band"),
+        "bands_by_day": view.by_day("band"),
+        "hidden": view.total("hidden"),
+        "redteam": redteam_runs(view),
+    }
+
+
+def energy(view: View) -> dict[str, Any]:
+    total = _added(view.traffic)
+    hosted = view.meter.hosted is not None
+    by_model = view.sources.books.buckets(*_span(view), ("model", "cache", "outcome")) if hosted else []
+    sums, lacking = view.meter.sums(total, by_model)
+    free = sum(row.requests for row in view.traffic if row.cache in ("exact", "coalesced", "semantic"))
+    asked = total.requests - free
+    methods = []
+    for one in sums:
+        calls = one.calls or asked
+        wh = [watt_hours(one.low_uj), watt_hours(one.high_uj)]
+        co2 = [one.carbon_mg.low / 1e3, one.carbon_mg.high / 1e3]
+        methods.append({
+            "method": one.method, "wh": wh, "co2_g": co2, "calls": calls,
+            "wh_per_call": [part / calls for part in wh] if calls else None,
+            "co2_g_per_call": [part / calls for part in co2] if calls else None,
+            "spared_wh": [part / calls * free for part in wh] if calls else None,
+        })  # fmt: skip
+    return {
+        "about": "Energy and emissions of calls, from and to, by method; methods are never added up. What was spared is the mean "
+        "call's energy times the calls that a cache answered: modelled, grade C.",
+        "calls": total.requests,
+        "answered_without_a_model": free,
+        "methods": methods,
+        "lacking": lacking or None,
+    }
+
+
+def incidents(view: View) -> dict[str, Any]:
+    alerts: dict[str, dict[str, Any]] = {}
+    for event in view.happened:
+        if event.kind == "alerted":
+            facts = event.facts
+            alerts[event.id] = {
+                "at": iso(facts.get("at_us") or event.at_us), "kind": facts["kind"], "subject": facts["subject"],
+                "message": facts["message"], "resolved": facts["resolved_us"] and iso(facts["resolved_us"]),
+            }  # fmt: skip
+    found = sorted(alerts.values(), key=lambda one: one["at"])[-MOST_ALERTS:]
+    labels = len(view.sources.evidence.labels(since_us=view.window.since_us, until_us=view.window.until_us))
+    kept = promises(view.certificates, view.window.now_us)  # type: ignore[arg-type]
+    return {
+        "about": "Alerts that people were given, with when they were resolved, and what is watched.",
+        "calls": view.calls,
+        "alerts": found,
+        "open": len(view.sources.books.alerts(open_only=True, last=MOST_ALERTS)),
+        "labels": labels,
+        "watched": sorted({one.route for one in kept if one.in_force}),
+        "drift": [one for one in found if "drift" in one["kind"]],
+    }
+
+
+def retention(view: View) -> dict[str, Any]:
+    stats = view.sources.books.stats()
+    first = stats["first_us"]
+    keep = getattr(view.sources.config.ledger, "keep_days", None)
+    return {
+        "about": "How long rows of the ledger are kept. Bodies, where they are kept at all, go sooner; the rows stay.",
+        "floor_days": FLOOR_DAYS,
+        "keep_days": keep,
+        "oldest": first and iso(first),
+        "newest": stats["last_us"] and iso(stats["last_us"]),
+        "days": 0 if first is None else (view.window.now_us - first) // DAY_US,
+        "rows": stats["rows"],
+        "bodies": _bodies(view),
+    }
+
+
+def _bodies(view: View) -> dict[str, Any]:
+    kept = view.sources.config.keep.bodies
+    if kept is False:
+        return {"kept": False}
+    return {"kept": True} if kept is True else {"kept": True, "days": kept.days, "sample": kept.sample}
+
+
+def marking(view: View) -> dict[str, Any]:
+    receipts = getattr(view.sources.config, "receipts", None)
+    return {
+        "about": "How an answer says that a machine made it, and which: a signed receipt beside it, a header that discloses it.",
+        "receipts": bool(getattr(receipts, "on", False)),
+        "disclosure": bool(getattr(receipts, "disclosure", False)),
+        "headers": ["x-request-id", "x-demitasse-model", "x-demitasse-route", "x-demitasse-certificate"],
+    }
+
+
+def report(view: View) -> dict[str, Any]:
+    window = view.window
+    kept = promises(view.certificates, window.now_us)  # type: ignore[arg-type]
+    made = build_report(view.sources.books, window.since_us, window.until_us, window.now_us, view.meter, kept)
+    return {
+        "about": "What the same calls would have cost, what was paid and saved; as demitasse report tells it.",
+        **made.as_json(),
+    }
+
+
+def history(view: View, *, recompute: bool) -> dict[str, Any]:
+    stats = view.sources.books.stats()
+    holds, first = verify(view.sources.data) if recompute else (None, None)
+    return {
+        "about": "The ledger is a chain: each event's hash contains the one before it (leaves as RFC 6962), so a row that is "
+        "changed, added or taken out later is found.",
+        "events": stats["rows"],
+        "head": stats["chain_head"],
+        "holds": holds,
+        "first_changed": first,
+        "recomputed": recompute,
+        "checkpoints": checkpoints(view),
+    }
+
+
+def checkpoints(view: View) -> list[dict[str, Any]]:  # noqa: ARG001 - filled in where the store keeps them
+    return []
+
+
+DOCUMENTS: Final[Mapping[str, Callable[[View], dict[str, Any]]]] = {
+    "certificates": certificates,
+    "evaluations": evaluations,
+    "inventory": inventory,
+    "licences": licence_register,
+    "deactivations": deactivations,
+    "providers": provider_register,
+    "failover": failover,
+    "guard": guard,
+    "grounding": grounding,
+    "security": security,
+    "bias": bias_runs,
+    "energy": energy,
+    "incidents": incidents,
+    "retention": retention,
+    "marking": marking,
+    "report": report,
+}
+
+
+def _added(found: list[Bucket]) -> Bucket:
+    names = [
+        name
+        for name in Bucket.__struct_fields__
+        if name not in ("hour", "key", "team", "route", "model", "outcome", "cache")
+    ]
+    return Bucket(**{name: sum(getattr(row, name) for row in found) for name in names})
+
+
+def _span(view: View) -> tuple[int, int]:
+    return view.window.since_us, view.window.until_us

@@ -1,0 +1,306 @@
+"""What is known of each model, put together for its card: from the configuration, the catalogue, manifests, runs and the books.
+
+Reads; asks no model and fetches nothing. Of what it cannot find it says nothing, so that the card can say it is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from ..config import Config
+from ..core.call import BUCKETS
+from ..core.ledger import Bucket
+from ..core.price import PICO_PER_USD_PER_MTOK, Card
+from ..lab.evals.bias import Bias, Score
+from ..lab.governance.cards import UNKNOWN, Energy, Evaluated, Figure, Identity, Issue, Kind, ModelCard, Priced, Use
+from ..lab.governance.register import Accepted, Licensed, Profile, licensed
+from ..lab.optimise.artefact import Manifest, made
+from ..providers import catalogue
+from ..providers.download import note, place
+from ..providers.made import PREFIX
+from ..providers.vendors import VENDORS, vendor_of
+from ..web.energy import Meter
+from ..web.report import iso, watt_hours
+
+HERE: Final = "this machine"
+DETECTORS: Final = "demitasse.guard"
+
+
+class Origin(Struct, frozen=True):
+    """Where a model comes from and computes, before anything was counted."""
+
+    name: str
+    kind: Kind
+    provider: str
+    runs: str = UNKNOWN
+    region: str = UNKNOWN
+    licence: str = ""
+    identity: Identity = Identity()
+    use: str = ""
+    data: str = ""
+    limits: tuple[str, ...] = ()
+    safety: tuple[Figure, ...] = ()
+
+
+class Shelf:
+    """Everything that can be named: aliases, the catalogue, models made here, a provider's own."""
+
+    def __init__(self, config: Config, data: Path, accepted: Mapping[str, Accepted]) -> None:
+        self._config, self._models, self._data = config, data / "models", data
+        self._accepted = accepted
+        self.manifests: dict[str, Manifest] = {one.name: one for one in made(data)}
+
+    @property
+    def profile(self) -> Profile:
+        return self._config.governance.profile
+
+    def names(self) -> list[str]:
+        """What the configuration names, what was made here and what was fetched."""
+        fetched = [
+            entry.name
+            for entry in (*catalogue.catalogue().values(), *catalogue.embeddings().values())
+            if note(place(entry, self._models)) is not None
+        ]
+        sources = {one.source for one in self._config.models.values()}
+        return list(
+            dict.fromkeys(
+                (
+                    *self._config.models,
+                    *(name for name in fetched if name not in sources),
+                    *(f"{PREFIX}{name}" for name in self.manifests if f"{PREFIX}{name}" not in sources),
+                )
+            )
+        )
+
+    def known(self, name: str) -> bool:
+        """Whether anything but traffic knows the name."""
+        entries = {**catalogue.catalogue(), **catalogue.embeddings()}
+        prefix = name.partition("/")[0]
+        return (
+            name in self._config.models
+            or name in entries
+            or (name.startswith(PREFIX) and name.removeprefix(PREFIX) in self.manifests)
+            or (prefix in VENDORS and "/" in name)
+            or vendor_of(name) is not None
+        )
+
+    def origin(self, name: str, seen: Iterable[tuple[str, str]] = ()) -> Origin:
+        """Where a model comes from. ``seen``: providers and upstream names under which it answered in the books."""
+        met = list(seen)
+        upstream = tuple(dict.fromkeys(own for _, own in met if own))
+        settings = self._config.models.get(name)
+        if settings is not None and settings.provider in ("local", "classifier"):
+            return self._from_source(name, settings.source or "smollm2-135m", settings.region)
+        if settings is not None:
+            runs = settings.region or (HERE if VENDORS.get(settings.provider, VENDORS["generic"]).local else UNKNOWN)
+            names = upstream or (settings.model or name,)
+            kind: Kind = "recorded" if settings.provider == "recorded" else "hosted"
+            host = urlsplit(settings.base_url).hostname if settings.base_url else None
+            limits = (f"Reached at {host}, an address of this configuration.",) if host else ()
+            return Origin(
+                name, kind, settings.provider, runs, settings.region or runs, identity=Identity(names), limits=limits
+            )
+        if name.startswith(PREFIX) or name in catalogue.catalogue() or name in catalogue.embeddings():
+            return self._from_source(name, name, None)
+        provider = met[0][0] if met else name.partition("/")[0] if "/" in name else ""
+        if not provider:
+            vendor = vendor_of(name)
+            provider = vendor.name if vendor is not None else ""
+        if provider in ("local", "classifier"):
+            return Origin(name, "local", provider, HERE, HERE, identity=Identity(upstream))
+        here = provider in VENDORS and VENDORS[provider].local
+        runs = HERE if here else UNKNOWN
+        names = upstream or (name.removeprefix(f"{provider}/"),)
+        return Origin(name, "hosted", provider, runs, runs, identity=Identity(names))
+
+    def licensed(self, origin: Origin) -> Licensed:
+        """Its row of the register."""
+        kind = "hosted" if origin.kind == "hosted" else "service" if origin.kind == "recorded" else "weights"
+        return licensed(
+            origin.name,
+            kind=kind,
+            provider=origin.provider,
+            licence=origin.licence,
+            upstream=_maker_name(origin),
+            profile=self.profile,
+            accepted=self._accepted,
+        )
+
+    def _from_source(self, name: str, source: str, region: str | None) -> Origin:
+        where = region or HERE
+        if source.startswith(PREFIX):
+            return self._made(name, source.removeprefix(PREFIX), where)
+        entry = catalogue.catalogue().get(source)
+        if entry is not None:
+            identity = Identity(
+                (entry.title,), entry.file, entry.sha256, entry.size_bytes, entry.quantisation, _from(entry.sources)
+            )
+            limits = (f"Speeds measured {entry.measured} on {entry.measured_on}.",)
+            return Origin(name, "local", "local", HERE, where, entry.licence, identity, entry.use, limits=limits)
+        embedding = catalogue.embeddings().get(source)
+        if embedding is not None:
+            identity = Identity(
+                (embedding.title,), embedding.file, embedding.sha256, embedding.size_bytes, "", _from(embedding.sources)
+            )
+            return Origin(name, "embedding", "local", HERE, where, embedding.licence, identity, embedding.use)
+        return self._of_a_file(name, source, where)
+
+    def _of_a_file(self, name: str, source: str, where: str) -> Origin:
+        base = self._config.path.parent if self._config.path else None
+        file, sha256, size = source.rpartition("/")[2], "", None
+        made_from = source if source.startswith("hf:") else ""
+        if made_from or source.endswith(".gguf"):
+            kept = note(place(catalogue.find(source, base=base), self._models))
+            if kept is not None:
+                sha256, size, made_from = kept.sha256, kept.size_bytes, kept.origin
+        return Origin(name, "local", "local", HERE, where, "", Identity((), file, sha256, size, "", made_from))
+
+    def _made(self, name: str, own: str, where: str) -> Origin:
+        manifest = self.manifests.get(own)
+        if manifest is None:
+            return Origin(name, "made", "local", HERE, where)
+        kind: Kind = {"classifier": "classifier", "encoder": "embedding"}.get(manifest.kind, "made")  # type: ignore[assignment]
+        first = manifest.files[0] if manifest.files else None
+        base = manifest.base
+        data = manifest.data
+        terms = manifest.licences
+        said = "" if data is None else (
+            f"Task {data.task} (hash {data.hash[:16]}…), source {data.source or UNKNOWN}, licence {data.licence}; "
+            f"{data.train:,} rows to learn from, {data.test:,} to measure on" + (f", split {data.split}" if data.split else "")
+        )  # fmt: skip
+        return Origin(
+            name,
+            kind,
+            "classifier" if kind == "classifier" else "local",
+            HERE,
+            where,
+            terms.base if base is not None else terms.data,
+            Identity(
+                (own,),
+                first.name if first else "",
+                first.sha256 if first else "",
+                manifest.bytes,
+                "",
+                base.name if base is not None else "",
+                manifest.method,
+            ),
+            f"licences of base, data and teacher together: {terms.verdict}" + (f"; {terms.why}" if terms.why else ""),
+            said,
+            (
+                *manifest.limitations,
+                *(("It failed its equivalence gate and was kept all the same.",) if manifest.kept_anyway else ()),
+            ),
+        )
+
+
+def _from(sources: Iterable[catalogue.HubSource | catalogue.IndexSource]) -> str:
+    first = next(iter(sources), None)
+    return "" if first is None else f"index {first.package}" if isinstance(first, catalogue.IndexSource) else str(first)
+
+
+def _maker_name(origin: Origin) -> str:
+    """The name by which terms on a model's answers are found."""
+    if origin.kind == "hosted":
+        own = origin.identity.upstream[0] if origin.identity.upstream else origin.name
+        return own if "/" in own or not origin.provider else f"{origin.provider}/{own}"
+    if origin.identity.made_from and not origin.identity.made_from.startswith(("index ", "hf:")):
+        return origin.identity.made_from
+    title = origin.identity.upstream[0] if origin.identity.upstream else origin.name
+    return re.sub(r"\s+", "-", title).lower()
+
+
+def priced(card: Card, dates: Mapping[str, str]) -> Priced:
+    """A price card for people: dollars per million tokens. ``dates``: when a card was first kept, by its id."""
+    usd = {}
+    for name in BUCKETS:
+        rate = getattr(card.base, name)
+        if name in ("uncached_in", "text_out", "cache_read") or rate not in (None, 0):
+            usd[name] = None if rate is None else rate / PICO_PER_USD_PER_MTOK
+    return Priced(card.id, _price_source(card.id) + _kept(dates.get(card.id)), usd, card.base.per_request_nanos / 1e9)
+
+
+def _price_source(id: str) -> str:
+    first, _, rest = id.partition(" ")
+    if first == "genai-prices":
+        return f"price database genai-prices, release {rest.partition(' ')[0]}"
+    if first == "config":
+        return "set in the configuration"
+    if first == "hardware":
+        return "what an hour of this machine is taken to cost"
+    return first or UNKNOWN
+
+
+def _kept(date: str | None) -> str:
+    return f", kept {date[:10]}" if date else ", day not on record"
+
+
+def energies(rows: Iterable[Bucket], model: str, meter: Meter) -> tuple[Energy, ...]:
+    """Of one call, by method: sums of the window over the calls that a model answered."""
+    own = [row for row in rows if row.model == model and row.attempts]
+    calls = sum(row.requests for row in own)
+    if not calls:
+        return ()
+    total = Bucket(
+        **{
+            name: sum(getattr(row, name) for row in own)
+            for name in ("requests", *(n for n in Bucket.__struct_fields__ if n.startswith("energy_")))
+        }
+    )
+    sums, _ = meter.sums(total, own)
+    return tuple(
+        Energy(
+            one.method,
+            (watt_hours(one.low_uj) / (one.calls or calls), watt_hours(one.high_uj) / (one.calls or calls)),
+            (one.carbon_mg.low / 1e3 / (one.calls or calls), one.carbon_mg.high / 1e3 / (one.calls or calls)),
+            one.calls or calls,
+        )
+        for one in sums
+    )
+
+
+def figures_of(found: Bias, at: str, task: str) -> tuple[Figure, ...]:
+    """BBQ's scores as a card tells them."""
+    whole = found.overall
+
+    def figure(name: str, score: Score) -> Figure:
+        return Figure(f"{task}: {name}", score.value, score.interval, score.n, at)
+
+    return (
+        figure("accuracy, ambiguous", whole.ambiguous_accuracy),
+        figure("accuracy, disambiguated", whole.disambiguated_accuracy),
+        figure("bias score, ambiguous", whole.ambiguous_bias),
+        figure("bias score, disambiguated", whole.disambiguated_bias),
+    )
+
+
+def issue(at_us: int, what: str, *, open: bool) -> Issue:
+    return Issue(iso(at_us), what, open)
+
+
+def detectors() -> dict[str, dict[str, Any]]:
+    """Models that ship inside the package, by name: their ``*.card.json``, where a detector has one."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in _below(Path(str(files(DETECTORS)))):
+        try:
+            told = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        except (OSError, msgspec.DecodeError):
+            continue
+        found[str(told.get("name", path.stem.removesuffix(".card")))] = told
+    return found
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.card.json"))
+
+
+__all__ = [
+    "Evaluated", "ModelCard", "Origin", "Shelf", "Use", "detectors", "energies", "figures_of", "issue", "priced",
+]  # fmt: skip

@@ -1,0 +1,206 @@
+"""Documents on what is in use, on which promises: certificates, runs, inventory, licences, providers, what was stopped."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import msgspec
+
+from ..core.approved import CODE, HERE, Approved
+from ..core.evidence import OWN_KEYS
+from ..core.ledger import Bucket
+from ..lab.governance.cards import file_name
+from ..providers.vendors import VENDORS
+from ..store.signing import verify as check_certificate
+from ..store.tally import DAY_US
+from ..web.report import iso
+from .governing_sources import Window, own_key
+from .governing_view import DRILLS, View, evaluated
+
+
+def certificates(view: View) -> dict[str, Any]:
+    own = own_key(view.sources.data)
+    items = []
+    for certificate, state, at_us, why in view.certificates:
+        history = view.sources.evidence.history(certificate.id)
+        in_force = _in_force(history, view.window)
+        if not in_force and not view.window.since_us <= certificate.issued_us < view.window.until_us:
+            continue
+        checked = check_certificate(certificate, own)
+        items.append({
+            "id": certificate.id, "route": certificate.policy.route, "cheap": certificate.policy.cheap,
+            "reference": certificate.policy.reference, "quality": certificate.quality, "delta": certificate.delta,
+            "estimate": certificate.estimate, "floor": certificate.floor, "calls": certificate.n_certify,
+            "saving": [certificate.saving_low, certificate.saving, certificate.saving_high], "method": certificate.method,
+            "proven_on": [iso(certificate.since_us), iso(certificate.until_us)], "issued": iso(certificate.issued_us),
+            "expires": iso(certificate.expires_us), "state": state, "since": iso(at_us), "why": why,
+            "was_in_force": in_force, "signature_valid": checked.valid, "signed_by_this_folder": checked.own,
+            "models": [list(pair) for pair in certificate.models], "slices": msgspec.to_builtins(certificate.slices),
+            "history": [{"state": state, "at": iso(at_us), "why": why} for state, at_us, why in history],
+        })  # fmt: skip
+    return {"about": "Promises of quality: what was proven, on how many calls, and what became of it.", "items": items}
+
+
+def _in_force(history: list[tuple[Any, int, str]], window: Window) -> bool:
+    began: int | None = None
+    for state, at_us, _ in history:
+        if state == "promoted":
+            began = at_us
+        elif began is not None:
+            if began < window.until_us and at_us > window.since_us:
+                return True
+            began = None
+    return began is not None and began < window.until_us
+
+
+def evaluations(view: View) -> dict[str, Any]:
+    found = [
+        {"model": run.model, "identity": run.identity, **msgspec.to_builtins(evaluated(run)), "seed": run.seed}
+        for run in view.runs
+    ]
+    origins = {
+        run.task_hash: {"name": run.task, "source": run.source, "licence": run.licence, "sha256": run.task_hash}
+        for run in view.runs
+    }
+    for manifest in view.shelf.manifests.values():
+        if manifest.data is not None:
+            data = manifest.data
+            origins[data.hash or manifest.name] = {
+                "name": data.task, "source": data.source, "licence": data.licence, "sha256": data.hash
+            }  # fmt: skip
+    return {
+        "about": "Runs of the laboratory: the newest finished one of each task, model and mode, whenever it was made.",
+        "runs": found,
+        "origins": list(origins.values()),
+    }
+
+
+def licence_register(view: View) -> dict[str, Any]:
+    names = dict.fromkeys((*view.models, *view.shelf.names()))
+    return {
+        "about": "Every model in use with its licence or its provider's terms, and whether this house's profile allows it.",
+        "profile": view.shelf.profile,
+        "rows": [
+            {
+                **msgspec.to_builtins(row),
+                "accepted": msgspec.to_builtins(row.accepted),
+                "calls": view.models.get(row.name, 0),
+            }
+            for row in (view.shelf.licensed(view.origin(name)) for name in names)
+        ],
+    }
+
+
+def bias_runs(view: View) -> dict[str, Any]:
+    return {
+        "about": "BBQ (Parrish et al. 2022): accuracy where the text tells and where it cannot be known, and the lean towards "
+        "the stereotype, -1 to 1, 0 being none. Intervals are 95 %.",
+        "runs": [
+            {
+                "model": run.model, "task": run.task, "at": iso(run.began_us), "data_sha256": run.task_hash, "source": run.source,
+                "licence": run.licence, "scores": msgspec.to_builtins(figures),
+            }
+            for run, figures in view.biases
+        ],
+    }  # fmt: skip
+
+
+def inventory(view: View) -> dict[str, Any]:
+    by_key: dict[str, list[Bucket]] = defaultdict(list)
+    for row in view.traffic:
+        by_key[row.key or ""].append(row)
+    kept = view.sources.keys()
+    keys = [
+        {
+            "name": key.name, "team": key.team, "scopes": list(key.scopes), "models": list(key.models),
+            "rpm": key.rpm, "tpm": key.tpm,
+            "created": iso(key.created_us), "expires": key.expires_us and iso(key.expires_us),
+            "revoked": key.revoked_us and iso(key.revoked_us), "paused": key.paused,
+            "calls": sum(row.requests for row in by_key.get(key.name, ())),
+        }
+        for key in kept
+    ]  # fmt: skip
+    others = by_key.keys() - {key.name for key in kept}
+    keys += [
+        {"name": name, "calls": sum(row.requests for row in by_key[name]), "own": name in OWN_KEYS}
+        for name in sorted(others)
+    ]
+    apps = [{"kind": "team", "name": name, "calls": n} for name, n in view.total("team").items()]
+    apps += [{"kind": "tag", "name": name, "calls": n} for name, n in view.total("tag").items()]
+    return {
+        "about": "What is in use: models that answered, keys (never their secrets), applications by team and tag.",
+        "models": [
+            {
+                "name": name, "calls": calls, "provider": view.origin(name).provider, "region": view.origin(name).region,
+                "card": f"cards/{file_name(name)}.html",
+            }
+            for name, calls in view.models.items()
+        ],
+        "keys": keys,
+        "applications": apps,
+    }  # fmt: skip
+
+
+def deactivations(view: View) -> dict[str, Any]:
+    found = []
+    for event in view.happened:
+        facts = event.facts
+        if event.kind == "certificate" and facts["state"] in ("revoked", "suspended", "undone", "expired", "promoted"):
+            found.append({
+                "at": iso(event.at_us), "what": "certificate", "name": event.id, "did": facts["state"],
+                "why": facts["why"], "route": facts["route"],
+            })  # fmt: skip
+        elif facts.get("what") == "key" and facts["did"] in ("revoked", "paused", "resumed"):
+            found.append(
+                {
+                    "at": iso(event.at_us),
+                    "what": "key",
+                    "name": facts["name"],
+                    "did": facts["did"],
+                    "why": facts.get("why"),
+                }
+            )
+        elif facts.get("what") == "setting" and facts["name"] == "switches":
+            off = sorted(name for name, on in (facts.get("value") or {}).items() if not on)
+            found.append({
+                "at": iso(event.at_us), "what": "switches", "name": ", ".join(off) or "none is off",
+                "did": "stopped" if off else "started", "why": None,
+            })  # fmt: skip
+    return {
+        "about": "What was taken out of use, and put back: keys, certificates, switches; each is an event of the chain.",
+        "events": found,
+    }
+
+
+def provider_register(view: View) -> dict[str, Any]:
+    approved = Approved(view.sources.config.governance.providers)
+    called = view.total("provider")
+    local = {name for name in called if name in HERE or (name in VENDORS and VENDORS[name].local)}
+    refused = [(day, n) for (day, kind, name), n in sorted(view.days.items()) if kind == "refused" and name == CODE]
+    return {
+        "about": "Who may be called, who was called, and calls that were refused because their provider is not approved.",
+        "approved": list(approved.providers),
+        "called": called,
+        "here": sorted(local),
+        "attempts": sum(called.values()),
+        "not_approved": sorted(name for name in called if not approved(name, local=name in local)),
+        "refused": {
+            "total": sum(n for _, n in refused),
+            "by_day": [{"day": iso(day * DAY_US)[:10], "calls": n} for day, n in refused],
+        },
+    }
+
+
+def failover(view: View) -> dict[str, Any]:
+    drills = [
+        one
+        for one in view.sources.store.get_setting(DRILLS) or []
+        if iso(view.window.since_us) <= one["at"] < iso(view.window.until_us)
+    ]
+    return {
+        "about": "What happens when a model fails: drills, in which it was made to fail, and real fail-overs of calls.",
+        "drills": drills,
+        "happened": [{"what": name, "calls": n} for name, n in view.total("failover").items()],
+        "by_day": view.by_day("failover"),
+    }

@@ -1,0 +1,218 @@
+"""One look at everything that governance stands on: what several documents need, read once, and a card for each model.
+
+Knows the store and the lab; judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from functools import cached_property
+from typing import Any, Final
+
+import msgspec
+
+from ..core.evidence import OWN_KEYS
+from ..core.ledger import Bucket
+from ..core.money import usd
+from ..core.policy import Certificate
+from ..core.price import Card
+from ..lab.evals.bias import bias, is_bbq
+from ..lab.evals.result import EvaluationError, Run, folder, load_task, rows, runs
+from ..lab.governance.cards import Evaluated, Figure, Issue, ModelCard, Use
+from ..store.tally import DAY_US, Counted
+from ..web.energy import Meter
+from ..web.report import iso
+from .governing_models import Origin, Shelf, energies, figures_of, issue, priced
+from .governing_sources import Sources, Window
+
+MOST_RUNS: Final = 500
+MOST_BIAS_RUNS: Final = 20
+MOST_ALERTS: Final = 1_000
+DRILLS: Final = "governance.drills"
+RESIDUAL: Final = "governance.residual"
+
+
+class View:
+    """One look: sources, window, and what several documents need, read once."""
+
+    def __init__(self, sources: Sources, window: Window, shelf: Shelf, meter: Meter, counted: Counted) -> None:
+        self.sources, self.window, self.shelf, self.meter, self.counted = sources, window, shelf, meter, counted
+
+    @cached_property
+    def days(self) -> dict[tuple[int, str, str], int]:
+        return self.sources.tally.days(self.window.since_us, self.window.until_us)
+
+    def total(self, what: str) -> dict[str, int]:
+        """Counts of one kind by name, the most first."""
+        found: Counter[str] = Counter()
+        for (_, kind, name), n in self.days.items():
+            if kind == what:
+                found[name] += n
+        return dict(sorted(found.items(), key=lambda row: (-row[1], row[0])))
+
+    def by_day(self, what: str) -> list[dict[str, Any]]:
+        """The same by day: ``[{"day": "2026-11-21", "counts": {…}}]``."""
+        found: dict[int, dict[str, int]] = defaultdict(dict)
+        for (day, kind, name), n in self.days.items():
+            if kind == what:
+                found[day][name] = n
+        return [{"day": iso(day * DAY_US)[:10], "counts": dict(sorted(found[day].items()))} for day in sorted(found)]
+
+    @cached_property
+    def calls(self) -> int:
+        """Clients' calls in the window."""
+        return sum(self.total("calls").values())
+
+    @cached_property
+    def traffic(self) -> list[Bucket]:
+        return self.sources.books.buckets(
+            self.window.since_us, self.window.until_us, ("key", "team", "route", "model", "outcome", "cache")
+        )
+
+    @cached_property
+    def seen(self) -> dict[str, list[tuple[str, str, str]]]:
+        """Of each model of the books: provider, upstream name, price card, the most frequent first."""
+        found: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        for told in self.total("upstream"):
+            model, provider, upstream, card = told.split("\t")
+            found[model].append((provider, upstream, card))
+        return found
+
+    @cached_property
+    def happened(self) -> list[Any]:
+        return self.sources.tally.happened(self.window.since_us, self.window.until_us)
+
+    @cached_property
+    def certificates(self) -> list[tuple[Certificate, str, int, str]]:
+        return list(self.sources.evidence.certificates())
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """Finished runs, the newest of each task, model and mode, newest first."""
+        newest: dict[tuple[str, ...], Run] = {}
+        for run in runs(self.sources.data):
+            if run.state == "complete" and run.summary is not None:
+                newest.setdefault((run.task, run.task_hash, run.model, run.mode), run)
+        return list(newest.values())[:MOST_RUNS]
+
+    @cached_property
+    def biases(self) -> list[tuple[Run, tuple[Figure, ...]]]:
+        """Runs of BBQ with their scores."""
+        found = []
+        for run in self.runs:
+            if len(found) == MOST_BIAS_RUNS:
+                break
+            try:
+                task = load_task(folder(self.sources.data, run.id))
+                if not is_bbq(task):
+                    continue
+                scores = bias(task, rows(folder(self.sources.data, run.id)), seed=run.seed)
+            except EvaluationError:
+                continue
+            found.append((run, figures_of(scores, iso(run.began_us), run.task)))
+        return found
+
+    @cached_property
+    def price_cards(self) -> dict[str, Card]:
+        get_cards = getattr(self.sources.store, "get_cards", None)
+        if get_cards is None:
+            return {}
+        found = [msgspec.convert(value, Card) for *_, value in get_cards()]
+        return {card.id: card for card in found}
+
+    @cached_property
+    def card_days(self) -> dict[str, str]:
+        """When each price card was first kept."""
+        found: dict[str, str] = {}
+        for event in self.sources.tally.happened(0, self.window.now_us + 1):
+            if event.facts.get("what") == "card":
+                found.setdefault(event.facts["name"], iso(event.at_us))
+        return found
+
+    @cached_property
+    def models(self) -> dict[str, int]:
+        """Models that answered in the window, with their calls, the most first."""
+        found: Counter[str] = Counter()
+        for row in self.traffic:
+            if row.model and row.outcome == "answered" and row.key not in OWN_KEYS:
+                found[row.model] += row.requests
+        return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
+
+    def origin(self, name: str) -> Origin:
+        return self.shelf.origin(name, [(provider, upstream) for provider, upstream, _ in self.seen.get(name, ())])
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        """Cards of every model of the window's traffic, and of what stands in the configuration or was made here."""
+        names = dict.fromkeys((*self.models, *self.shelf.names()))
+        return tuple(self.card(name) for name in names)
+
+    def card(self, name: str) -> ModelCard:
+        """One model's."""
+        origin, window = self.origin(name), self.window
+        by_route: Counter[str] = Counter()
+        for row in self.traffic:
+            if row.model == name and row.outcome == "answered" and row.key not in OWN_KEYS:
+                by_route[row.route or ""] += row.requests
+        prices = list(dict.fromkeys(card for _, _, card in self.seen.get(name, ()) if card))
+        return ModelCard(
+            name=name,
+            kind=origin.kind,
+            made=iso(window.now_us),
+            since=iso(window.since_us),
+            until=iso(window.until_us),
+            provider=origin.provider,
+            runs=origin.runs,
+            region=origin.region,
+            identity=origin.identity,
+            licence=self.shelf.licensed(origin),
+            use=origin.use,
+            prices=tuple(priced(self.price_cards[id], self.card_days) for id in prices if id in self.price_cards),
+            evaluations=tuple(evaluated(run) for run in self.runs if run.model == name),
+            safety=(*origin.safety, *_safety(self, name)),
+            bias=tuple(figure for run, figures in self.biases if run.model == name for figure in figures),
+            energy=energies(self.traffic, name, self.meter),
+            issues=_issues(self, name),
+            used_by=tuple(Use(route, calls) for route, calls in by_route.most_common()),
+            limits=origin.limits,
+            data=origin.data,
+        )
+
+
+def evaluated(run: Run) -> Evaluated:
+    told = run.summary
+    assert told is not None
+    return Evaluated(
+        task=run.task, at=iso(run.ended_us or run.began_us), n=told.n, score=told.quality, interval=told.quality_interval,
+        data_sha256=run.task_hash, mode=run.mode, scorer=run.scorer, unreadable=told.format_failures, source=run.source,
+        licence=run.licence, run=run.id, usd=None if told.cost_nanos is None else usd(told.cost_nanos),
+    )  # fmt: skip
+
+
+def redteam_runs(view: View) -> list[dict[str, Any]]:
+    """Replays of attacks that are kept, oldest first."""
+    kept = view.sources.store.get_setting("redteam.runs") or []
+    return [one for one in kept if isinstance(one, dict) and "at" in one]
+
+
+def _issues(view: View, name: str) -> tuple[Issue, ...]:
+    found = [
+        issue(alert.at_us, alert.message, open=alert.resolved_us is None)
+        for alert in view.sources.books.alerts(open_only=False, last=MOST_ALERTS)
+        if alert.subject == name
+    ]
+    for certificate, state, at_us, why in view.certificates:
+        policy = certificate.policy
+        if state in ("revoked", "suspended") and name in (policy.cheap, policy.second):
+            said = f"certificate {certificate.id} of route '{policy.route}' was {state}: {why}"
+            found.append(issue(at_us, said, open=state == "suspended"))
+    return tuple(sorted(found, key=lambda one: one.at, reverse=True))
+
+
+def _safety(view: View, name: str) -> list[Figure]:
+    found = []
+    for run in redteam_runs(view):
+        if run.get("model") == name and isinstance(run.get("rate"), int | float):
+            interval = run.get("interval")
+            span = (float(interval[0]), float(interval[1])) if interval else None
+            found.append(Figure("red team: attacks that got through", run["rate"], span, run.get("n", 0), run["at"]))
+    return found

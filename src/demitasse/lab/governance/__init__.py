@@ -1,0 +1,1 @@
+"""Governance from evidence: cards, datasheets, the licence register, the control table, the signed pack. Pure."""

@@ -1,0 +1,315 @@
+"""From the pack's documents to proofs: which stand, and the numbers in a sentence. Pure: whoever has a pack can do it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+FLOOR_DAYS: Final = 183
+"""Six months, the longest: EU AI Act, Art. 19(1) and 26(6)."""
+
+Documents = Mapping[str, Mapping[str, Any]]
+"""By name without ``.json``; their shapes are in docs/reference/json.md."""
+Said = tuple[bool, str]
+
+
+def proven(documents: Documents) -> dict[str, Said]:
+    """Every proof by name: whether it stands, and what the documents say. A document that is missing proves nothing."""
+    found: dict[str, Said] = {}
+    for name, (document, judge) in PROOFS.items():
+        told = documents.get(document)
+        if told is None:
+            found[name] = (False, "not gathered")
+        elif told.get("failed"):
+            found[name] = (False, f"could not be read: {told['failed']}")
+        else:
+            found[name] = judge(told)
+    return found
+
+
+def _certificates(told: Mapping[str, Any]) -> Said:
+    items = told["items"]
+    if not items:
+        return False, "no certificate was issued or in force"
+    force = [one for one in items if one["state"] == "promoted"]
+    best = ", ".join(
+        f"{one['route']}: at least {one['quality']:.1%} of the reference at {1 - one['delta']:.0%} confidence, "
+        f"{_n(one['calls'], 'call')}"
+        for one in (force or items)[:3]
+    )
+    return True, f"{_n(len(items), 'certificate')}, {len(force)} in force ({best})"
+
+
+def _evaluations(told: Mapping[str, Any]) -> Said:
+    runs = told["runs"]
+    if not runs:
+        return False, "no finished evaluation"
+    models = len({run["model"] for run in runs})
+    tasks = len({run["task"] for run in runs})
+    return True, f"{_n(len(runs), 'run')} of {_n(models, 'model')} on {_n(tasks, 'task')}, newest {runs[0]['at'][:10]}"
+
+
+def _data_origin(told: Mapping[str, Any]) -> Said:
+    origins = told["origins"]
+    if not origins:
+        return False, "no data of a test or of a made model are on record"
+    bare = [one for one in origins if not one["source"]]
+    said = f"{_n(len(origins), 'set')} of data with a hash"
+    if bare:
+        return False, f"{said}; {len(bare)} without a source"
+    unlicensed = sum(one["licence"] in ("", "not stated") for one in origins)
+    return True, f"{said} and a source" + (f"; the licence of {unlicensed} is not stated" if unlicensed else "")
+
+
+def _models_seen(told: Mapping[str, Any]) -> Said:
+    models = told["models"]
+    calls = sum(one["calls"] for one in models)
+    return bool(
+        models
+    ), f"{_n(len(models), 'model')} answered {_n(calls, 'call')}" if models else "no model answered a call"
+
+
+def _keys_seen(told: Mapping[str, Any]) -> Said:
+    keys, apps = told["keys"], told["applications"]
+    if not keys and not apps:
+        return False, "no key is kept and none called"
+    return True, f"{_n(len(keys), 'key')}, {_n(len(apps), 'application or team', 'applications and teams')}"
+
+
+def _cards(told: Mapping[str, Any]) -> Said:
+    models = told["models"]
+    lacking = [one["name"] for one in models if not one["card"]]
+    if not models:
+        return False, "no model answered a call"
+    return not lacking, f"{len(models) - len(lacking)} of {_n(len(models), 'model')} have a card"
+
+
+def _licences_known(told: Mapping[str, Any]) -> Said:
+    rows = told["rows"]
+    unknown = [one["name"] for one in rows if one["answer"] == "unknown" and not one["accepted"]]
+    if not rows:
+        return False, "no model is in use"
+    if unknown:
+        return False, f"unknown for {', '.join(unknown[:5])}{' …' if len(unknown) > 5 else ''}"
+    return True, f"known for all of {_n(len(rows), 'model')}; profile {told['profile']}"
+
+
+def _deactivation(told: Mapping[str, Any]) -> Said:
+    events = [one for one in told["events"] if one["did"] in DEACTIVATING]
+    if not events:
+        return False, "nothing was revoked, paused, undone or suspended"
+    kinds = sorted({f"{one['what']} {one['did']}" for one in events})
+    return True, f"{_n(len(events), 'event')}: {', '.join(kinds)}"
+
+
+DEACTIVATING: Final = frozenset({"revoked", "paused", "undone", "suspended", "removed", "stopped"})
+
+
+def _certificate_watch(told: Mapping[str, Any]) -> Said:
+    served = [one for one in told["items"] if one["was_in_force"]]
+    if not served:
+        return False, "no certificate was in force"
+    revoked = sum(one["state"] in ("revoked", "suspended") for one in served)
+    return True, f"{_n(len(served), 'certificate')} in force at some time, {revoked} taken back by the watch"
+
+
+def _providers_listed(told: Mapping[str, Any]) -> Said:
+    listed = told["approved"]
+    return bool(
+        listed
+    ), f"approved: {', '.join(listed)}" if listed else "[governance] providers is empty: any may be called"
+
+
+def _providers_kept(told: Mapping[str, Any]) -> Said:
+    if not told["approved"]:
+        return False, "there is no list to hold calls against"
+    refused = told["refused"]["total"]
+    if told["not_approved"]:
+        return False, f"called though not on the list now: {', '.join(told['not_approved'])}"
+    return (
+        True,
+        f"all {_n(told['attempts'], 'attempt')} went to approved providers or stayed here; {_n(refused, 'call')} refused",
+    )
+
+
+def _fallback_drilled(told: Mapping[str, Any]) -> Said:
+    drills, real = told["drills"], sum(one["calls"] for one in told["happened"])
+    fine = [one for one in drills if one["passed"]]
+    said = f"{_n(len(drills), 'drill')}, {len(fine)} passed; {_n(real, 'real fail-over')}"
+    return bool(fine), said
+
+
+def _guard_on(told: Mapping[str, Any]) -> Said:
+    return bool(told["on"]), "on" if told["on"] else "[guard] on = false"
+
+
+def _guard_counts(told: Mapping[str, Any]) -> Said:
+    if not told["guarded"]:
+        return False, "no call went through the guard"
+    found = sum(told["found"].values())
+    worst = ", ".join(f"{name} {n:,}" for name, n in list(told["found"].items())[:4])
+    return True, f"{told['guarded']:,} of {_n(told['calls'], 'call')} looked at, {_n(found, 'finding')}" + (
+        f" ({worst})" if worst else ""
+    )
+
+
+def _guard_acts(told: Mapping[str, Any]) -> Said:
+    if not told["acted"]:
+        return False, "nothing was done about what was found: things are only counted until an action is set"
+    done = ", ".join(f"{name} {n:,}" for name, n in list(told["done"].items())[:4])
+    return True, f"{_n(told['acted'], 'call')}: {done}"
+
+
+def _residual(told: Mapping[str, Any]) -> Said:
+    last = told["residual"]
+    if not last:
+        return False, "no sample was scanned again in the period"
+    low, high = last["interval"]
+    return (
+        True,
+        f"{last['rate']:.2%} of {_n(last['n'], 'text')} still held something ({low:.2%} to {high:.2%}), {last['at'][:10]}",
+    )
+
+
+def _grounding(told: Mapping[str, Any]) -> Said:
+    if not told["n"]:
+        return False, "no answer was checked"
+    return True, f"{_n(told['n'], 'answer')} checked, {told['failed_checks']:,} failed"
+
+
+def _injection_counted(told: Mapping[str, Any]) -> Said:
+    bands = told["bands"]
+    if not bands:
+        return False, "no call bears a risk"
+    return True, ", ".join(f"{name} {n:,}" for name, n in bands.items())
+
+
+def _refusals_counted(told: Mapping[str, Any]) -> Said:
+    refused = told["refused"]
+    if not told["calls"]:
+        return False, "no calls"
+    return True, ", ".join(
+        f"{name} {n:,}" for name, n in list(refused.items())[:5]
+    ) or f"none of {_n(told['calls'], 'call')}"
+
+
+def _redteam(told: Mapping[str, Any]) -> Said:
+    runs = told["redteam"]
+    return bool(
+        runs
+    ), f"{_n(len(runs), 'run')}, the last {runs[-1]['at'][:10]}" if runs else "no replay of attacks is kept"
+
+
+def _chain(told: Mapping[str, Any]) -> Said:
+    if not told["events"]:
+        return False, "the ledger is empty"
+    if not told["holds"]:
+        return False, f"row {told['first_changed']:,} is not as it was written"
+    return True, f"{_n(told['events'], 'event')} recomputed, none changed"
+
+
+def _checkpoints(told: Mapping[str, Any]) -> Said:
+    kept = told["checkpoints"]
+    if not kept:
+        return False, "no checkpoint is kept"
+    bad = [one for one in kept if one.get("valid") is False]
+    if bad:
+        return False, f"{len(bad)} of {_n(len(kept), 'checkpoint')} do not hold"
+    return True, f"{_n(len(kept), 'checkpoint')}, the newest over {_n(kept[-1]['size'], 'event')}"
+
+
+def _bias(told: Mapping[str, Any]) -> Said:
+    runs = told["runs"]
+    return bool(
+        runs
+    ), f"{_n(len(runs), 'run')} of {_n(len({run['model'] for run in runs}), 'model')}" if runs else "no run of BBQ"
+
+
+def _energy(told: Mapping[str, Any]) -> Said:
+    methods = told["methods"]
+    if not methods:
+        return False, told.get("lacking") or "no call has a figure"
+    said = "; ".join(
+        f"{one['method']}: {one['wh'][0]:.3g} to {one['wh'][1]:.3g} Wh, {one['co2_g'][0]:.3g} to {one['co2_g'][1]:.3g} g CO2e"
+        for one in methods
+    )
+    return True, said
+
+
+def _watched(told: Mapping[str, Any]) -> Said:
+    watched, labels, drift = told["watched"], told["labels"], told["drift"]
+    if not watched and not labels and not drift:
+        return False, "no certificate is watched, no labels came in and no drift detector ran"
+    return (
+        True,
+        f"{_n(len(watched), 'route')} under a certificate, {_n(labels, 'label')}, {_n(len(drift), 'drift report')}",
+    )
+
+
+def _incidents_kept(told: Mapping[str, Any]) -> Said:
+    if not told["calls"]:
+        return False, "no calls"
+    return True, f"{_n(len(told['alerts']), 'alert')} in the period, {told['open']} open now"
+
+
+def _logged(told: Mapping[str, Any]) -> Said:
+    return bool(told["requests"]), f"{_n(told['requests'], 'call')} in the ledger"
+
+
+def _retention(told: Mapping[str, Any]) -> Said:
+    floor = told["floor_days"]
+    if told["keep_days"] is not None and told["keep_days"] < floor:
+        return False, f"rows are dropped after {told['keep_days']} days; the floor is {floor}"
+    return True, "rows are never dropped" if told["keep_days"] is None else f"rows are kept {told['keep_days']} days"
+
+
+def _retention_shown(told: Mapping[str, Any]) -> Said:
+    if told["oldest"] is None:
+        return False, "the ledger is empty"
+    return told["days"] >= told[
+        "floor_days"
+    ], f"the oldest row is {_n(told['days'], 'day')} old, of {told['floor_days']}"
+
+
+def _receipts(told: Mapping[str, Any]) -> Said:
+    ways = [name for name in ("receipts", "disclosure") if told[name]]
+    return bool(ways), f"on: {', '.join(ways)}" if ways else "neither receipts nor a disclosure are on"
+
+
+PROOFS: Final[dict[str, tuple[str, Callable[[Mapping[str, Any]], Said]]]] = {
+    "certificates": ("certificates", _certificates),
+    "certificate_watch": ("certificates", _certificate_watch),
+    "evaluations": ("evaluations", _evaluations),
+    "data_origin": ("evaluations", _data_origin),
+    "models_seen": ("inventory", _models_seen),
+    "keys_seen": ("inventory", _keys_seen),
+    "cards": ("inventory", _cards),
+    "licences_known": ("licences", _licences_known),
+    "deactivation": ("deactivations", _deactivation),
+    "providers_listed": ("providers", _providers_listed),
+    "providers_kept": ("providers", _providers_kept),
+    "fallback_drilled": ("failover", _fallback_drilled),
+    "guard_on": ("guard", _guard_on),
+    "guard_counts": ("guard", _guard_counts),
+    "guard_acts": ("guard", _guard_acts),
+    "residual": ("guard", _residual),
+    "grounding": ("grounding", _grounding),
+    "injection_counted": ("security", _injection_counted),
+    "refusals_counted": ("security", _refusals_counted),
+    "redteam": ("security", _redteam),
+    "chain": ("history", _chain),
+    "checkpoints": ("history", _checkpoints),
+    "bias": ("bias", _bias),
+    "energy": ("energy", _energy),
+    "watched": ("incidents", _watched),
+    "incidents_kept": ("incidents", _incidents_kept),
+    "logged": ("report", _logged),
+    "retention": ("retention", _retention),
+    "retention_shown": ("retention", _retention_shown),
+    "receipts": ("marking", _receipts),
+}
+"""Each proof with the document that it is read from."""
+
+
+def _n(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,143 @@
+"""One register of licences for all weights and providers in use: what the terms say, and whether this house may use them. Pure.
+
+It reads the dated table of ``lab.optimise.licences``; it is no legal advice. In the commercial profile weights whose licence
+forbids commercial use, or of which nobody knows one, are not pulled, not served, and not learned from, until a person accepts
+them by name with a reason; what was accepted stands in the chain, with who and when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from ...core.errors import DemitasseError
+from ..optimise import licences
+
+SETTING: Final = "governance.accepted"
+"""Of the store: name → `Accepted`."""
+
+Profile = Literal["research", "commercial"]
+Kind = Literal["weights", "hosted", "service"]
+"""weights: files that compute here · hosted: a model that somebody else runs, under their terms · service: no model."""
+Answer = Literal["allowed", "conditions", "unknown", "refused"]
+
+_NOBODY: Final = frozenset({"", "not stated", "unknown", "none", "other", "unclear"})
+SERVABLE: Final = frozenset({"no-derivatives"})
+"""Terms that forbid changed versions, and not the use of unchanged ones."""
+
+
+class NotLicensed(DemitasseError):
+    """The house's profile does not allow these weights; the sentence says what to do."""
+
+
+class Accepted(Struct, frozen=True):
+    """A person has read the terms and takes them on."""
+
+    why: str
+    who: str
+    at: str
+    """ISO 8601, UTC."""
+
+
+class Licensed(Struct, frozen=True, omit_defaults=True):
+    """A model, and the terms that it is used under."""
+
+    name: str
+    kind: Kind
+    provider: str
+    licence: str
+    """As stated; ``not stated`` where nobody does."""
+    answer: Answer
+    """On using it in a business."""
+    says: str
+    """The term, in a sentence."""
+    source: str = ""
+    read: str = ""
+    """Day or version of the terms."""
+    outputs: Answer = "unknown"
+    """On learning from its answers."""
+    outputs_say: str = ""
+    outputs_source: str = ""
+    accepted: Accepted | None = None
+    allowed: bool = True
+    """In this house's profile."""
+    why: str = ""
+    """Of ``allowed``."""
+
+
+def licensed(
+    name: str,
+    *,
+    kind: Kind,
+    provider: str = "",
+    licence: str = "",
+    upstream: str = "",
+    profile: Profile,
+    accepted: Mapping[str, Accepted] | None = None,
+) -> Licensed:
+    """A row of the register.
+
+    Args:
+        name: as people and commands call it.
+        licence: of weights, as their file or the catalogue states it; empty: nobody does.
+        upstream: the provider's or maker's own name of the model, by which the terms on its answers are found.
+        accepted: what persons have accepted, by name.
+    """
+    bare = licence.strip()
+    taken = (accepted or {}).get(name)
+    stated = "not stated" if bare.casefold() in _NOBODY else bare
+    term = None if stated == "not stated" else licences.find("licence", bare)
+    answers = licences.teacher(upstream or name)
+    if kind != "weights":
+        answer: Answer = "conditions" if answers.source else "unknown"
+        says = "Used under the provider's own terms; read them there." if answers.source else "No terms are on record."
+        allowed, why = True, "no weights are held: the list of approved providers decides"
+        return Licensed(
+            name, kind, provider, "provider's terms", answer, says, answers.source, answers.read,
+            answers.answer, answers.why, answers.source, taken, allowed, why,
+        )  # fmt: skip
+    if term is None:
+        answer, says, source, read = "unknown", f"'{stated}' is in no row of the register.", "", ""
+        if stated == "not stated":
+            says = "Nobody states a licence."
+    else:
+        servable = term.name in SERVABLE
+        answer = "conditions" if servable else term.answer
+        says, source, read = f"{term.title}: {term.says}", term.source, term.read
+    allowed, why = _allowed(answer, stated, profile, taken)
+    return Licensed(
+        name, kind, provider, stated, answer, says, source, read,
+        answers.answer, answers.why, answers.source, taken, allowed, why,
+    )  # fmt: skip
+
+
+def _allowed(answer: Answer, stated: str, profile: Profile, taken: Accepted | None) -> tuple[bool, str]:
+    if answer in ("allowed", "conditions"):
+        return True, "its licence allows it"
+    problem = "its licence forbids commercial use" if answer == "refused" else f"its licence is not known ({stated})"
+    if taken is not None:
+        return True, f"{problem}; accepted by {taken.who} on {taken.at[:10]}: {taken.why}"
+    if profile == "research":
+        return True, f"{problem}; the profile 'research' lets it pass, 'commercial' would not"
+    return False, problem
+
+
+def refuse(row: Licensed, *, to: str = "used") -> None:
+    """Raises NotLicensed where the house's profile does not allow a model to be ``used``, ``pulled`` or ``learned from``."""
+    if row.allowed:
+        return
+    raise NotLicensed(
+        f"'{row.name}' is not {to}: {row.why}, and [governance] profile is 'commercial'. {row.says} "
+        f'If you have read its terms and they allow it: demitasse licences accept {row.name} --why "…"'
+    )
+
+
+def accepted(kept: Any) -> dict[str, Accepted]:
+    """What the store's setting holds; what cannot be read accepts nothing."""
+    try:
+        return msgspec.convert(kept or {}, dict[str, Accepted])
+    except msgspec.ValidationError:
+        return {}
