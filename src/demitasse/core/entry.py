@@ -202,3 +202,5 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     body_ref: str | None = None
     guard: Guarded | None = None
     """None: the guard is off, or the call never came to it."""
+    region: str | None = None
+    """Where the model that answered computes, as the configuration said; None: it does not say."""

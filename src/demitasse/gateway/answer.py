@@ -29,7 +29,7 @@ from .passage import Passage
 from .pilot import Plan, plain
 from .route import Route, Rung
 from .share import Similar, find_similar, follow, join, mark_of, remember, serve_kept
-from .steps import Client, Steps, close, tell
+from .steps import Client, Steps, close, committed, tell
 
 log = logging.getLogger("demitasse")
 
@@ -239,6 +239,7 @@ async def _climb(
             flags=flags + (("clamped",) if call.clamped else ()),
             joined=flight.joined,
             body_ref=steps.keep(call, reply) if reply is not None else None,
+            reply=reply,
         )
         flight.booked = True
         # No wait in `finally`: a cancelled task would lose the row. It is queued here; its commit is waited for below.
@@ -338,6 +339,7 @@ def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:
         why=error.message if error.code in _LIMITS else None,
         duration_ms=round((perf_counter() - facts.started) * 1e3, 3),
         guard=facts.guard,
+        prompt_mac=committed(call, facts, steps)[0],
     )
     tell(entry, facts, steps)
     steps.ledger.post(entry)

@@ -29,7 +29,19 @@ _PURPOSES: dict[str, Cause] = {"shadow": "routed", "judge": "routed", "check": "
 class Facts:
     """What is known of a call while it is answered, for the response's headers."""
 
-    __slots__ = ("cache", "certificate", "clamped", "entry", "guard", "held_nanos", "model", "route", "started", "trace")
+    __slots__ = (
+        "cache",
+        "certificate",
+        "clamped",
+        "entry",
+        "guard",
+        "held_nanos",
+        "model",
+        "route",
+        "sent",
+        "started",
+        "trace",
+    )
 
     def __init__(self) -> None:
         self.started = perf_counter()
@@ -43,6 +55,8 @@ class Facts:
         self.entry: Entry | None = None
         self.guard: Guarded | None = None
         """What the guard saw and did."""
+        self.sent: Call | None = None
+        """The call as the client sent it, before the guard changed anything: what commitments are over."""
         self.trace: bytes | None = None
         """The request's ``traceparent``, where somebody observes."""
 
@@ -70,11 +84,13 @@ def entry_of(
     flags: tuple[str, ...] = (),
     joined: int = 0,
     body_ref: str | None = None,
+    macs: tuple[str | None, str | None] = (None, None),
 ) -> Entry:
     """The entry of a call that was answered, failed or was cancelled.
 
     Args:
         way: where models were asked. kept: where an answer was at hand, and by which ``cause`` it saved the rest.
+        macs: commitments to what was asked and what was answered.
     """
     took_s = perf_counter() - facts.started
     climb = way.ascent.climb if way is not None else None
@@ -111,6 +127,7 @@ def entry_of(
         route=route.name,
         model=facts.model,
         provider=provider,
+        region=_region(route, facts.model),
         team=call.caller.team,
         tags=call.tags,
         session=call.session,
@@ -132,9 +149,16 @@ def entry_of(
         duration_ms=round(took_s * 1e3, 3),
         overhead_us=int((took_s - climb.open_s) * 1e6) if climb is not None else int(took_s * 1e6),
         first_byte_ms=answer.first_byte_ms if answer is not None else None,
+        prompt_mac=macs[0],
+        reply_mac=macs[1],
         body_ref=body_ref,
         guard=facts.guard,
     )
+
+
+def _region(route: Route, alias: str | None) -> str | None:
+    """Where a model computes, as the configuration says."""
+    return next((rung.region for rung in (*route.rungs, *route.lower) if rung.alias == alias), None)
 
 
 def _answering(way: Way | None) -> Attempt | None:

@@ -149,7 +149,7 @@ class Gateway:
             client.caller, known = caller, True
             steps.keys.permit(caller, "call")  # before a body is read
             body = await read_body(receive, headers, steps.settings.max_body_bytes)
-            call = as_call(read(kind, body), id, request_id, at_us, caller, headers)
+            call = facts.sent = as_call(read(kind, body), id, request_id, at_us, caller, headers)
             reply = await answer(call, facts, client, steps)
             await client.finish(reply.body, stream=call.stream)
         except Refused as error:

@@ -85,6 +85,8 @@ class Steps(Struct, frozen=True):
     """Why an answer may be kept for nobody else; empty: it may."""
     flooding: Callable[[Call, str], str] | None = None
     """Why a question's answer may not be shared with those who mean the same; empty: it may, and is counted as kept."""
+    commit: Callable[[Call, bytes | None], tuple[str | None, str | None]] | None = None
+    """Commitments to a call's body and its answer's; None: none are made."""
     shadow: Callable[[Call, Reply, Entry, Route], None] | None = None
     """Told of every call that a model answered, when it is in the books, but for our own; returns at once."""
 
@@ -103,8 +105,10 @@ def close(
     flags: tuple[str, ...] = (),
     joined: int = 0,
     body_ref: str | None = None,
+    reply: Reply | None = None,
 ) -> Entry:
-    """The entry that closes a call, told to all who count."""
+    """The entry that closes a call, told to all who count. ``reply``: as the model gave it, where one was asked."""
+    given = kept.reply if kept is not None else reply
     entry = entry_of(
         call,
         route,
@@ -118,9 +122,18 @@ def close(
         flags=flags,
         joined=joined,
         body_ref=body_ref,
+        macs=committed(call, facts, steps, given),
     )
     tell(entry, facts, steps)
     return entry
+
+
+def committed(call: Call, facts: Facts, steps: Steps, reply: Reply | None = None) -> tuple[str | None, str | None]:
+    """Commitments to what the client sent and what the model gave, whatever the guard did in between."""
+    sent = facts.sent or call
+    if steps.commit is None or not sent.body:
+        return None, None
+    return steps.commit(sent, None if reply is None else reply.body)
 
 
 def tell(entry: Entry, facts: Facts, steps: Steps) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..core.errors import StoreError
 from . import checkpoints
@@ -234,21 +234,20 @@ class _Reader:
     def verdict(self, own: bytes | None, misfit: Misfit | None = None) -> Verified:
         header, last = self.header, self.seals[-1] if self.seals else None
         public = base64.b64decode(header.key.partition(":")[2]) if header is not None else None
-        return Verified(
-            valid=misfit is None,
+        found = Verified(
+            misfit is None,
             first=header.first if header is not None else 0,
             last=header.last if header is not None else 0,
             rows=self.rows,
             checkpoints=len(self.seals),
-            size=last and last.size,
-            at_us=last and last.at_us,
-            root=last and last.root.hex(),
             key=fingerprint(public) if public is not None else None,
             own=public is not None and public == own,
-            line=misfit and misfit.line,
-            row=misfit and misfit.row,
-            why=misfit.why if misfit is not None else "",
         )
+        if last is not None:
+            found = structs.replace(found, size=last.size, at_us=last.at_us, root=last.root.hex())
+        if misfit is not None:
+            found = structs.replace(found, line=misfit.line, row=misfit.row, why=misfit.why)
+        return found
 
     def _header(self) -> Header:
         line = self._next()
