@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
+from demitasse.build.gauges import gauges as build_gauges
 from demitasse.core.call import Energy, Usage
-from demitasse.core.entry import Attempt, Entry
+from demitasse.core.entry import Attempt, Check, Entry, Guarded
 from demitasse.core.evidence import OWN_KEY, Label
+from demitasse.core.limits import Alert, Budget, Spent
 from demitasse.gateway.metrics import Metrics
 from demitasse.providers import otel
-from tests.docs.pages import page, sources, tables, texts, words
+from tests.docs.pages import page, sources, tables, words
 
 PAGE = tables(page("reference/metrics.md"))
 ROWS = {words([row])[0]: row for row in PAGE["prometheus"]}
@@ -51,27 +54,40 @@ ENTRY = Entry(
     attempts=(ATTEMPT,),
     flags=("clamped",),
     overhead_us=1,
+    guard=Guarded(
+        found=(("EMAIL", 1),),
+        injection=0.9,
+        band="high",
+        source="user",
+        moderated=(("hate", 0.9),),
+        done=(("drop_tools", "injection", 1),),
+        checks=(Check("schema", True),),
+    ),
 )
 
 
-def gauges() -> set[str]:
-    """Those that ``build`` adds to a scrape."""
-    found: set[str] = set()
-    for _, tree in sources("build/app.py"):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and node.name == "_gauges":
-                found |= {text for text in texts(node) if text.startswith("demitasse_")}
-    return found
+def gauges() -> dict[str, float]:
+    """Those that ``build`` adds to a scrape, of an application that has one of everything."""
+    books = SimpleNamespace(
+        held_nanos=lambda: 1,
+        spent=lambda _at_us: [Spent(Budget("b", limit_nanos=2), "2026-11-21", 1, 1)],
+        alerts=lambda **_: [Alert("a", 1, "budget_soft", "b", "")],
+    )
+    cache = SimpleNamespace(stats=lambda: {"entries": 1, "bytes": 1})
+    gateway = SimpleNamespace(steps=SimpleNamespace(cache=cache))
+    app = SimpleNamespace(gateway=gateway, books=books, clock=lambda: 1)
+    return build_gauges(app, waiting=1, against={"r": 0.5})  # type: ignore[arg-type]  # as much of one as it looks at
 
 
 def scrape() -> str:
     metrics = Metrics()
     metrics.closed(ENTRY)
+    metrics.closed(replace(ENTRY, outcome="refused", error="model_not_found"))
     metrics.closed(replace(ENTRY, key=OWN_KEY, tags=(("purpose", "shadow"),)))
     metrics.shadow_dropped("queue")
     metrics.labelled(Label("c1", 1, "r", "shadow", None))
     metrics.denied_at_the_door("missing_api_key")
-    return metrics.text(dict.fromkeys(gauges(), 1.0), {"m": "open"}).decode()
+    return metrics.text(gauges(), {"m": "open"}).decode()
 
 
 def test_every_metric_of_a_scrape_is_documented_with_its_kind_and_no_other() -> None:

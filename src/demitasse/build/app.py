@@ -58,7 +58,9 @@ from .facts import (
     setting_rows,
     status,
     switch_rows,
+    tenant_class,
 )
+from .gauges import gauges
 from .guarding import Keeping, policies
 from .guarding import guard as guard_of
 from .keeping import keeper
@@ -318,6 +320,7 @@ class App:
 
     def _steps(self, config: Config, cache: Cache | None = None) -> Steps:
         settings = settings_of(config)
+        self._metrics.names.know((*config.models, *config.routes))
         routes = Routes(self.found.routes, self._discover)
         old = getattr(self, "gateway", None)
         same_cache = cache is not None and cache.settings == settings.cache
@@ -404,6 +407,7 @@ class App:
             what_if=self.steering.what_if,
             lab=LabFolder(self.data),
             hardware=lambda: hardware_row(self.config),
+            data_class=lambda tenant: tenant_class(self.config, tenant),
             chain=lambda id: chain_fact(self.books, id),
             mode=lambda: "optimise" if self.ledger.promoted() else "observe",
             base_url=self.base_url,
@@ -416,7 +420,7 @@ class App:
             facts_of=lambda id: call_facts(self.books, id),
             status=lambda: status(self),
             ready=lambda: self._ready or None,
-            gauges=self._gauges,
+            gauges=lambda: gauges(self, waiting=self._shadowing.waiting, against=self._watching.against()),
             clock=self.clock,
             random_bits=lambda: random.getrandbits(RANDOM_BITS),
             started_us=self.clock(),
@@ -439,15 +443,6 @@ class App:
             ladder=any(route.lower for route in self.found.routes),
             judge=self.assessor.judge,
         )
-
-    def _gauges(self) -> dict[str, float]:
-        cache = self.gateway.steps.cache.stats()
-        return {
-            "demitasse_held_usd": self.books.held_nanos() / 1e9,
-            "demitasse_cache_entries": float(cache["entries"]),
-            "demitasse_cache_bytes": float(cache["bytes"]),
-            "demitasse_shadow_waiting": float(self._shadowing.waiting),
-        }
 
     async def _watch_soft_limits(self) -> None:
         while True:

@@ -166,6 +166,12 @@ def setting_rows(config: Config) -> list[SettingRow]:
     ]
 
 
+def tenant_class(config: Config, tenant: str) -> str:
+    """The class of data that the configuration says a tenant's calls are of; empty: of none."""
+    said = config.tenants.get(tenant)
+    return said.data_class if said is not None else ""
+
+
 def _general(setting: str) -> str:
     """``models.large.provider`` as the reference lists it: ``models.NAME.provider``."""
     section, _, rest = setting.partition(".")

@@ -75,6 +75,13 @@ class Watching:
             self._sift()
         return self._standing
 
+    def against(self) -> dict[str, float]:
+        """By route under a certificate: how far its calls speak against the promise, the worst of its floors; 1 revokes it."""
+        return {
+            watched.certificate.policy.route: max(w.evidence * w.delta for w in watched.watches.values())
+            for watched in self._watched.values()
+        }
+
     def suspend(self, certificate: Certificate, why: str) -> None:
         """What it was proven on has changed: it serves no more here; then the ledger and a person are told."""
         from ..lab.watch import Fallen  # noqa: PLC0415 - only where a certificate is in force
