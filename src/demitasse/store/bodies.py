@@ -15,12 +15,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..core.errors import ConfigError, StoreError
+from ..core.errors import ConfigError
+from .sealing import KEY_BYTES, Sealer
 from .trouble import trouble
 
 FILE = "bodies.sqlite3"
-KEY_BYTES = 32
-_NONCE_BYTES = 12
 _TABLES = """
 CREATE TABLE IF NOT EXISTS subjects (subject TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS bodies (
@@ -52,11 +51,8 @@ class Bodies:
     """Encrypted bodies in the directory ``data``; safe to be called from any thread. Methods may raise StoreError."""
 
     def __init__(self, data: Path, master: bytes) -> None:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 only where bodies are kept
-
-        self._aead = AESGCM
-        self._master = AESGCM(master)
         self.path = Path(data) / FILE
+        self._sealer = Sealer(master, f"a body in {self.path}")
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = threading.Lock()
         self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
@@ -71,8 +67,7 @@ class Bodies:
         with self._writing():
             key = self._key(subject, make=True)
             assert key is not None
-            nonce = os.urandom(_NONCE_BYTES)
-            sealed = nonce + self._aead(key).encrypt(nonce, plaintext, _bound(ref, subject))
+            sealed = self._sealer.seal(key, plaintext, _bound(ref, subject))
             self._db.execute("INSERT OR REPLACE INTO bodies VALUES (?,?,?,?)", (ref, subject, expires_us, sealed))
 
     def get(self, ref: str, now_us: int | None = None) -> bytes | None:
@@ -83,7 +78,7 @@ class Bodies:
                 return None
             subject, _, sealed = row
             key = self._key(subject, make=False)
-            return None if key is None else self._open(self._aead(key), sealed, _bound(ref, subject))
+            return None if key is None else self._sealer.open(key, sealed, _bound(ref, subject))
 
     def erase(self, subject: str) -> int:
         """Destroy a subject's key and bodies; returns how many bodies there were."""
@@ -112,26 +107,13 @@ class Bodies:
         """A subject's data key. The file is asked each time: another process may have erased it."""
         row = self._db.execute("SELECT wrapped FROM subjects WHERE subject = ?", (subject,)).fetchone()
         if row is not None:
-            return self._open(self._master, row[0], subject.encode())
+            return self._sealer.unwrap(row[0], subject)
         if not make:
             return None
-        key, nonce = os.urandom(KEY_BYTES), os.urandom(_NONCE_BYTES)
-        wrapped = nonce + self._master.encrypt(nonce, key, subject.encode())
+        key, wrapped = self._sealer.new_key(subject)
         if self._db.execute("INSERT OR IGNORE INTO subjects VALUES (?,?)", (subject, wrapped)).rowcount == 0:
             return self._key(subject, make=False)  # another process was first
         return key
-
-    def _open(self, aead: object, sealed: bytes, bound: bytes) -> bytes:
-        from cryptography.exceptions import InvalidTag  # noqa: PLC0415
-
-        try:
-            plain: bytes = aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)  # type: ignore[attr-defined]
-        except InvalidTag as error:
-            raise StoreError(
-                f"a body in {self.path} cannot be opened: the master key is another one, or the row was changed; "
-                "give the key that it was kept under"
-            ) from error
-        return plain
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
