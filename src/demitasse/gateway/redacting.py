@@ -11,6 +11,7 @@ from ..wire.parts import Part
 from ..wire.restore import Restorer
 from .guard_findings import Span
 from .guarding import Redacted
+from .vaulting import Vaulting
 
 LEAST_CHARS = 5
 """A value this long that was found in one place is taken out wherever it stands; shorter ones are words of their own."""
@@ -20,10 +21,12 @@ MOST_VALUES = 200
 class Redactor:
     """Args:
     secret: of this installation; placeholders are its HMACs.
+    vaulting: keeps what they stand for; None: nobody does, and one that an earlier turn left in a text stays what it is.
     """
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, vaulting: Vaulting | None = None) -> None:
         self._secret = secret
+        self._vaulting = vaulting
 
     def __call__(self, call: Call, asked: Sequence[Part], spans: Sequence[tuple[Part, list[Span]]]) -> Redacted:
         """See ``guarding.Redact``."""
@@ -37,7 +40,18 @@ class Redactor:
             session=call.session,
         )
         texts = {part.place: text for part, text in zip(touched, redaction.texts, strict=True)}
-        return Redacted(texts, Restorer(redaction.values) if redaction.values else None)
+        values = redaction.values
+        if self._vaulting is not None:
+            self._vaulting.remember(call, values)
+            values = self._vaulting.recall(call, (p.text for p in asked), {*values, *redaction.masked}) | values
+        return Redacted(texts, Restorer(values) if values else None)
+
+    def recall(self, call: Call, asked: Sequence[Part]) -> Restorer | None:
+        """See ``guarding.Recall``."""
+        if self._vaulting is None:
+            return None
+        values = self._vaulting.recall(call, (part.text for part in asked))
+        return Restorer(values) if values else None
 
 
 def _elsewhere(asked: Sequence[Part], cuts: dict[tuple[str | int, ...], list[Cut]]) -> None:
