@@ -32,7 +32,9 @@ def opened(raw: bytes) -> zipfile.ZipFile:
 def guarded(id: str, **more):
     usage = Usage(uncached_in=100, text_out=20)
     guard = Guarded(found=(("EMAIL", 2), ("CARD", 1)), band="high", source="tool", done=(("redact", "EMAIL", 2),), checks=(Check("grounding", True, 0.83), Check("schema", False)))  # fmt: skip
-    return entry(id, NOW_US - DAY_US, attempts=(attempt(usage, at_us=NOW_US - DAY_US),), key="alice", guard=guard, **more)
+    return entry(
+        id, NOW_US - DAY_US, attempts=(attempt(usage, at_us=NOW_US - DAY_US),), key="alice", guard=guard, **more
+    )
 
 
 def test_a_pack_is_made_and_verifies(filled, run, tmp_path):
@@ -125,7 +127,9 @@ def test_what_is_no_pack_is_said_to_be_none(filled, run, tmp_path):
 
 
 def test_what_the_guard_found_is_counted_by_type_and_day(data, run, tmp_path):
-    fill(data, [*month(), guarded("g1"), guarded("g2"), guarded("g3", outcome="refused", error="provider_not_approved")])
+    fill(
+        data, [*month(), guarded("g1"), guarded("g2"), guarded("g3", outcome="refused", error="provider_not_approved")]
+    )
     archive = opened(pack(run, tmp_path))
     guard = json.loads(archive.read("guard.json"))
     assert guard["found"] == {"EMAIL": 6, "CARD": 3}
@@ -154,7 +158,13 @@ def test_a_deactivation_makes_its_row_evidenced(filled, run, tmp_path):
     assert status(pack(run, tmp_path), "GV-1.7-001") == "evidenced"
 
 
-PLANTED = ("ada.lovelace@example.org", "/home/ada/secret-plans", "4111 1111 1111 1111", "sk-proj-" + "a1B2c3D4" * 6, "DE89 3704 0044 0532 0130 00")
+PLANTED = (
+    "ada.lovelace@example.org",
+    "/home/ada/secret-plans",
+    "4111 1111 1111 1111",
+    "sk-proj-" + "a1B2c3D4" * 6,
+    "DE89 3704 0044 0532 0130 00",
+)
 
 
 def test_no_secret_no_personal_value_and_no_path_is_in_a_pack(data, run, tmp_path):
@@ -162,7 +172,9 @@ def test_no_secret_no_personal_value_and_no_path_is_in_a_pack(data, run, tmp_pat
     tagged = entry("t1", NOW_US - DAY_US, key="alice", tags=(("user", PLANTED[0]), ("team", PLANTED[0])), outcome="refused", error="insufficient_quota", why=text)  # fmt: skip
     fill(data, [*month(), tagged])
     settings = Settings(data, clock=lambda: NOW_US - DAY_US)
-    settings.raise_alert(Alert("a1", NOW_US - DAY_US, "loop_detected", "alice", text, f"demitasse explain {PLANTED[1]}"))
+    settings.raise_alert(
+        Alert("a1", NOW_US - DAY_US, "loop_detected", "alice", text, f"demitasse explain {PLANTED[1]}")
+    )
     settings.add_key(Key("k1", "carol", b"MACMACMACMAC" * 3, NOW_US - DAY_US))
     settings.set_paused("carol", text)
     settings.close()

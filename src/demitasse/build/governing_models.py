@@ -21,7 +21,7 @@ from ..core.ledger import Bucket
 from ..core.price import PICO_PER_USD_PER_MTOK, Card
 from ..lab.evals.bias import Bias, Score
 from ..lab.governance.cards import UNKNOWN, Energy, Evaluated, Figure, Identity, Issue, Kind, ModelCard, Priced, Use
-from ..lab.governance.register import Accepted, Licensed, Profile, licensed
+from ..lab.governance.register import Accepted, Answer, Licensed, Profile, licensed
 from ..lab.optimise.artefact import Manifest, made
 from ..providers import catalogue
 from ..providers.download import note, place
@@ -46,6 +46,8 @@ class Origin(Struct, frozen=True):
     identity: Identity = Identity()
     use: str = ""
     data: str = ""
+    verdict: tuple[Answer, str] | None = None
+    """Of a model that was made here: on the licences of base, data and teacher together."""
     limits: tuple[str, ...] = ()
     safety: tuple[Figure, ...] = ()
 
@@ -108,7 +110,12 @@ class Shelf:
             return Origin(
                 name, kind, settings.provider, runs, settings.region or runs, identity=Identity(names), limits=limits
             )
-        if name.startswith(PREFIX) or name in catalogue.catalogue() or name in catalogue.embeddings():
+        if (
+            name.startswith(("hf:", PREFIX))
+            or name.endswith(".gguf")
+            or name in catalogue.catalogue()
+            or name in catalogue.embeddings()
+        ):
             return self._from_source(name, name, None)
         provider = met[0][0] if met else name.partition("/")[0] if "/" in name else ""
         if not provider:
@@ -130,6 +137,7 @@ class Shelf:
             provider=origin.provider,
             licence=origin.licence,
             upstream=_maker_name(origin),
+            verdict=origin.verdict,
             profile=self.profile,
             accepted=self._accepted,
         )
@@ -156,12 +164,12 @@ class Shelf:
     def _of_a_file(self, name: str, source: str, where: str) -> Origin:
         base = self._config.path.parent if self._config.path else None
         file, sha256, size = source.rpartition("/")[2], "", None
-        made_from = source if source.startswith("hf:") else ""
-        if made_from or source.endswith(".gguf"):
+        hub = source if source.startswith("hf:") else ""
+        if hub or source.endswith(".gguf"):
             kept = note(place(catalogue.find(source, base=base), self._models))
             if kept is not None:
-                sha256, size, made_from = kept.sha256, kept.size_bytes, kept.origin
-        return Origin(name, "local", "local", HERE, where, "", Identity((), file, sha256, size, "", made_from))
+                sha256, size, hub = kept.sha256, kept.size_bytes, kept.origin
+        return Origin(name, "local", "local", HERE, where, "", Identity((), file, sha256, size, "", hub))
 
     def _made(self, name: str, own: str, where: str) -> Origin:
         manifest = self.manifests.get(own)
@@ -176,28 +184,28 @@ class Shelf:
             f"Task {data.task} (hash {data.hash[:16]}…), source {data.source or UNKNOWN}, licence {data.licence}; "
             f"{data.train:,} rows to learn from, {data.test:,} to measure on" + (f", split {data.split}" if data.split else "")
         )  # fmt: skip
+        failed = ("It failed its equivalence gate and was kept all the same.",) if manifest.kept_anyway else ()
         return Origin(
             name,
             kind,
             "classifier" if kind == "classifier" else "local",
             HERE,
             where,
-            terms.base if base is not None else terms.data,
-            Identity(
-                (own,),
-                first.name if first else "",
-                first.sha256 if first else "",
-                manifest.bytes,
-                "",
-                base.name if base is not None else "",
-                manifest.method,
+            licence=terms.base if base is not None else terms.data,
+            identity=Identity(
+                upstream=(own,),
+                file=first.name if first else "",
+                sha256=first.sha256 if first else "",
+                bytes=manifest.bytes,
+                made_from=base.name if base is not None else "",
+                method=manifest.method,
             ),
-            f"licences of base, data and teacher together: {terms.verdict}" + (f"; {terms.why}" if terms.why else ""),
-            said,
-            (
-                *manifest.limitations,
-                *(("It failed its equivalence gate and was kept all the same.",) if manifest.kept_anyway else ()),
+            data=said,
+            verdict=(
+                "unknown" if terms.verdict == "unclear" else terms.verdict,
+                terms.why or "Base, data and teacher together.",
             ),
+            limits=(*manifest.limitations, *failed),
         )
 
 
@@ -211,7 +219,7 @@ def _maker_name(origin: Origin) -> str:
     if origin.kind == "hosted":
         own = origin.identity.upstream[0] if origin.identity.upstream else origin.name
         return own if "/" in own or not origin.provider else f"{origin.provider}/{own}"
-    if origin.identity.made_from and not origin.identity.made_from.startswith(("index ", "hf:")):
+    if origin.identity.made_from:
         return origin.identity.made_from
     title = origin.identity.upstream[0] if origin.identity.upstream else origin.name
     return re.sub(r"\s+", "-", title).lower()

@@ -77,7 +77,6 @@ def evaluations(view: View) -> dict[str, Any]:
 
 
 def licence_register(view: View) -> dict[str, Any]:
-    names = dict.fromkeys((*view.models, *view.shelf.names()))
     return {
         "about": "Every model in use with its licence or its provider's terms, and whether this house's profile allows it.",
         "profile": view.shelf.profile,
@@ -87,7 +86,7 @@ def licence_register(view: View) -> dict[str, Any]:
                 "accepted": msgspec.to_builtins(row.accepted),
                 "calls": view.models.get(row.name, 0),
             }
-            for row in (view.shelf.licensed(view.origin(name)) for name in names)
+            for row in (view.shelf.licensed(view.origin(name)) for name in view.names())
         ],
     }
 

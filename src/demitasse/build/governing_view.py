@@ -6,6 +6,7 @@ Knows the store and the lab; judges nothing.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Final
 
@@ -19,9 +20,11 @@ from ..core.price import Card
 from ..lab.evals.bias import bias, is_bbq
 from ..lab.evals.result import EvaluationError, Run, folder, load_task, rows, runs
 from ..lab.governance.cards import Evaluated, Figure, Issue, ModelCard, Use
+from ..lab.governance.clean import cleaned
 from ..store.tally import DAY_US, Counted
 from ..web.energy import Meter
 from ..web.report import iso
+from .facts import meter
 from .governing_models import Origin, Shelf, energies, figures_of, issue, priced
 from .governing_sources import Sources, Window
 
@@ -30,6 +33,11 @@ MOST_BIAS_RUNS: Final = 20
 MOST_ALERTS: Final = 1_000
 DRILLS: Final = "governance.drills"
 RESIDUAL: Final = "governance.residual"
+
+
+def look(sources: Sources, window: Window) -> View:
+    """A look for a command: everything new is counted first."""
+    return View(sources, window, sources.shelf(), meter(sources.config), sources.tally.fold())
 
 
 class View:
@@ -141,10 +149,22 @@ class View:
     def origin(self, name: str) -> Origin:
         return self.shelf.origin(name, [(provider, upstream) for provider, upstream, _ in self.seen.get(name, ())])
 
+    def names(self) -> list[str]:
+        """Every model of the window's traffic, and what stands in the configuration, was fetched or made here."""
+        return list(dict.fromkeys((*self.models, *self.shelf.names())))
+
+    def knows(self, name: str) -> bool:
+        """Whether there is anything to say of a name."""
+        return self.shelf.known(name) or name in self.models or name in self.seen
+
     def cards(self) -> tuple[ModelCard, ...]:
-        """Cards of every model of the window's traffic, and of what stands in the configuration or was made here."""
-        names = dict.fromkeys((*self.models, *self.shelf.names()))
-        return tuple(self.card(name) for name in names)
+        """Cards of all ``names``."""
+        return tuple(self.card(name) for name in self.names())
+
+    def clean_cards(self, wanted: Iterable[str] = ()) -> tuple[ModelCard, ...]:
+        """Cards of these models (of all, where none is named), without what must not leave the house."""
+        found = tuple(self.card(name) for name in wanted) or self.cards()
+        return msgspec.convert(cleaned(msgspec.to_builtins(found)).value, tuple[ModelCard, ...])
 
     def card(self, name: str) -> ModelCard:
         """One model's."""

@@ -35,6 +35,7 @@ from ..providers.recorded import Look, Recorded
 from ..providers.supervisor import DEFAULT_SLOTS
 from ..providers.vendors import VENDORS, Vendor, is_home, vendor_of
 from ..store.ledger import SqliteLedger
+from .governing_check import check_licence
 from .local import Fetched
 from .measured import SETTING, speed
 
@@ -163,6 +164,8 @@ class Models:
     def _rung(self, alias: str, settings: ModelSettings, config: Config, *, client_keys: bool = True) -> Rung:
         if settings.provider == "recorded":
             return self._recorded_rung(alias)
+        if settings.provider in ("classifier", "local"):
+            check_licence(config, self._data, self._ledger.get_setting, alias, to="served")
         if settings.provider == "classifier":
             return self._classifier_rung(alias, settings)
         if settings.provider == "local":

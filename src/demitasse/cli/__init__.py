@@ -12,6 +12,7 @@ from .audit import audit
 from .books import explain, ledger, report
 from .budgets import budgets
 from .cache import cache
+from .card import card
 from .certificates import certificates, promote, undo
 from .certify import certify
 from .chat import chat
@@ -26,6 +27,7 @@ from .guard import guard
 from .keep import backup, reconcile, restore
 from .keys import keys
 from .labels import feedback, labels
+from .licences import licences
 from .models import models
 from .optimise import optimise
 from .plan import plan
@@ -68,7 +70,7 @@ for command in (
     *(tune,),
     *(scan,),
     *(guard,),
-    *(evidence,),
+    *(card, licences, evidence),
     *(doctor, backup, restore, reconcile),
     *(audit,),
 ):

@@ -68,6 +68,11 @@ def pull(place: Place, name: str) -> None:
         say(f"{name} is here already: {fetch(source, folder)}")
         return
     place.data.mkdir(parents=True, exist_ok=True, mode=0o700)  # before the download makes it, open to all
+    if place.config().governance.profile == "commercial":
+        from ..build.governing_check import check_licence
+
+        with place.settings() as store:
+            check_licence(place.config(), place.data, store.get_setting, name, to="pulled")
     had = partial_bytes(source, folder)
     if had:
         note(f"going on after {had / 1e6:,.0f} MB")

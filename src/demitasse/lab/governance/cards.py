@@ -20,7 +20,7 @@ Kind = Literal["hosted", "local", "made", "classifier", "embedding", "detector",
 Span = tuple[float, float]
 
 
-class Identity(Struct, frozen=True, omit_defaults=True):
+class Identity(Struct, frozen=True):
     """Which model it is. ``upstream``: the maker's or provider's own names under which it answered."""
 
     upstream: tuple[str, ...] = ()
@@ -28,6 +28,8 @@ class Identity(Struct, frozen=True, omit_defaults=True):
     sha256: str = ""
     bytes: int | None = None
     quantisation: str = ""
+    origin: str = ""
+    """Where the file came from."""
     made_from: str = ""
     method: str = ""
     """Of a model that was made here."""
@@ -42,7 +44,7 @@ class Priced(Struct, frozen=True):
     usd_per_request: float = 0.0
 
 
-class Evaluated(Struct, frozen=True, omit_defaults=True):
+class Evaluated(Struct, frozen=True):
     """One finished run of the lab: the newest of its task. ``score`` in 0..1 with its 95 % interval."""
 
     task: str
@@ -60,7 +62,7 @@ class Evaluated(Struct, frozen=True, omit_defaults=True):
     usd: float | None = None
 
 
-class Figure(Struct, frozen=True, omit_defaults=True):
+class Figure(Struct, frozen=True):
     """A figure with its interval (95 %), what it is of and when."""
 
     name: str
@@ -278,6 +280,8 @@ def _identity(card: ModelCard) -> Iterator[str]:
         size = f", {one.bytes:,} bytes" if one.bytes is not None else ""
         yield f"- File: {one.file}{size}" + (f", {one.quantisation}" if one.quantisation else "")
     yield f"- SHA-256: {one.sha256 or UNKNOWN}"
+    if one.origin:
+        yield f"- Came from: {one.origin}"
     if one.method:
         yield f"- Made by: {one.method}"
     if one.made_from:

@@ -24,6 +24,7 @@ Kind = Literal["weights", "hosted", "service"]
 """weights: files that compute here · hosted: a model that somebody else runs, under their terms · service: no model."""
 Answer = Literal["allowed", "conditions", "unknown", "refused"]
 
+_ORDER: Final[tuple[Answer, ...]] = ("allowed", "conditions", "unknown", "refused")
 _NOBODY: Final = frozenset({"", "not stated", "unknown", "none", "other", "unclear"})
 SERVABLE: Final = frozenset({"no-derivatives"})
 """Terms that forbid changed versions, and not the use of unchanged ones."""
@@ -42,7 +43,7 @@ class Accepted(Struct, frozen=True):
     """ISO 8601, UTC."""
 
 
-class Licensed(Struct, frozen=True, omit_defaults=True):
+class Licensed(Struct, frozen=True):
     """A model, and the terms that it is used under."""
 
     name: str
@@ -75,6 +76,7 @@ def licensed(
     provider: str = "",
     licence: str = "",
     upstream: str = "",
+    verdict: tuple[Answer, str] | None = None,
     profile: Profile,
     accepted: Mapping[str, Accepted] | None = None,
 ) -> Licensed:
@@ -84,6 +86,7 @@ def licensed(
         name: as people and commands call it.
         licence: of weights, as their file or the catalogue states it; empty: nobody does.
         upstream: the provider's or maker's own name of the model, by which the terms on its answers are found.
+        verdict: of a model that was made here: what base, data and teacher together come to, and why.
         accepted: what persons have accepted, by name.
     """
     bare = licence.strip()
@@ -107,6 +110,8 @@ def licensed(
         servable = term.name in SERVABLE
         answer = "conditions" if servable else term.answer
         says, source, read = f"{term.title}: {term.says}", term.source, term.read
+    if verdict is not None and _ORDER.index(verdict[0]) > _ORDER.index(answer):
+        answer, says = verdict
     allowed, why = _allowed(answer, stated, profile, taken)
     return Licensed(
         name, kind, provider, stated, answer, says, source, read,
@@ -117,7 +122,7 @@ def licensed(
 def _allowed(answer: Answer, stated: str, profile: Profile, taken: Accepted | None) -> tuple[bool, str]:
     if answer in ("allowed", "conditions"):
         return True, "its licence allows it"
-    problem = "its licence forbids commercial use" if answer == "refused" else f"its licence is not known ({stated})"
+    problem = "its licence does not allow it" if answer == "refused" else f"its licence is not known ({stated})"
     if taken is not None:
         return True, f"{problem}; accepted by {taken.who} on {taken.at[:10]}: {taken.why}"
     if profile == "research":
