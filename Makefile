@@ -6,7 +6,7 @@ ARGS   ?=
 BIN    := .venv/bin
 READY  := .venv/.installed
 
-.PHONY: help up demo test check bench heavy long lock clean
+.PHONY: help up demo test check bench heavy long fuzz lock clean
 
 help:
 	@echo "make up      the gateway and its dashboard, on http://127.0.0.1:4141"
@@ -15,6 +15,7 @@ help:
 	@echo "make check   style, types and import layers"
 	@echo "make bench   what the gateway costs, as JSON in bench/out and as tables (needs nginx and wrk)"
 	@echo "make heavy   installs torch, transformers, ONNX and Ray too, and runs the tests that need them"
+	@echo "make fuzz    an hour of fuzzing by coverage: the wire, the scanners, the importers (installs atheris)"
 	@echo "make long    deep statistics, fuzzing, soak, and 10,000 interleavings with kill -9"
 	@echo "make lock    resolve the lock file anew"
 
@@ -28,8 +29,8 @@ test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(READY)
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench fuzz
+	$(BIN)/ruff format --check src tests bench fuzz
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -51,6 +52,10 @@ heavy: $(READY)
 long: $(READY)
 	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
 	$(BIN)/python -m tests.faults.crash --seed 7 --interleavings 10000
+
+fuzz: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python -m fuzz --seconds 3600 --seed 7 --json bench/results/fuzz.json $(ARGS)
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv

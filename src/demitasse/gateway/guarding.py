@@ -13,7 +13,7 @@ import hmac
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import perf_counter, thread_time
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 from msgspec import Raw, structs
@@ -44,8 +44,16 @@ Load = Callable[[float, bool], Scanner]
 """Makes the scanner for a budget of false alarms, with or without a recogniser of names. Slow: it runs in a thread."""
 Redact = Callable[[Call, Sequence[Part], Sequence[tuple[Part, list[Span]]]], "Redacted"]
 """Puts placeholders in the place of spans. It is given all parts, since a placeholder must stand nowhere else in them."""
-Moderate = Callable[[str, str, Call], Awaitable[tuple[Moderated, ...]]]
-"""Asks a model (by name) about a text of a call. Raises Refused: it could not be asked."""
+Recall = Callable[[Call, Sequence[Part]], Restorer | None]
+"""What puts back the values of placeholders that the client itself sent, if there are any."""
+
+
+class Moderate(Protocol):
+    """Asks a model (by name) about a text of a call. With ``refuse`` raises Refused where it could not be asked."""
+
+    def __call__(
+        self, model: str, text: str, call: Call, *, refuse: bool = False
+    ) -> Awaitable[tuple[Moderated, ...]]: ...
 
 
 class Redacted(NamedTuple):
@@ -62,6 +70,7 @@ class Guard:
         policies: which rules hold for whom.
         load: makes the scanner for a budget of false alarms, with or without names; slow, called in a thread, once for each.
         redact: puts placeholders in.
+        recall: knows placeholders that an earlier turn brought; where there is nothing to redact.
         secret: keys what is remembered of texts, and approvals.
         moderate: asks a model about harm; None: no rule names one.
         approved: whether a person let this risk pass, by the code that the refusal named.
@@ -74,6 +83,7 @@ class Guard:
         load: Callable[[float, bool], Scanner],
         redact: Redact,
         *,
+        recall: Recall = lambda _call, _asked: None,
         secret: bytes,
         moderate: Moderate | None = None,
         approved: Callable[[str, int], bool] = lambda _code, _at_us: False,
@@ -82,6 +92,7 @@ class Guard:
         self.policies = policies
         self._load = load
         self._redact = redact
+        self._recall = recall
         self._secret = secret
         self._moderate = moderate
         self._approved = approved
@@ -135,11 +146,13 @@ class Guard:
         restorer: Restorer | None = None
         if want.spans or strip:
             call, restorer = self._changed(call, asked, want.spans, strip=strip)
+        if not want.spans:
+            restorer = self._recall(call, asked)
         if drop_tools and call.has_tools:
             call = _without_tools(call)
         facts.guard = seen = structs.replace(seen, took_us=int((perf_counter() - began) * 1e6))
         passage = structs.replace(
-            _passage(call, route, rules, stays, data_class), restorer=restorer, redacted=bool(want.spans)
+            _passage(call, route, rules, stays, data_class), restorer=restorer, redacted=bool(want.spans or restorer)
         )
         if rules.moderation and self._moderate is not None:
             facts.guard = await self._moderated(passage.call, rules, seen)
@@ -325,11 +338,19 @@ class Guard:
                 seen = texts.get(part.place, part.text)
                 if (bare := hidden_characters.strip(seen)) != seen:
                     texts[part.place] = bare
-        return _with(call, *with_texts(call.fields, call.body, texts)), restorer
+        try:
+            fields, body = with_texts(call.fields, call.body, texts)
+        except KeyError:
+            raise Refused(
+                "the body names one member twice in an object, so that it cannot be told what would be read of it; "
+                "send each name once",
+                code="invalid_json",
+            ) from None
+        return _with(call, fields, body), restorer
 
     async def _moderated(self, call: Call, rules: Rules, seen: Guarded) -> Guarded:
         assert self._moderate is not None
-        harm = await self._moderate(rules.moderation, question(call.body), call)
+        harm = await self._moderate(rules.moderation, question(call.body), call, refuse=rules.moderated == "refuse")
         return structs.replace(seen, moderated=tuple((one.category, round(one.score, 4)) for one in harm))
 
 

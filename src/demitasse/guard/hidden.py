@@ -32,14 +32,22 @@ def find(text: str) -> list[Hidden]:
 
 def strip(text: str) -> str:
     """The text without them; a letter of another script within a word becomes the one that it passes for."""
-    pieces, at = [], 0
-    for one in find(text):
-        pieces.append(text[at : one.start])
-        if one.kind == "homoglyph":
-            pieces.append(_own(text[one.start : one.end]))
-        at = one.end
-    return "".join([*pieces, text[at:]]) if pieces else text
+    for _ in range(_MOST_LAYERS):
+        pieces, at = [], 0
+        for one in find(text):
+            pieces.append(text[at : one.start])
+            if one.kind == "homoglyph":
+                pieces.append(_own(text[one.start : one.end]))
+            at = one.end
+        stripped = "".join([*pieces, text[at:]]) if pieces else text
+        if stripped == text:
+            break
+        text = stripped  # what was taken out may have kept others from meeting
+    return text
 
+
+_MOST_LAYERS: Final = 16
+"""How often hidden characters that hide others are taken out; each costs a pass."""
 
 # Tabs, ends of lines and pages are text; so are the quotation marks of Windows-1252 that were read as Latin-1 (\x80-\x9f).
 _C0: Final = r"\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\x81\x8d\x8f\x90\x9d"

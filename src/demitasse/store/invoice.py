@@ -74,8 +74,12 @@ def _read_json(text: str, name: str) -> Iterator[Line]:
 
 
 def _read_csv(text: str, name: str) -> Iterator[Line]:
-    reader = csv.DictReader(io.StringIO(text))
-    for row in reader:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise InvoiceError(f"{name}: line {reader.line_num} is no CSV ({error}); {_READABLE}") from error
+    for row in rows:
         fields = {(k or "").strip().lower(): (v or "").strip() for k, v in row.items() if isinstance(v, str)}
         if any(fields.values()):
             yield _line({_CSV_NAMES.get(k, k): v for k, v in fields.items() if v}, name)

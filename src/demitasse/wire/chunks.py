@@ -17,10 +17,20 @@ from ..core.call import Kind
 Choice = dict[str, Any]
 """One element of ``choices``, decoded."""
 
-read_fields = msgspec.json.Decoder(dict[str, Raw]).decode
-"""A JSON object's top-level members in their order, each undecoded."""
+_read_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 read_choices = msgspec.json.Decoder(list[Choice]).decode
 encode = msgspec.json.encode
+
+
+def read_fields(body: bytes) -> dict[str, Raw]:
+    """A JSON object's top-level members in their order, each undecoded.
+
+    Raises msgspec.DecodeError or RecursionError: it is none; UnicodeDecodeError: it is not UTF-8, which would be passed on.
+    """
+    if not body.isascii():
+        body.decode()  # what is skipped is not looked into by the decoder
+    return _read_fields(body)
+
 
 WHOLE_OBJECT = {"chat": Raw(b'"chat.completion"'), "completion": Raw(b'"text_completion"')}
 CHUNK_OBJECT = {"chat": Raw(b'"chat.completion.chunk"'), "completion": Raw(b'"text_completion"')}
