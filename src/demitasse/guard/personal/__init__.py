@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ..finding import Entity
+from ..kinds import NAMED
 from . import codes, days, numbers, street, web
 from .scan import Scan, Word
 
@@ -40,11 +41,13 @@ def find(text: str) -> tuple[list[Entity], bool]:
 
 
 def resolve(entities: Iterable[Entity]) -> list[Entity]:
-    """Without overlaps: what is all but certain (0.9) keeps its place, then the longer, the surer, the earlier.
+    """Without overlaps: what is all but certain (0.9) keeps its place, then numbers before names and places, then the longer.
 
-    The two tiers are joined by this too.
+    The two tiers are joined by this too: ``resolve(find(text)[0] + names(text)[0])``.
     """
-    ranked = sorted(entities, key=lambda it: (it.score < SURE, it.start - it.end, -it.score, it.start))
+    ranked = sorted(
+        entities, key=lambda it: (it.score < SURE, it.type in _SOFT, it.start - it.end, -it.score, it.start)
+    )
     if len(ranked) < 2:
         return ranked
     kept: list[Entity] = []
@@ -97,6 +100,7 @@ def _beside(scan: Scan, word: Word) -> None:
         street.beside(scan, word, said, last)
 
 
+_SOFT: Final = NAMED | {"ADDRESS", "ZIP", "DATE"}
 _LAST: Final = re.compile(r"([^\W\d_]{1,30})[\s.,:#=]{0,3}$")
 _COLON: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]*+\d[^\W_]*+")
