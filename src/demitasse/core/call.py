@@ -16,7 +16,8 @@ class Energy(Struct, frozen=True, omit_defaults=True):
     method: Literal["measured", "modelled", "vendor"]
 
 
-Kind = Literal["chat", "completion", "embedding"]
+Kind = Literal["chat", "completion", "embedding", "moderation"]
+"""What is asked for. Moderation is asked by the guard alone, never by a client."""
 
 
 class Caller(Struct, frozen=True):
@@ -54,6 +55,9 @@ class Wish(Struct, frozen=True):
     idempotency_key: str | None = None
     data_class: str = ""
     """The class of data that the client says it is of."""
+
+    def __repr__(self) -> str:
+        return f"Wish(cache={self.cache!r}, route={self.route!r}, retry_count={self.retry_count!r})"
 
 
 class Call(Struct, frozen=True):
@@ -103,6 +107,10 @@ class Call(Struct, frozen=True):
     shaped_again_bytes: int = 0
     """Of these, what was taken out at an earlier turn already: a provider's cache would have held it by now."""
 
+    def __repr__(self) -> str:
+        """Without a word of what was asked: reprs end in logs and tracebacks."""
+        return f"Call(id={self.id!r}, kind={self.kind!r}, model={self.model[:64]!r}, bytes={len(self.body)})"
+
 
 class Usage(Struct, frozen=True, omit_defaults=True):
     """Tokens in disjoint buckets: each token is in exactly one, so ``total_in``/``total_out`` are plain sums."""
@@ -150,6 +158,9 @@ class Event(Struct, frozen=True):
     content: bool = False
     text_chars: int = 0
 
+    def __repr__(self) -> str:
+        return f"Event(bytes={len(self.data)}, content={self.content}, text_chars={self.text_chars})"
+
 
 class Reply(Struct, frozen=True):
     """What the events add up to: the complete answer as one JSON body in the call's dialect, and its meter reading."""
@@ -174,6 +185,9 @@ class Reply(Struct, frozen=True):
     """What the asking itself spared, as ``(cause, nanos, grade)``: see ``Entry.saved``. Below zero: it cost that much more."""
     doubt: str = ""
     """Why the meter reading is not to be trusted as it stands: its numbers contradict each other, or are impossible."""
+
+    def __repr__(self) -> str:
+        return f"Reply(model={self.model!r}, bytes={len(self.body)}, usage={self.usage!r}, finish={self.finish!r})"
 
 
 Send = Callable[[Event], Awaitable[None]]

@@ -22,9 +22,9 @@ from .budget import Budgets
 from .request import as_call
 from .route import Route, Routes, Rung
 
-Purpose = Literal["shadow", "judge", "check"]
+Purpose = Literal["shadow", "judge", "check", "moderation"]
 """shadow: what would another model have said · judge: which of two answers is better · check: would the model have said
-what the semantic cache has, and which of the two is better."""
+what the semantic cache has, and which of the two is better · moderation: is a text harmful."""
 
 
 _MOST_ROUTES = 256

@@ -82,7 +82,7 @@ class Budgets:
                 that fits is held. None fits: the cheapest is clamped, or goes on uncounted where it is all local.
         """
         output = call.max_output
-        if output is None and call.kind != "embedding":
+        if output is None and call.kind not in ("embedding", "moderation"):
             output = (
                 self._assume if route.reference.max_output is None else min(self._assume, route.reference.max_output)
             )
@@ -165,7 +165,7 @@ class Budgets:
         return match
 
     def _bound(self, call: Call, rungs: Rungs, match: Match, course: int) -> Held:
-        output = (call.max_output or 0) * call.n if call.kind != "embedding" else 0
+        output = (call.max_output or 0) * call.n if call.kind not in ("embedding", "moderation") else 0
         prompt = call.text_bytes + PROMPT_MARGIN_TOKENS
         by_model: dict[str, int] = {}
         total, firm = 0, True

@@ -153,7 +153,7 @@ def judged(judge: Judge, checks: Sequence[Check], call: Call) -> Judge:
 
 def check_reply(call: Call, reply: Reply, checks: Sequence[Check]) -> tuple[Found, ...]:
     """What the checks say of an answer; those that had nothing to check say nothing. Never raises."""
-    if call.kind == "embedding" or not checks:
+    if call.kind in ("embedding", "moderation") or not checks:
         return ()
     asked = Asked(call)
     found = []

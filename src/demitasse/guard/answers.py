@@ -88,7 +88,8 @@ _RUN = 24
 _LONG_RUN = 50
 _CANARY = re.compile(r"\bcanary[\s:=_\"'-]{1,4}([A-Za-z0-9][\w-]{7,63})", re.IGNORECASE)
 """A mark that an application hides in its instructions to see them leak: ``canary: 7f3a9c1d…``."""
-_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z_]{1,20}_[0-9a-z]{1,12}\]|<[A-Z][A-Z_]{1,20}_[0-9a-z]{1,12}>")
+_PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{1,24}_[a-z2-7]{6,24}>")
+"""As ``guard.placeholders`` writes them."""
 _SURE = frozenset({"api_key", "private_key", "token"})
 _NOWHERE = re.compile(
     r"example|localhost|127\.0\.0\.1|your|host(?:name)?[:/]|:password@|:pass@|:secret@", re.IGNORECASE

@@ -16,6 +16,8 @@ from msgspec import Raw, structs
 
 from ..core.call import Call, Event, Kind, Reply, Send
 from ..core.errors import UpstreamError
+from ..core.scrub import code as plain_code
+from ..core.scrub import scrub, scrub_bytes
 from ..wire.chunks import encode, explode
 from ..wire.errors import Fault, read_fault
 from ..wire.sse import SSE, TooLongError
@@ -38,7 +40,12 @@ from .http import (
 )
 from .vendors import Vendor, belongs_elsewhere, is_home
 
-PATHS: dict[Kind, bytes] = {"chat": b"/chat/completions", "completion": b"/completions", "embedding": b"/embeddings"}
+PATHS: dict[Kind, bytes] = {
+    "chat": b"/chat/completions",
+    "completion": b"/completions",
+    "embedding": b"/embeddings",
+    "moderation": b"/moderations",
+}
 ERROR_BYTES = 1 << 20
 STALE_TRIES = 2
 """llama.cpp hangs up after every stream, keep-alive promised or not. A request that meets such a connection is sent again,
@@ -101,7 +108,7 @@ class OpenAICompatible:
             raise self._error(
                 f"it needs a key; {self._remedy()}", status=401, code="upstream_key_refused", retryable=False
             )
-        streams = call.stream and call.kind != "embedding"
+        streams = call.stream and call.kind not in ("embedding", "moderation")
         timeouts, deadline_s = self._timeouts, call.wish.deadline_s
         if deadline_s is not None and deadline_s < max(timeouts.first_byte_s, timeouts.idle_s):
             timeouts = structs.replace(
@@ -146,7 +153,7 @@ class OpenAICompatible:
         under a name that is obeyed, and the usage that the books need."""
         fields = dict(call.fields)
         fields["model"] = self._model_raw
-        if call.kind == "embedding":
+        if call.kind in ("embedding", "moderation"):
             return encode(fields)
         if call.stream and not (call.include_usage and self.vendor.include_usage):
             _ask_usage(fields, self.vendor)
@@ -292,11 +299,11 @@ class OpenAICompatible:
             )
         again = status in (408, 409, 429) or status >= 500
         return self._error(
-            f"answered {status}: {self._clean(fault.message)}",
+            f"answered {status}: {self._clean(fault.message, call)}",
             status=_shown(status),
-            code=fault.code or _CODES.get(status, "upstream_error"),
-            type=fault.type or ("invalid_request_error" if status < 500 else "upstream_error"),
-            body=self._clean_bytes(fault.body) if 400 <= status < 500 else None,
+            code=plain_code(fault.code, _CODES.get(status, "upstream_error")),
+            type=plain_code(fault.type, "invalid_request_error" if status < 500 else "upstream_error"),
+            body=self._clean_bytes(fault.body, call) if 400 <= status < 500 else None,
             retryable=again and fault.code != "insufficient_quota" and _header(answer, b"x-should-retry") != "false",
             retry_after_s=_retry_after_s(answer),
         )
@@ -323,8 +330,8 @@ class OpenAICompatible:
         return self._error(
             f"broke off with an error: {self._clean(message)}" if fault is not None else message,
             status=status,
-            code=fault.code if fault is not None and fault.code else code,
-            type=fault.type if fault is not None and fault.type else "upstream_error",
+            code=plain_code(fault.code if fault is not None else None, code),
+            type=plain_code(fault.type if fault is not None else None, "upstream_error"),
             body=self._clean_bytes(fault.body) if fault is not None else None,
             retryable=status in (408, 409, 429) or status >= 500,
             billable=True,
@@ -351,11 +358,12 @@ class OpenAICompatible:
     def _error(self, message: str, **facts: Any) -> UpstreamError:
         return UpstreamError(f"'{self.alias}' ({self.vendor.name}): {message}", **facts)
 
-    def _clean(self, text: str) -> str:
-        return text.replace(self._key, "…") if self._key else text
+    def _clean(self, text: str, call: Call | None = None) -> str:
+        """An upstream may echo what it was sent, its key among it."""
+        return scrub(text, self._key, call.caller.provider_key if call is not None else None)
 
-    def _clean_bytes(self, body: bytes | None) -> bytes | None:
-        return body.replace(self._key.encode(), "…".encode()) if self._key and body else body
+    def _clean_bytes(self, body: bytes | None, call: Call | None = None) -> bytes | None:
+        return scrub_bytes(body, self._key, call.caller.provider_key if call is not None else None) if body else body
 
 
 _CODES = {

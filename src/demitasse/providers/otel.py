@@ -35,7 +35,12 @@ log = logging.getLogger("demitasse.otel")
 
 Attributes = dict[str, str | bool | int | float | list[str]]
 
-OPERATIONS: Final = {"chat": "chat", "completion": "text_completion", "embedding": "embeddings"}
+OPERATIONS: Final = {
+    "chat": "chat",
+    "completion": "text_completion",
+    "embedding": "embeddings",
+    "moderation": "moderation",
+}
 PROVIDERS: Final = {"google": "gcp.gemini", "mistral": "mistral_ai", "xai": "x_ai"}
 """Where the conventions have another name for a provider than we do; every other name is the same or one of our own."""
 

@@ -355,6 +355,10 @@ class _Connection(asyncio.Protocol):
         else:
             self._finish(200, body)
 
+    def _moderate(self, ask: Ask, record: Served, behave: str) -> None:  # noqa: ARG002 - as the others
+        body = replies.moderations(ask)
+        self._finish(200, body[: len(body) // 2] if behave == "bad-json" else body)
+
     def _stream(self, events: list[Piece], behave: str, pause_s: float) -> None:
         self._pause_s = pause_s
         framed = [(b"data: " + event.json + b"\n\n", event.tokens) for event in events]
@@ -427,6 +431,7 @@ _POSTS: dict[bytes, Callable[[_Connection, Ask, Served, str], None]] = {
     b"/v1/chat/completions": _Connection._chat,  # noqa: SLF001 - the table of this module's own class
     b"/v1/completions": _Connection._chat,  # noqa: SLF001 - the same
     b"/v1/embeddings": _Connection._embed,  # noqa: SLF001 - the same
+    b"/v1/moderations": _Connection._moderate,  # noqa: SLF001 - the same
 }
 
 _STREAM_HEAD = (

@@ -14,6 +14,7 @@ import base64
 import hashlib
 import itertools
 import json
+import re
 import struct
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -205,6 +206,25 @@ def embeddings(ask: Ask, prompt: int) -> bytes:
         data.append({"object": "embedding", "index": index, "embedding": vector})
     used = {"prompt_tokens": prompt, "total_tokens": prompt}
     return msgspec.json.encode({"object": "list", "data": data, "model": ask.model, "usage": used})
+
+
+def moderations(ask: Ask) -> bytes:
+    """One result a text; it is flagged for each category that it names as ``[harm:violence]``, with a score of 0.9."""
+    results = []
+    for text in _texts(ask.input):
+        harm = set(_HARM.findall(text))
+        categories = {name: name in harm for name in CATEGORIES}
+        scores = {name: 0.9 if name in harm else 0.01 for name in CATEGORIES}
+        results.append({"flagged": bool(harm), "categories": categories, "category_scores": scores})
+    return msgspec.json.encode({"id": "modr-mock", "model": ask.model, "results": results})
+
+
+CATEGORIES = (
+    *("harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "self-harm"),
+    *("self-harm/intent", "self-harm/instructions", "sexual", "sexual/minors", "violence", "violence/graphic"),
+)
+"""Of OpenAI's omni-moderation."""
+_HARM = re.compile(r"\[harm:([a-z/-]+)\]")
 
 
 def error(status: int, message: str, code: str | None = None) -> bytes:

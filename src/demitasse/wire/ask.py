@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from ..core.call import Kind
 from ..core.errors import Refused
@@ -64,7 +64,9 @@ def read(kind: Kind, body: bytes) -> Ask:
     fields = _top_level(body)
     if kind == "chat":
         return _chat(body, fields)
-    return _completion(body, fields) if kind == "completion" else _embedding(body, fields)
+    if kind == "completion":
+        return _completion(body, fields)
+    return structs.replace(_embedding(body, fields), kind=kind)  # moderation has the same shape
 
 
 class _Url(Struct):

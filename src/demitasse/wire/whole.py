@@ -55,6 +55,9 @@ def read_answer(call: Call, body: bytes) -> Answer:
     if call.kind == "embedding":
         if not bytes(fields.get("data", Raw(b""))).startswith(b"["):
             raise NoAnswerError("the upstream's answer holds no embeddings ('data')")
+    elif call.kind == "moderation":
+        if not bytes(fields.get("results", Raw(b""))).startswith(b"["):
+            raise NoAnswerError("the upstream's answer holds no results of moderation ('results')")
     else:
         finish, complete = _choices(call, fields)
         _head(call, fields)
