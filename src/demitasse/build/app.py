@@ -30,6 +30,7 @@ from ..gateway.http import Gateway
 from ..gateway.keys import KeyRing
 from ..gateway.loop_guard import Repeats
 from ..gateway.metrics import Metrics
+from ..gateway.moderation import Moderator
 from ..gateway.pilot import Pilot, Scorer
 from ..gateway.prompt_cache import PromptCache
 from ..gateway.route import Route, Routes
@@ -61,7 +62,7 @@ from .facts import (
     tenant_class,
 )
 from .gauges import gauges
-from .guarding import Keeping, policies
+from .guarding import Keeping, policies, vaulting
 from .guarding import guard as guard_of
 from .keeping import keeper
 from .lab_pages import LabFolder
@@ -133,6 +134,7 @@ class App:
         look = self._keeper.look if self._keeper is not None else None
         self._alarm = Alarm(self.ledger, webhook(config, env, self._http))
         self.prompt_cache = PromptCache(self._secret, on=config.cache.prompt, alarm=self._alarm)
+        self._vaulting = vaulting(config, data, secret=self._secret, clock=clock)
         self._guard = self._guard_of(config)
         self._keeping = Keeping(self._loaded_scanner)
         self._models = Models(self.ledger, self._http, data, env, machine(config), look, self.prompt_cache)
@@ -207,6 +209,7 @@ class App:
         await self._http.close()
         if self._keeper is not None:
             self._keeper.close()
+        self._vaulting.close()
         self._keep_learned()
         self.evidence.close()
         self.books.close()
@@ -365,7 +368,19 @@ class App:
         return self._guard.scanner()
 
     def _guard_of(self, config: Config) -> Guard:
-        return guard_of(config, secret=self._secret, ledger=self.ledger, alarm=self._alarm)
+        moderate = Moderator(
+            lambda: self.gateway.steps,
+            lambda at_us: call_id(at_us, random.getrandbits(RANDOM_BITS)),
+            secret=self._secret,
+        )
+        return guard_of(
+            config,
+            secret=self._secret,
+            ledger=self.ledger,
+            alarm=self._alarm,
+            moderate=moderate,
+            vaulting=self._vaulting,
+        )
 
     def _cards(self) -> dict[str, Card]:
         """The price of each model that a route may ask."""

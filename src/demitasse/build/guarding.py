@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import ClassSettings, Config, GuardSettings
@@ -14,10 +15,14 @@ from ..core.limits import Alert
 from ..gateway.guard_rules import DataClass, Policies, Rules
 from ..gateway.guarding import Guard, Moderate
 from ..gateway.redacting import Redactor
+from ..gateway.vaulting import Vaulting
 from ..guard.finding import NOTHING, Findings, Source
 from ..guard.scan import Scanner, scanner
 from ..store.ledger import SqliteLedger
 from ..store.settings import Settings
+from ..store.subjects import Subjects
+from ..store.vault import Vault
+from .keeping import master
 
 if TYPE_CHECKING:
     from ..gateway.poisoning import Poisoning
@@ -49,17 +54,32 @@ def guard(
     ledger: SqliteLedger,
     alarm: Callable[[Alert], None],
     moderate: Moderate | None = None,
+    vaulting: Vaulting | None = None,
 ) -> Guard:
-    """The guard that the configuration asks for."""
+    """The guard that the configuration asks for. ``vaulting``: keeps what its placeholders stand for."""
+    rules = policies(config)
+    redactor = Redactor(secret, vaulting if any(map(_redacts, rules.all())) else None)
     return Guard(
-        policies(config),
+        rules,
         lambda false_alarms, names: scanner(false_alarms=false_alarms, names=names, injection=False),
-        Redactor(secret),
+        redactor,
+        recall=redactor.recall,
         secret=secret,
         moderate=moderate,
         approved=Approvals(ledger),
         alarm=alarm,
     )
+
+
+def vaulting(config: Config, data: Path, *, secret: bytes, clock: Callable[[], int]) -> Vaulting:
+    """What keeps the values of placeholders: on disk where a master key is named, else in memory as long as this process."""
+
+    def opened() -> Vault:
+        keep = config.keep
+        named = keep.master_key_env or keep.master_key_file or keep.master_key_command
+        return Vault(data, master(config, data) if named else None, secret)
+
+    return Vaulting(opened, Subjects(secret).of, clock)
 
 
 class Keeping:
@@ -128,6 +148,10 @@ def withdraw(settings: Settings, code: str) -> bool:
     if had:
         settings.set_setting(APPROVED, kept)
     return had
+
+
+def _redacts(rules: Rules) -> bool:
+    return rules.on and "redact" in (rules.secrets, *rules.personal.values())
 
 
 def _rules(said: GuardSettings) -> Rules:

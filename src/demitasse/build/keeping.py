@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,8 @@ from ..core.call import Call, Reply
 from ..core.errors import DemitasseError
 from ..providers.recorded import Recording, mark
 from ..store.bodies import Bodies, master_key
+from ..store.secret import server_secret
+from ..store.subjects import Subjects
 
 log = logging.getLogger("demitasse.bodies")
 
@@ -27,8 +30,9 @@ EXPIRE_EVERY_S = 600.0
 class Keeper:
     """Writes bodies in a thread of its own; a body that cannot be written is said and left out, never waited for."""
 
-    def __init__(self, bodies: Bodies, settings: BodySettings, clock: Callable[[], int]) -> None:
+    def __init__(self, bodies: Bodies, settings: BodySettings, clock: Callable[[], int], subjects: Subjects) -> None:
         self._bodies = bodies
+        self._subjects = subjects
         self._settings = settings
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "bodies")
@@ -60,10 +64,12 @@ class Keeper:
             finish=reply.finish,
             complete=reply.complete,
         )
+        whose, now_us = self._subjects.of(call), self._clock()
+        put = partial(self._bodies.put, tenant=whose.tenant, now_us=now_us)
         try:
-            self._bodies.put(call.id, call.caller.tenant, msgspec.json.encode(recording), expires_us)
+            put(call.id, whose.name, msgspec.json.encode(recording), expires_us)
             if found_by_question:
-                self._bodies.put(mark(call).hex(), call.caller.tenant, call.id.encode(), expires_us)
+                put(mark(call).hex(), whose.name, call.id.encode(), expires_us)
         except (DemitasseError, msgspec.DecodeError) as error:
             log.error("the bodies of call %s were not kept: %s", call.id, error)  # noqa: TRY400 - its sentence is enough
 
@@ -99,6 +105,11 @@ def keeper(config: Config, data: Path, clock: Callable[[], int]) -> Keeper | Non
     settings = config.keep.bodies
     if settings is False:
         return None
+    days = settings if isinstance(settings, BodySettings) else BodySettings()
+    return Keeper(Bodies(data, master(config, data)), days, clock, Subjects(server_secret(data)))
+
+
+def master(config: Config, data: Path) -> bytes:
+    """The master key that the configuration names. Raises ConfigError."""
     file = Path(config.keep.master_key_file) if config.keep.master_key_file else None
-    key = master_key(env=config.keep.master_key_env, file=file, data=data)
-    return Keeper(Bodies(data, key), settings if isinstance(settings, BodySettings) else BodySettings(), clock)
+    return master_key(env=config.keep.master_key_env, file=file, command=config.keep.master_key_command, data=data)
