@@ -17,6 +17,7 @@ from .certificates import certificates, promote, undo
 from .certify import certify
 from .chat import chat
 from .compare import compare
+from .datasheet import datasheet
 from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate, evaluations
@@ -70,7 +71,7 @@ for command in (
     *(tune,),
     *(scan,),
     *(guard,),
-    *(card, licences, evidence),
+    *(card, datasheet, licences, evidence),
     *(doctor, backup, restore, reconcile),
     *(audit,),
 ):
