@@ -1,8 +1,8 @@
-"""What the watch over drift has summed up of closed calls: by hour and route, in a file of its own. No texts, and nothing that the
-ledger does not have: whoever deletes the file loses nothing but the time to read the ledger anew.
+"""What the watch over drift has summed up of closed calls, by hour and route, in a file of its own. No texts.
 
-A file of its own, so that the ledger's writer, which calls wait for, never waits for this one. Several processes on one folder share
-the work: whoever comes first takes the next calls. Knows rows of bytes; knows nothing of what they mean.
+It holds nothing that the ledger does not have: whoever deletes it loses the time to read the ledger anew, and where the watch
+stood. A file of its own, so that the ledger's writer, which calls wait for, never waits for this one. Several processes on one
+folder share the work: whoever comes first takes the next calls. Knows rows of bytes; knows nothing of what they mean.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from ..core.entry import Entry
 from ..core.errors import StoreError
 from .books import Reading
 from .chain import decode_entry
-from .trouble import trouble
 
 FILE = "windows.sqlite3"
 KEEP_DAYS = 70
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS hours (route TEXT NOT NULL, hour INTEGER NOT NULL, sketches BLOB NOT NULL, "
-    "PRIMARY KEY (route, hour)) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS hours (route TEXT NOT NULL, hour INTEGER NOT NULL, sketches BLOB NOT NULL,
+       PRIMARY KEY (route, hour)) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS routes (name TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS meta (k TEXT PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID",
 )
@@ -146,10 +145,6 @@ class Windows:
         try:
             yield
         except sqlite3.Error as error:
-            raise _trouble(self.path, error) from error
-
-
-def _trouble(path: Path, error: sqlite3.Error) -> StoreError:
-    if "malformed" in str(error) or "not a database" in str(error):
-        return StoreError(f"{path} is damaged; delete it: it is made anew from the ledger")
-    return trouble(path, error)
+            raise StoreError(
+                f"{self.path} cannot be used: {error}; if it is damaged, delete it: it is made anew from the ledger"
+            ) from error

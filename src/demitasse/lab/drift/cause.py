@@ -11,6 +11,8 @@ from ...core.ledger import Bucket
 
 LEAST: Final = 0.5
 """Share of a change that one name must explain to be named."""
+MORE: Final = 0.2
+"""More than its share of everything, at least: where all have moved alike, the largest is no cause."""
 
 
 class Cause(Struct, frozen=True):
@@ -23,14 +25,19 @@ class Cause(Struct, frozen=True):
     now: float
 
 
-def of_amounts(dimension: str, before: Mapping[str, float], now: Mapping[str, float]) -> Cause | None:
-    """Of a sum: who has the largest part of its change. ``before`` and ``now`` are of stretches of the same length."""
+def of_amounts(
+    dimension: str, before: Mapping[str, float], now: Mapping[str, float], calls: Mapping[str, float]
+) -> Cause | None:
+    """Of a sum: who has the largest part of its change. ``before`` and ``now`` are of stretches of the same length, ``calls``
+    everybody's share of the calls."""
     change = sum(now.values()) - sum(before.values())
-    if not change:
+    if not change or len(calls) < 2:
         return None
     moves = {name: now.get(name, 0.0) - before.get(name, 0.0) for name in {*before, *now}}
     name = max(moves, key=lambda one: (moves[one] / change, one))
     share = moves[name] / change
+    if share < calls.get(name, 0.0) + MORE:
+        return None
     return Cause(dimension, name, min(share, 1.0), before.get(name, 0.0), now.get(name, 0.0))
 
 
@@ -55,6 +62,8 @@ def of_means(dimension: str, before: Iterable[Bucket], now: Iterable[Bucket], me
     name = max(moves, key=lambda one: (moves[one], one))
     n, amount = first.get(name, (0, 0.0))
     m, later = second.get(name, (0, 0.0))
+    if len(moves) < 2 or moves[name] / change < m / calls[1] + MORE:
+        return None
     return Cause(dimension, name, min(1.0, moves[name] / change), amount / n if n else 0.0, later / m if m else 0.0)
 
 

@@ -8,11 +8,13 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from . import standing
+from .sketch import value_of
 from .standing import FEWEST_DAYS, Past, Standing
 from .streams import STREAMS, Stream
 from .usual import FEWEST_CALLS, SLOTS_H, Found
 
 HOUR_US = 3_600_000_000
+DRAWN_DAYS = 35
 
 
 class Event(NamedTuple):
@@ -46,6 +48,8 @@ class Route(Struct):
     days: int = 0
     """Whole days with calls that are known."""
     calls_a_day: float = 0.0
+    daily: dict[str, dict[int, tuple[float, int]]] = {}
+    """By stream and day, the day's value and its calls: the last five weeks, to be drawn."""
 
     @property
     def watched(self) -> int:
@@ -68,11 +72,13 @@ class Route(Struct):
             window: first and last day of the certificate's window.
         """
         events: list[Event] = []
-        for hour in range(self.next_h, until_h):
+        for hour in range(self.next_h, until_h + 1):
             day = hour // 24
             if day != self.day:
                 events += self._end()
                 self._begin(past, day, window)
+            if hour == until_h:  # it has only begun
+                break
             for long in SLOTS_H:
                 if self.hours is not None and long >= self.hours and (hour + 1) % long == 0:
                     events += self._slot(past, day, long, hour % 24 // long, hour, streams)
@@ -94,6 +100,7 @@ class Route(Struct):
         self.hours = standing.hours_of_slots(past, self.usual) if self.usual else None
         calls = [sum(max((s.n for s in hour.values()), default=0) for hour in past[one]) for one in known[-7:]]
         self.calls_a_day = sum(calls) / len(calls) if calls else 0.0
+        self._remember(past, known)
         self.parts = {}
         for stream in STREAMS:
             one = self.standings.setdefault(stream.name, Standing())
@@ -101,6 +108,15 @@ class Route(Struct):
             hours = self.hours
             parts = standing.begin(one, stream, past, days, day, hours) if hours is not None else {}
             self.parts[stream.name] = [(*slot, share) for slot, share in parts.items()]
+
+    def _remember(self, past: Past, known: Sequence[int]) -> None:
+        days = known[-DRAWN_DAYS:]
+        for stream in STREAMS:
+            own = self.daily.get(stream.name, {})
+            for day in days:
+                if day not in own and (sketch := standing.slot_of(stream, past[day], 0, 24)).n:
+                    own[day] = (value_of(stream, sketch), sketch.n)
+            self.daily[stream.name] = {day: own[day] for day in days if day in own}
 
     def _slot(self, past: Past, day: int, long: int, slot: int, hour: int, streams: int) -> list[Event]:
         events, enough = [], standing.threshold(max(streams, self.watched))

@@ -9,7 +9,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from ...core.entry import Entry
-from .streams import BY_NAME, numbers
+from .streams import BY_NAME, Stream, numbers
 
 _Name = TypeVar("_Name", int, str)
 _PER_OCTAVE = 4
@@ -78,6 +78,11 @@ def take(into: Sketches, entry: Entry, topic: float | None = None) -> None:
                 math.floor(number * _PER_ONE) if stream.unit == "share" else math.floor(_PER_OCTAVE * math.log2(number))
             )
             sketch.bins[at] = sketch.bins.get(at, 0) + 1
+
+
+def value_of(stream: Stream, sketch: Sketch) -> float:
+    """For people: money by its mean, times and sizes by their geometric mean, shares as they are."""
+    return sketch.typical if stream.unit in ("tokens", "ms") else sketch.mean
 
 
 def merged(parts: Iterable[Mapping[str, Sketch]]) -> Sketches:

@@ -27,6 +27,8 @@ KNOWN_H: Final = 7 * 24
 CALLS_A_MONTH: Final = 0.5
 TIMES: Final = 1.5
 """Of the largest hour."""
+MOST: Final = 0.6
+"""Of what is too much, where one name stands for it."""
 LEAST_USD: Final = 1.0
 LEAST_SHARE: Final = 0.25
 """Of a usual day's spending in all: less in an hour is no emergency, whoever spends it. The smaller of this and ten times
@@ -166,11 +168,26 @@ def _one_name_each(hours: Hours, found: Sequence[Anomaly], known: Sequence[Subje
     for one in sorted(found, key=lambda a: (order[a.dimension], -a.usd)):
         if (one.dimension, one.name) in out:
             continue
+        nearest = one
         if one.dimension != "key":
             excess = one.usd - one.usual_usd
-            explained = sum(hours.of(subject, one.hour) for subject in out)
-            if explained >= 0.5 * excess:
+            if sum(hours.of(subject, one.hour) for subject in out) >= MOST * excess:
                 continue
-        told.append(one)
-        out.append((one.dimension, one.name))
+            nearest = _who(hours, one, excess) or one
+        told.append(nearest)
+        out.append((nearest.dimension, nearest.name))
     return told
+
+
+def _who(hours: Hours, one: Anomaly, excess: float) -> Anomaly | None:
+    """The key (else the model) that most of it is, though it would not be out of line by itself yet."""
+    for dimension in ("key", "model"):
+        if dimension == one.dimension:
+            continue
+        for subject, own in hours.by.items():
+            past = [usd for at, usd in own.items() if one.hour - BACK_H <= at < one.hour]
+            usual = math.fsum(past) / min(BACK_H, max(1, one.hour - min(own)))
+            usd = own.get(one.hour, 0.0)
+            if subject[0] == dimension and usd - usual >= MOST * excess:
+                return Anomaly(*subject, one.hour, usd, usual, max(past, default=0.0), new=not past)
+    return None

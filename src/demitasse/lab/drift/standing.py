@@ -51,9 +51,14 @@ class Standing(Struct):
     told: bool = True
     """A person knows of the move, or of its end."""
     calm: int = 0
+    """Whole days without a sign."""
+    alert: str = ""
+    """The id under which a person was told of the move."""
     last: Found | None = None
     """The last slot that brought a bet."""
     at_move: Found | None = None
+    began_us: int | None = None
+    """When it moved the last time, also once that is over."""
     days: int = 0
     """Days on which anything could be bet."""
 
@@ -63,8 +68,8 @@ class Standing(Struct):
 
     def accept(self, day: int) -> None:
         """What comes from this day on is the usual now."""
-        self.detector, self.moved_us, self.at_move, self.calm = Detector(), None, None, 0
-        self.since_day, self.done, self.ps, self.days, self.told = day, 0.0, 0.0, 0, True
+        self.detector, self.moved_us, self.at_move, self.last, self.calm = Detector(), None, None, None, 0
+        self.since_day, self.done, self.ps, self.days, self.told, self.alert = day, 0.0, 0.0, 0, True, ""
 
 
 def threshold(streams: int) -> float:
@@ -144,7 +149,8 @@ def bet(
     standing.detector.bet(found.t, found.freedom, share)
     if standing.detector.now < enough:
         return False
-    standing.moved_us, standing.at_move, standing.calm, standing.told = at_us, found, 0, False
+    standing.moved_us = standing.began_us = at_us
+    standing.at_move, standing.calm, standing.told = found, 0, False
     standing.detector = Detector()
     return True
 
