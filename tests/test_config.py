@@ -114,7 +114,7 @@ def test_money_is_exact_to_the_last_nano(tmp_path):
         ("[budgets.a]\nusd_per_day = 1\ntag = 'x'", "budgets.a.tag: 'x' is no tag; write it as name=value"),
         ("[budgets.a]\nusd_per_day = 1\nsoft = [80]", "budgets.a.soft: 80.0 is no share of the limit; write e.g. 0.8 for 80 %"),
         ("[budgets]\nlimits = 3", "budgets.limits: no such setting; name a budget with a table, e.g. [budgets.default]"),
-        ("[keep]\nbodies = true", "keep: kept bodies are encrypted; set master_key_env or master_key_file"),
+        ("[keep]\nbodies = true", "keep: kept bodies are encrypted; set master_key_env, master_key_file or master_key_command"),
         ("[server]\ntls_cert = 'a.pem'", "server.tls_key: missing; TLS needs both the certificate and its key"),
         ("[server]\ncors = ['*']", "server.cors: '*' is not an origin; write it as https://app.example"),
     ],

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - a command pays only for what it uses
 from __future__ import annotations
 
+import base64
 import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ def latest_checkpoint(place: Place) -> tuple[Checkpoint, bool]:
 
 def proof_of(place: Place, id: str, text: str | None) -> Proof:
     """The proof of a call; with ``text`` (a file) the key with it, once it is sure that the text is the call's."""
+    from ..core.limits import tenant_of
     from ..store import proofs
     from ..store.commitments import find_key, opens
     from ..store.secret import server_secret
@@ -55,7 +57,7 @@ def proof_of(place: Place, id: str, text: str | None) -> Proof:
         return proofs.prove(place.data, entry.id)
     if entry.prompt_mac is None:
         raise Failure(f"call {entry.id} has no commitment to its text: nothing can be proven of it")
-    tenant = entry.team or entry.key
+    tenant = tenant_of(entry.key, entry.team)
     key = find_key(place.data, server_secret(place.data), tenant, entry.id, entry.prompt_mac)
     if key is None:
         raise Failure(f"nothing can be proven of the text of call {entry.id} any more: whose it was has been erased")
@@ -86,7 +88,7 @@ def export_to(place: Place, file: str, since_us: int | None, until_us: int | Non
 
 def verify_file(place: Place, file: str, keys: tuple[str, ...], text: str | None, *, as_json: bool) -> None:
     """Say what a file is worth, whichever kind it is; ends the command with status 1 where it is worth nothing."""
-    from ..store import export, proofs
+    from ..store import export, proofs, receipts
 
     path = place.cwd / Path(file).expanduser()
     own = _own(place)
@@ -98,6 +100,11 @@ def verify_file(place: Place, file: str, keys: tuple[str, ...], text: str | None
     said = None if text is None else _bytes(place, text, None)
     if head.startswith(b"demitasse/checkpoint"):
         told = _checkpoints(_bytes(place, file, MOST_BYTES), path.name, keys, own)
+    elif _kind_of(path) == receipts.KIND:
+        told = {
+            "kind": "receipt",
+            **msgspec.to_builtins(receipts.verify(_bytes(place, file, MOST_BYTES), keys, own, said)),
+        }
     elif _kind_of(path) == proofs.KIND:
         told = {"kind": "proof", **msgspec.to_builtins(proofs.verify(_bytes(place, file, MOST_BYTES), keys, own, said))}
     else:
@@ -118,8 +125,11 @@ def _kind_of(path: Path) -> str:
     if path.stat().st_size > MOST_BYTES:
         return ""
     try:
-        found = msgspec.json.decode(path.read_bytes())
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        raw = path.read_bytes()
+        if raw[:4] == b"eyJk":  # {"d in base64: a receipt as a header has it
+            return msgspec.json.decode(base64.urlsafe_b64decode(raw.strip() + b"==="))["demitasse"]
+        found = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, ValueError, KeyError, TypeError):
         return ""
     return str(found.get("demitasse", "")) if isinstance(found, dict) else ""
 
@@ -162,10 +172,14 @@ def _show(file: str, told: dict[str, Any], pinned: bool) -> None:
             say(f"{rows} are what was written: they fit the checkpoint of {told['size']:,} rows{at}")
         case "proof":
             say(f"call {told['id']} is row {told['seq']:,} of the {told['size']:,} that the checkpoint covers{at}")
-            if told["text"]:
-                say(f"the text is its {told['text']}, to the last byte")
+        case "receipt":
+            said = told["receipt"]
+            where = f" in {said['region']}" if said["region"] else ""
+            say(f"call {said['id']} of {said['at']}: {said['outcome']} by {said['model']} ({said['provider']}){where}")
         case "checkpoints":
             say(f"{told['checkpoints']:,} checkpoints are what was signed; the last covers {told['size']:,} rows{at}")
+    if told.get("text"):
+        say(f"the text is its {told['text']}, to the last byte")
     whose = "this folder's" if told["own"] else "the one you gave" if pinned else "compare it with what you were told"
     say(f"signed by the key {told['key']} ({whose})")
 

@@ -26,6 +26,8 @@ DEFAULT_BUDGET = BudgetSettings(usd_per_day=Decimal(5))
 PERIODS = ("usd_per_day", "usd_per_month", "usd_ever")
 SUBJECTS = ("key", "team", "tag", "model")
 MADE: Final = re.compile(rf"{made.PREFIX}(?:{made.NAME.pattern})")
+LEAST_LEDGER_DAYS = 183
+"""Six months: EU AI Act, Art. 19 (providers) and 26(6) (deployers)."""
 SHADOW_BUDGET = "shadow"
 """Name of the budget that ``[shadow] usd_per_day`` makes."""
 
@@ -44,7 +46,7 @@ def check(config: Config, providers: Mapping[str, str] = PROVIDERS) -> tuple[Con
         *(p for name, route in config.routes.items() for p in _route(name, route, config, providers)),
         *(p for name, budget in config.budgets.limits.items() for p in _budget(name, budget, config, providers)),
         *_shadow(config, providers),
-        *_keep(config.keep),
+        *_keep(config.keep, found=config.found),
         *_alerts(config),
         *_otel(config),
         *check_guard(config, lambda name: _no_model(name, config, providers)),
@@ -176,11 +178,22 @@ def _shadow(config: Config, providers: Mapping[str, str]) -> Iterator[Problem]:
         )
 
 
-def _keep(keep: Keep) -> Iterator[Problem]:
-    if keep.master_key_env and keep.master_key_file:
-        yield Problem("keep.master_key_file", "master_key_env is set too; keep one of them")
-    if keep.bodies and not (keep.master_key_env or keep.master_key_file):
-        yield Problem("keep", "kept bodies are encrypted; set master_key_env or master_key_file")
+def _keep(keep: Keep, *, found: bool = False) -> Iterator[Problem]:
+    named = [name for name in ("master_key_env", "master_key_file", "master_key_command") if getattr(keep, name)]
+    if len(named) > 1:
+        yield Problem(f"keep.{named[-1]}", f"{named[0]} is set too; keep one of them")
+    if keep.bodies and not named:
+        yield Problem("keep", "kept bodies are encrypted; set master_key_env, master_key_file or master_key_command")
+    if keep.master_key_command and found:
+        yield Problem(
+            "keep.master_key_command", "this file was merely found here and may run no command; name it with --config"
+        )
+    if keep.ledger_days is not None and keep.ledger_days < LEAST_LEDGER_DAYS:
+        yield Problem(
+            "keep.ledger_days",
+            f"{keep.ledger_days} is too few: the EU AI Act (Art. 19 and 26(6)) has logs kept six months at least; "
+            f"write {LEAST_LEDGER_DAYS} or more, or leave it out to keep all",
+        )
     yield from _env_name("keep.master_key_env", keep.master_key_env)
 
 

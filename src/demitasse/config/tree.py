@@ -209,6 +209,28 @@ class Keep(Struct, frozen=True):
     bodies: Annotated[bool | Bodies, says("Whether requests and answers are kept.")] = False
     master_key_env: Annotated[str | None, says("Environment variable with the master key.")] = None
     master_key_file: Annotated[str | None, says("File with the master key: mode 0600, outside the data folder.")] = None
+    master_key_command: Annotated[
+        tuple[str, ...],
+        says('Command that prints the master key in base64, for a key service, e.g. `["kms", "decrypt", "key.bin"]`.'),
+    ] = ()
+    ledger_days: Annotated[
+        int | None,
+        says(
+            "Days after which rows of the ledger are dropped, their sums and hashes stay; unset: never; 183 at least."
+        ),
+    ] = None
+
+
+class Audit(Struct, frozen=True):
+    """What proves later that the books are what they were."""
+
+    checkpoint_minutes: Annotated[
+        Positive, says("Minutes after which what the ledger came to is signed, where it has grown.")
+    ] = 10.0
+    checkpoint_rows: Annotated[Count, says("Rows after which it is signed, should they come sooner.")] = 10_000
+    disclose: Annotated[
+        bool, says("Answers carry `x-demitasse-ai: generated`, so that applications can pass it on.")
+    ] = False
 
 
 class Hardware(Struct, frozen=True):
@@ -406,6 +428,7 @@ class Config(Struct, frozen=True):
     budgets: Budgets = Budgets()
     loop_guard: LoopGuard = LoopGuard()
     keep: Keep = Keep()
+    audit: Audit = Audit()
     hardware: Hardware = Hardware()
     http: Http = Http()
     retry: Retry = Retry()

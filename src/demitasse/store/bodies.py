@@ -1,27 +1,29 @@
 """Bodies of calls, kept only encrypted and only where a setting says so; a subject's can be made unreadable at once.
 
-AES-256-GCM with one data key per subject, itself wrapped under a master key that never lies in the data directory.
-Erasing a subject destroys its key, so that copies of the rows are unreadable too. Knows bytes; nothing of calls.
+AES-256-GCM with one data key per subject, itself wrapped under a master key that never lies in the data directory. Bodies
+are in one file and data keys in another (``subjects``), so that a copy of the bodies opens nothing. Erasing a subject
+destroys its key: every copy of the rows is unreadable from then on. Knows bytes; nothing of calls.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import os
 import sqlite3
-import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..core.errors import ConfigError
-from .sealing import KEY_BYTES, Sealer
+from ..core.errors import StoreError
+from . import subjects
+from .master import master_key
+from .sealing import Sealer
 from .trouble import trouble
+from .vault import FILE as VAULT
+
+__all__ = ["FILE", "Bodies", "drop_rows", "master_key"]
 
 FILE = "bodies.sqlite3"
 _TABLES = """
-CREATE TABLE IF NOT EXISTS subjects (subject TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS bodies (
   ref TEXT PRIMARY KEY, subject TEXT NOT NULL, expires_us INTEGER NOT NULL, sealed BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS bodies_by_subject ON bodies (subject);
@@ -29,22 +31,8 @@ CREATE INDEX IF NOT EXISTS bodies_by_expiry ON bodies (expires_us);
 """
 
 
-def master_key(*, env: str | None = None, file: Path | None = None, data: Path | None = None) -> bytes:
-    """The master key, 32 bytes: base64 in the environment variable ``env``, else in ``file``, made there on first use.
-
-    Raises ConfigError: it is no key, others may read it, or it would lie in the data directory ``data``.
-    """
-    if env and (text := os.environ.get(env)):
-        return _decoded(text, f"the environment variable {env}")
-    if file is None:
-        raise ConfigError(f"bodies are kept only encrypted: set {env or 'a key variable'}, or name a key file")
-    if data is not None and file.resolve().is_relative_to(data.resolve()):
-        raise ConfigError(f"the key file {file} lies in the data directory {data}; a copy of one would open the other")
-    if not file.exists():
-        _make(file)
-    if stat.S_IMODE(file.stat().st_mode) & 0o077:
-        raise ConfigError(f"others may read the key file {file}; run: chmod 600 {file}")
-    return _decoded(file.read_text(encoding="ascii", errors="replace"), f"the key file {file}")
+_AT_ONCE = 200
+_EXPIRE = "DELETE FROM bodies WHERE ref IN (SELECT ref FROM main.bodies WHERE expires_us <= ? LIMIT ?)"
 
 
 class Bodies:
@@ -53,70 +41,120 @@ class Bodies:
     def __init__(self, data: Path, master: bytes) -> None:
         self.path = Path(data) / FILE
         self._sealer = Sealer(master, f"a body in {self.path}")
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        subjects.open_file(data, wait_ms=5_000).close()
         self._lock = threading.Lock()
         self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
-        with self._writing():
-            # Overwritten and not only unlinked, so that an erased key does not linger in a free page or the log.
+        with self._told():
+            # Overwritten and not only unlinked, so that what is deleted does not linger in a free page or the log.
             for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.executescript(_TABLES)
+            self._db.execute("ATTACH DATABASE ? AS held", (str(Path(data) / subjects.FILE),))
+            self._db.execute("PRAGMA held.synchronous=NORMAL")
+            self._db.execute("PRAGMA held.secure_delete=ON")
+            self._take_over()
 
-    def put(self, ref: str, subject: str, plaintext: bytes, expires_us: int) -> None:
-        """Keep a body under ``ref`` until ``expires_us`` (UTC microseconds); the same ``ref`` is replaced."""
+    def put(
+        self, ref: str, subject: str, plaintext: bytes, expires_us: int, *, tenant: str | None = None, now_us: int = 0
+    ) -> None:
+        """Keep a body under ``ref`` until ``expires_us`` (UTC microseconds); the same ``ref`` is replaced.
+
+        ``tenant``: whose calls the subject's are, itself by default; ``now_us``: the age of its key, should it be made now.
+        """
         with self._writing():
-            key = self._key(subject, make=True)
+            key = self._key(subject, make=(tenant or subject, now_us))
             assert key is not None
             sealed = self._sealer.seal(key, plaintext, _bound(ref, subject))
             self._db.execute("INSERT OR REPLACE INTO bodies VALUES (?,?,?,?)", (ref, subject, expires_us, sealed))
 
     def get(self, ref: str, now_us: int | None = None) -> bytes | None:
         """The body kept under ``ref``; None when there is none, it has expired by ``now_us``, or it was erased."""
-        with self._writing():
+        with self._told():
             row = self._db.execute("SELECT subject, expires_us, sealed FROM bodies WHERE ref = ?", (ref,)).fetchone()
             if row is None or (now_us is not None and row[1] <= now_us):
                 return None
             subject, _, sealed = row
-            key = self._key(subject, make=False)
-            return None if key is None else self._sealer.open(key, sealed, _bound(ref, subject))
+            key = self._key(subject)
+            return None if key is None else self._open(key, sealed, _bound(ref, subject), subject)
 
     def erase(self, subject: str) -> int:
         """Destroy a subject's key and bodies; returns how many bodies there were."""
         with self._writing():
-            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM held.subjects WHERE subject = ?", (subject,))
             count = self._db.execute("DELETE FROM bodies WHERE subject = ?", (subject,)).rowcount
-            self._db.execute("DELETE FROM subjects WHERE subject = ?", (subject,))
-            self._db.execute("COMMIT")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            return count
+        self._empty_logs()
+        return count
 
     def expire(self, now_us: int) -> int:
         """Delete the bodies whose time is over, and the keys of subjects that have none left; returns how many."""
-        with self._writing():
-            self._db.execute("BEGIN IMMEDIATE")
-            count = self._db.execute("DELETE FROM bodies WHERE expires_us <= ?", (now_us,)).rowcount
-            self._db.execute("DELETE FROM subjects WHERE subject NOT IN (SELECT subject FROM bodies)")
-            self._db.execute("COMMIT")
-            return count
+        count = 0
+        while True:  # a few at a time: who sees a new subject waits for the file of keys
+            with self._writing():
+                gone = self._db.execute(_EXPIRE, (now_us, _AT_ONCE)).rowcount
+            count += gone
+            if gone < _AT_ONCE:
+                break
+        with self._told():
+            _drop_unused_keys(self.path.parent)
+        return count
 
     def close(self) -> None:
         with self._lock:
             self._db.close()
 
-    def _key(self, subject: str, *, make: bool) -> bytes | None:
+    def _take_over(self) -> None:
+        """Keys that an older version kept beside the bodies go to the file of keys, but for those of who was erased since: a
+        copy from before an erasure is not to undo it."""
+        if not self._db.execute("SELECT 1 FROM main.sqlite_schema WHERE name = 'subjects'").fetchone():
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute(
+            "INSERT OR IGNORE INTO held.subjects SELECT subject, subject, wrapped, 0 FROM main.subjects "
+            "WHERE subject NOT IN (SELECT subject FROM held.erased)"
+        )
+        self._db.execute("COMMIT")
+        self._db.execute("DROP TABLE main.subjects")
+        self._db.execute("PRAGMA main.wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _key(self, subject: str, *, make: tuple[str, int] | None = None) -> bytes | None:
         """A subject's data key. The file is asked each time: another process may have erased it."""
-        row = self._db.execute("SELECT wrapped FROM subjects WHERE subject = ?", (subject,)).fetchone()
+        row = self._db.execute("SELECT wrapped FROM held.subjects WHERE subject = ?", (subject,)).fetchone()
         if row is not None:
-            return self._sealer.unwrap(row[0], subject)
-        if not make:
+            return self._sealer.unwrap(bytes(row[0]), subject)
+        if make is None:
             return None
         key, wrapped = self._sealer.new_key(subject)
-        if self._db.execute("INSERT OR IGNORE INTO subjects VALUES (?,?)", (subject, wrapped)).rowcount == 0:
-            return self._key(subject, make=False)  # another process was first
+        self._db.execute("INSERT INTO held.subjects VALUES (?,?,?,?)", (subject, make[0], wrapped, make[1]))
         return key
+
+    def _open(self, key: bytes, sealed: bytes, bound: bytes, subject: str) -> bytes | None:
+        try:
+            return self._sealer.open(key, bytes(sealed), bound)
+        except StoreError:
+            if self._db.execute("SELECT 1 FROM held.erased WHERE subject = ?", (subject,)).fetchone():
+                return None  # from before the erasure, under the key that is gone
+            raise
+
+    def _empty_logs(self) -> None:
+        with self._told():
+            for schema in ("held", "main"):
+                self._db.execute(f"PRAGMA {schema}.wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
+        """One transaction: an erasure comes wholly before or wholly after it."""
+        with self._told():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
         with self._lock:
             try:
                 yield
@@ -126,27 +164,50 @@ class Bodies:
                 raise trouble(self.path, error) from error
 
 
+def _drop_unused_keys(data: Path) -> None:
+    """Delete the data keys under which nothing lies any more, neither bodies nor what placeholders stand for.
+
+    Files are locked in the order in which the vault and the bodies lock them.
+    """
+    vault = data / VAULT
+    with contextlib.closing(
+        sqlite3.connect(vault if vault.exists() else ":memory:", isolation_level=None, timeout=5)
+    ) as db:
+        db.execute("ATTACH DATABASE ? AS bodies", (str(data / FILE),))
+        db.execute("ATTACH DATABASE ? AS held", (str(data / subjects.FILE),))
+        db.execute("PRAGMA held.secure_delete=ON")
+        db.execute("BEGIN IMMEDIATE")
+        used = "SELECT subject FROM bodies.bodies"
+        if db.execute("SELECT 1 FROM main.sqlite_schema WHERE name = 'placed'").fetchone():
+            used += " UNION SELECT subject FROM main.placed"
+        db.execute(f"DELETE FROM held.subjects WHERE subject NOT IN ({used})")  # noqa: S608 - ours
+        db.execute("COMMIT")
+
+
+def drop_rows(data: Path, names: Iterable[str]) -> int:
+    """Delete what lies under keys that are gone: bodies, and what placeholders stand for; returns how many rows there were.
+
+    Needs no key. Raises StoreError.
+    """
+    wanted, count = list(names), 0
+    for file, table in ((FILE, "bodies"), (VAULT, "placed"), (FILE, "subjects")):
+        path = Path(data) / file
+        if not path.exists():
+            continue
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
+            try:
+                if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone():
+                    continue
+                db.execute("PRAGMA secure_delete=ON")
+                for name in wanted:
+                    gone = db.execute(f"DELETE FROM {table} WHERE subject = ?", (name,)).rowcount  # noqa: S608 - ours
+                    count += gone if table != "subjects" else 0
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.Error as error:
+                raise trouble(path, error) from error
+    return count
+
+
 def _bound(ref: str, subject: str) -> bytes:
     """What a sealed body is bound to, so that rows cannot be exchanged."""
     return f"{len(subject)}:{subject}:{ref}".encode()
-
-
-def _decoded(text: str, where: str) -> bytes:
-    try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise ConfigError(
-            f"{where} holds no key: {KEY_BYTES} bytes in base64 are needed; "
-            "make some with: head -c 32 /dev/urandom | base64"
-        )
-    return key
-
-
-def _make(file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with contextlib.suppress(FileExistsError):  # another process was first
-        made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(made, "wb") as out:
-            out.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")

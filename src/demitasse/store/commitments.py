@@ -98,15 +98,18 @@ class Commitments:
 
 
 def find_key(data: Path, secret: bytes, tenant: str, id: str, mac: str, most: int = MOST_TRIED) -> bytes | None:
-    """The key of the call ``id`` of a tenant, whose commitment is ``mac``: an entry does not say whose it is, so salts are tried.
+    """The key of the call ``id``, whose commitment is ``mac``.
+
+    An entry does not say whose it is, so salts are tried, those of its tenant first.
 
     None: its subject was erased, or is none of the first ``most`` tried. Raises StoreError.
     """
     root = hmac.digest(secret, _PURPOSE, "sha256")
+    likely = Subjects(secret).tenant(tenant).name
     with closing(open_file(data, wait_ms=2_000)) as db, told(data):
         rows = db.execute(
-            "SELECT salt FROM salts WHERE tenant = ? ORDER BY subject = tenant DESC, created_us DESC LIMIT ?",
-            (Subjects(secret).tenant(tenant).name, most),
+            "SELECT salt FROM salts ORDER BY subject = ? DESC, tenant = ? DESC, created_us DESC LIMIT ?",
+            (likely, likely, most),
         )
         for (salt,) in rows:
             key, mark = _of_call(hmac.digest(root, bytes(salt), "sha256"), id)

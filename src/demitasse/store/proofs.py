@@ -17,8 +17,8 @@ from ..core.errors import StoreError
 from . import checkpoints
 from .chain import decode_entry, leaf_hash
 from .checkpoints import Checkpoint
-from .commitments import KEY_BYTES, opens
 from .migrations import FILE, connect
+from .receipts import matched
 from .segments import Leaves
 from .signing import fingerprint
 from .tree import included, inclusion
@@ -105,23 +105,8 @@ def verify(raw: bytes, keys: tuple[str, ...] = (), own: bytes | None = None, tex
         why = f"row {proof.seq} is not in the tree that the checkpoint signs"
     which = None
     if not why and text is not None:
-        which, why = _which(text, entry.prompt_mac, entry.reply_mac, proof.text_key)
+        which, why = matched(text, entry.prompt_mac, entry.reply_mac, proof.text_key)
     return Proven(not why, proof.id, proof.seq, seal.size, seal.at_us, checked.key, checked.own, which, why)
-
-
-def _which(text: bytes, prompt_mac: str | None, reply_mac: str | None, key: str | None) -> tuple[str | None, str]:
-    if key is None:
-        return None, "it has no key to hold a text against; make one with: demitasse audit prove --text FILE ID"
-    try:
-        opened = base64.b64decode(key, validate=True)
-    except ValueError:
-        opened = b""
-    if len(opened) != KEY_BYTES:
-        return None, "its key cannot be read"
-    for name, mac in (("prompt", prompt_mac), ("reply", reply_mac)):
-        if mac is not None and opens(opened, mac, text):
-            return name, ""
-    return None, "the text is neither what was asked nor what was answered, to the last byte"
 
 
 def _seal(db: sqlite3.Connection, seq: int) -> Checkpoint:
