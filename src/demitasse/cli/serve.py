@@ -116,7 +116,9 @@ def _log() -> None:
     """What goes wrong while serving, on standard error."""
     import logging
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    from ..build.logs import configure
+
+    configure()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
