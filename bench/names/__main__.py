@@ -44,7 +44,7 @@ def lists(known: Names, prose: list[str]) -> dict[str, set[str]]:
         "last": parts([name for _, lasts in known.locales for name in lasts]),
         "city": parts(known.cities),
         "country": parts(known.countries + STATES + REGIONS) | parts(NATIONALITIES),
-        "common": {word for word, count in seen.items() if count >= 3},
+        "common": {word for word, count in seen.items() if count >= 2},
         "company": parts(COMPANIES),
     }
 

@@ -213,6 +213,7 @@ class Filler:
         self.templates = _lines("templates.txt")
         self.negatives = _lines("negatives.txt")
         self.prose = docstrings()
+        self.common = sorted({word for said in self.prose for word in re.findall(r"\b[a-z]{3,14}\b", said)})
 
     def sentence(self) -> tuple[str, list[tuple[int, int, str]]]:
         """A text and its labelled spans."""
@@ -221,11 +222,13 @@ class Filler:
             said = self.fill(self.random.choice(self.templates))
         elif draw < 0.80:
             said = self.fill(self.random.choice(self.negatives))
-        elif draw < 0.92:
+        elif draw < 0.90:
             said = (self.random.choice(self.prose), [])
+        elif draw < 0.93:
+            said = (self.heading(), [])
         else:
             first = self.fill(self.random.choice(self.templates))
-            second = self.fill(self.random.choice(self.negatives if draw < 0.96 else self.templates))
+            second = self.fill(self.random.choice(self.negatives if draw < 0.97 else self.templates))
             glue = self.random.choice((" ", "\n", "\n\n", " "))
             at = len(first[0]) + len(glue)
             said = (
@@ -233,6 +236,29 @@ class Filler:
                 first[1] + [(start + at, end + at, type) for start, end, type in second[1]],
             )
         return self._cased(*said)
+
+    def heading(self) -> str:
+        """Capitalised words that name nothing: headings, lists, table rows, constants. The words are those of the prose."""
+        marks = ("# ", "## ", "- ", "* ", "1. ", "2) ", "| ", "**", "", "", "Step 3: ", "Note: ", "Tip 2: ")
+        lines = []
+        for _ in range(self.random.randint(1, 5)):
+            said = [self.random.choice(self.common).capitalize() for _ in range(self.random.randint(1, 4))]
+            if len(said) > 2 and self.random.random() < 0.6:
+                said[-2] = self.random.choice(("and", "of", "for", "in", "with", "the", "&", "to"))
+            tail = self.random.choice(
+                (
+                    "",
+                    "",
+                    ":",
+                    ": " + " ".join(self.random.choice(self.common) for _ in range(6)) + ".",
+                    " |",
+                    "**",
+                    "_ID = 4",
+                )
+            )
+            line = self.random.choice(marks) + " ".join(said) + tail
+            lines.append(line.upper() if self.random.random() < 0.1 else line)
+        return "\n".join(lines)
 
     def fill(self, template: str) -> tuple[str, list[tuple[int, int, str]]]:
         chosen = _CHOICE.sub(lambda match: self.random.choice(match[1].split("|")), template).replace("\\n", "\n")
@@ -433,6 +459,8 @@ class Filler:
             return f"{last} {pick(('and Sons', 'and Daughters', '& Sons', '& Partners', 'Brothers'))}"
         if draw < 0.53:
             return f"{last} {pick(LEGAL)}"
+        if draw < 0.60:
+            return self._coined()
         if draw < 0.64:
             return stem
         if draw < 0.72:
@@ -458,6 +486,43 @@ class Filler:
                 f"{city} Chamber of Commerce",
             )
         )
+
+    def _coined(self) -> str:
+        """A word that nobody knew before: syllables, or a stem with an ending that companies like."""
+        pick = self.random.choice
+        if self.random.random() < 0.5:
+            word = "".join(
+                pick("bcdfghklmnprstvz") + pick("aeiou") + pick(("", "", "n", "r", "l", "x", "s"))
+                for _ in range(self.random.randint(2, 3))
+            )
+        else:
+            word = pick(STEMS)
+        word += pick(
+            (
+                "ify",
+                "ly",
+                "io",
+                "ia",
+                "tics",
+                "lytics",
+                "scan",
+                "hub",
+                "ware",
+                "ster",
+                "zon",
+                "ent",
+                "eo",
+                "era",
+                "sys",
+                "tek",
+                "soft",
+                "list",
+                "aid",
+                "",
+                "",
+            )
+        )
+        return word.capitalize() if self.random.random() < 0.9 else word
 
     def _street(self) -> str:
         pick, number = self.random.choice, self.random.randint
@@ -496,10 +561,12 @@ def _lines(name: str) -> list[str]:
     return [line for line in text.splitlines() if line and not (line.startswith(("# ", "## ")) and "TODO" not in line)]
 
 
-def docstrings(most: int = 12_000) -> list[str]:
+def docstrings(most: int = 20_000) -> list[str]:
     """Sentences of the docstrings of Python's library, in a fixed order: prose and technical words, hardly a name."""
     found: list[str] = []
-    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py")):
+    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).rglob("*.py")):
+        if {"test", "tests", "site-packages", "pydoc_data", "idle_test", "idlelib", "lib2to3"} & set(path.parts):
+            continue
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"))
         except (SyntaxError, UnicodeDecodeError):

@@ -96,12 +96,13 @@ def _beside(scan: Scan, word: Word) -> None:
     said = scan.text[max(0, word.start - 40) : word.start]
     match = _LAST.search(said)
     last = match[1].lower() if match else ""
-    if word.size > 4 or not days.beside(scan, word, last):
+    near = last if "\n" not in said[-3:] else ""
+    if word.size > 4 or not days.beside(scan, word, near):
         street.beside(scan, word, said, last)
 
 
 _SOFT: Final = NAMED | {"ADDRESS", "ZIP", "DATE"}
-_LAST: Final = re.compile(r"([^\W\d_]{1,30})[\s.,:#=]{0,3}$")
+_LAST: Final = re.compile(r"([^\W\d_]{1,30})[\s.,:#=]{0,3}\Z")
 _COLON: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]*+\d[^\W_]*+")
 _JOINS: Final = frozenset({" ", "-", ".", "/", ") ", ")", " (", "(", ")-", "-(", " - ", " / "})

@@ -12,10 +12,10 @@ REACH: Final = 64
 """Code points before a number that are read for what it is."""
 
 
-def topics(text: str, at: int) -> tuple[str, ...]:
+def topics(text: str, at: int, reach: int = REACH) -> tuple[str, ...]:
     """What the words before ``at`` are about, the nearest first, each topic once."""
     said: dict[str, None] = {}
-    words = _WORDS.findall(text[max(0, at - REACH) : at].lower())
+    words = _WORDS.findall(text[max(0, at - reach) : at].lower())
     for word in reversed(words):
         topic = _TOPICS.get(word)
         if topic is not None:

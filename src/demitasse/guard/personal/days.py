@@ -43,7 +43,13 @@ def beside(scan: Scan, word: Word, last: str) -> bool:
     if last in _MONTHS:
         match = _AFTER_MONTH.match(text, word.start)
         return match is not None and _day(scan, _back(text, word.start, last), match.end(), whole=match[1] is not None)
-    if word.digits and last in _AGE_WORDS and int(word.text) <= 120 and not _MORE.match(text, word.end):
+    if (
+        word.digits
+        and last in _AGE_WORDS
+        and text[word.start - 2] != "."
+        and int(word.text) <= 120
+        and not _MORE.match(text, word.end)
+    ):
         scan.add("AGE", word.start, word.end, 0.8)
         return True
     match = _YEARS.match(text, word.start)

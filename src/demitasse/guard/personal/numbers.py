@@ -154,7 +154,7 @@ def _any(_digits: str) -> bool:
 
 
 _GROUP: Final = re.compile(r"[ -]\d")
-_VERSION: Final = re.compile(r"(?:version|ver\.?|v\.?|release|build|chapter|section|§)[ :=]?$", re.IGNORECASE)
+_VERSION: Final = re.compile(r"(?:version|ver\.?|v\.?|release|build|chapter|section|§)[ :=]?\Z", re.IGNORECASE)
 _PARTS: Final = frozenset({" ", "-", "."})
 _CARDS: Final = frozenset(
     {

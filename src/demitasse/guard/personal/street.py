@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from .context import topics
 from .scan import Scan, Word, words
 
 
@@ -34,13 +35,13 @@ def beside(scan: Scan, word: Word, said: str, last: str) -> bool:
         last.endswith(_ENDINGS) or not _BEFORE.isdisjoint(said.lower().replace(".", " ").split()[-5:-1])
     ):
         way = _WAY.search(said)
-        if way:
+        if way and not (way[2] or way[1])[0].islower():
             scan.add("ADDRESS", start - len(said) + way.start(1), _rest(text, end), 0.6)
             return True
     if word.size == 5 and last.upper() in _STATES:
         return _state(scan, word, said)
     if 4 <= word.size <= 6:
-        about = scan.topics(start)
+        about = topics(said, len(said), 24)
         if about and about[0] == "zip":
             scan.add("ZIP", start, _plus_four(text, end), 0.8)
             return True
@@ -52,6 +53,8 @@ def postcode(scan: Scan, word: Word) -> bool:
     if not word.text[0].isalpha() or word.size > 7:
         return False
     match = _POSTCODE.match(scan.text, word.start)
+    if match and " " not in match[0] and "zip" not in scan.topics(word.start):
+        return False
     if match:
         scan.add("ZIP", match.start(), match.end(), 0.85)
     return match is not None
@@ -85,26 +88,28 @@ def _rest(text: str, end: int) -> int:
 
 
 _WORD: Final = r"[^\W\d_][^\W\d_'’.-]{0,24}+"
+_NAME: Final = rf"(?:d[aeiou][lrs]?|la|van|von|of|the|(?![a-zß-öø-ÿ]){_WORD})"
+"""A word of a street's name: small only where it is one of those that are."""
 _KINDS: Final = (
     "Street|St|Avenue|Ave|Av|Road|Rd|Drive|Dr|Lane|Ln|Boulevard|Blvd|Court|Ct|Place|Pl|Square|Sq|Terrace|Ter|Trail|Trl|Parkway"
     "|Pkwy|Circle|Cir|Highway|Hwy|Way|Crescent|Cres|Close|Grove|Gardens|Mews|Row|Walk|Alley|Expressway|Turnpike|Loop|Plaza|Hill"
-    "|Rise|Green|Wharf|Quay|Gate|Crossing|Bypass|Ridge|Valley|Path|Run|Pass|Pike|Point"
+    "|Wharf|Quay|Crossing|Bypass|Ridge"
 )
 _HOUSE: Final = re.compile(
     rf"\d{{1,6}}[A-Za-z]?(?:[-/]\d{{1,4}})?,? (?:\d{{1,5}} )?(?:[NSEW]{{1,2}}\.? |(?:North|South|East|West) )?"
-    rf"(?:(?:\d{{1,3}}(?:st|nd|rd|th)|{_WORD}) ){{1,4}}?(?:{_KINDS})\b\.?(?![^\W\d_]|'| of\b)"
+    rf"(?:(?:\d{{1,3}}(?:st|nd|rd|th)|{_NAME}) ){{1,4}}?(?:{_KINDS})\b\.?(?![^\W\d_]|'| of\b)"
     rf"|\d{{1,6}}[A-Za-z]?,? (?:Rue|Avenue|Boulevard|Calle|Via|Piazza|Rua|Avenida|Place|Chemin|Allée) (?:{_WORD}\b ?){{1,3}}"
 )
 _UNITS: Final = frozenset(
     {"apt", "apartment", "suite", "ste", "flat", "unit", "box", "psc", "cmr", "postbox", "postfach"}
 )
 _UNIT: Final = re.compile(
-    r"(?:^|[\s,;(])((?:apt|apartment|suite|ste|flat|unit|p\.? ?o\.? box|psc|cmr|postbox|postfach|box)\b\.? ?#?)$",
+    r"(?:^|[\s,;(])((?:apt|apartment|suite|ste|flat|unit|p\.? ?o\.? box|psc|cmr|postbox|postfach|(?<=\d )box|Box)\b\.? ?#?)\Z",
     re.IGNORECASE,
 )
 _ENDINGS: Final = tuple(
     words(
-        "strasse straße str gasse platz allee weg ring gatan gata vägen vej gade veien vegen katu tie kuja laan straat gracht"
+        "strasse straße str gasse platz allee weg gatan gata vägen vej gade veien vegen katu tie kuja laan straat gracht"
         " plein stræde utca út u tér krt gate vei väg caddesi sokak street avenue road"
     )
 )
@@ -115,9 +120,9 @@ _BEFORE: Final = words(
 _WAY: Final = re.compile(
     rf"(?:^|[\s,;:(])("
     rf"(?:\d{{1,6}} )?(?:(?:{'|'.join(sorted(_BEFORE))})\b\.? (?:{_WORD} ){{1,4}}"
-    rf"|(?:{_WORD} ){{0,2}}[^\W\d_]{{2,20}}(?:stra(?:ss|ß)e|str\.|gasse|platz|allee|weg|ring|gatan|gata|vägen|vej|gade|veien"
-    rf"|vegen|katu|tie|kuja|laan|straat|gracht|plein|stræde) "
-    rf"|(?:{_WORD} ){{1,3}}(?:utca|út|u\.|tér|krt\.|str|gate|vei|väg|caddesi|sokak|straat|street|avenue|road) ))$",
+    rf"|(?:{_WORD} ){{0,2}}([^\W\d_]{{2,20}}(?:stra(?:ss|ß)e|str\.|gasse|platz|allee|weg|gatan|gata|vägen|vej|gade|veien"
+    rf"|vegen|katu|tie|kuja|laan|straat|gracht|plein|stræde)) "
+    rf"|(?:{_WORD} ){{1,3}}(?:utca|út|u\.|tér|krt\.|str|gate|vei|väg|caddesi|sokak|straat|street|avenue|road) ))\Z",
     re.IGNORECASE,
 )
 _STATES: Final = words(
@@ -125,8 +130,8 @@ _STATES: Final = words(
     " TN TX UT VT VA WA WV WI WY DC PR VI GU AP AE AA"
 )
 _ANY_STATE: Final = "|".join(sorted(_STATES))
-_STATE: Final = re.compile(rf"\b([AFD]PO )?(?:{_ANY_STATE}),?[ ]$", re.IGNORECASE)
-_SHIP: Final = re.compile(r"\b((?:US[A-Z]{1,3} )?[^\W\d_]{1,20}\s[AFD]PO )A[APE] $", re.IGNORECASE)
+_STATE: Final = re.compile(rf"\b([AFD]PO )?(?:{_ANY_STATE}),?[ ]\Z", re.IGNORECASE)
+_SHIP: Final = re.compile(r"\b((?:US[A-Z]{1,3} )?[^\W\d_]{1,20}\s[AFD]PO )A[APE] \Z", re.IGNORECASE)
 _PLUS_FOUR: Final = re.compile(r"-\d{4}(?!\d)")
 _MORE_UNIT: Final = re.compile(
     r"(?:[,\n]?[ \n]{0,4}(?:(?:apt|apartment|suite|ste|flat|unit|box)\b\.? ?#?|# ?)[A-Z]?\d{1,5}[A-Z]?\b){1,2}",
