@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -44,9 +46,13 @@ class Grounding(Struct, frozen=True):
         return sum(_WORTH[claim.support] for claim in self.claims) / len(self.claims)
 
     @property
+    def unsupported(self) -> int:
+        return sum(claim.support == "unsupported" for claim in self.claims)
+
+    @property
     def passed(self) -> bool:
-        """No claim is unsupported. One that is stays one, however many supported ones stand around it."""
-        return all(claim.support != "unsupported" for claim in self.claims)
+        """There are no more unsupported claims than mistakes of ours would make of an answer that is all grounded."""
+        return self.unsupported <= allowance(len(self.claims))
 
 
 def ground(answer: str, context: str) -> Grounding:
@@ -64,6 +70,27 @@ def ground(answer: str, context: str) -> Grounding:
         if len(claims) >= _MOST_CLAIMS:
             break
     return Grounding(tuple(claims))
+
+
+@lru_cache(maxsize=512)
+def allowance(claims: int) -> int:
+    """The most unsupported claims that an answer of so many may have: none of up to four, one of up to 21, and so on.
+
+    Each claim is mistaken for unsupported with a chance of ``FALSE_ALARM``. Without an allowance nearly every long answer would
+    fail; with it a grounded one fails with a chance of at most ``ANSWERS_ALARM``, however long it is.
+    """
+    chance = (1 - FALSE_ALARM) ** claims
+    below, allowed = chance, 0
+    while 1 - below > ANSWERS_ALARM:
+        allowed += 1
+        chance *= (claims - allowed + 1) / allowed * FALSE_ALARM / (1 - FALSE_ALARM)
+        below += chance
+    return allowed
+
+
+FALSE_ALARM: Final = 0.025
+"""Of a supported claim: some of the paraphrases in PAWS-Wiki, whose every claim is supported (``bench/guard.py``)."""
+ANSWERS_ALARM: Final = 0.1
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
@@ -101,13 +128,13 @@ _STOP = re.compile(
     r"(?:[\"')\]*]{0,3})\s{1,8}(?=[^a-z])|[。！？]"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_NUMBER = re.compile(r"\d[\d,. ]*\d|\d")
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?")
 _NAME = re.compile(r"(?<![.!?:\"“(*\-•\n] )(?<!\A)\b[A-Z][a-zà-ÿ]{2,}\b|\b[A-Z]{2,}[0-9]*\b")
 _MATHS = re.compile(
-    r"[=+×÷]|\d\s*[-*/]\s*\d|\b(?:total|sum|altogether|average|mean|difference|times|twice|half|double|percent|per|remaining|"
-    r"combined|about|around|approximately|roughly|nearly|over|more than|less than)\b",
+    r"[=+×÷]|\d\s*[-*/]\s*\d|\b(?:total|sum|altogether|average|mean|difference|twice|half|double|remaining|combined)\b",
     re.IGNORECASE,
 )
+"""Says that a number was computed: the context need not have it."""
 _META = re.compile(
     r"\s*(?:sure|certainly|of course|here(?:'s| is| are)|i hope|let me|i'?m sorry|sorry|unfortunately|"
     r"i (?:can(?:no|')t|do ?n[o']t|am unable|could not|couldn't)|"
@@ -141,7 +168,7 @@ class _Said:
         self.text = text
         self.words = [_stem(w) for w in _words(text)]
         self.numbers = _numbers(text)
-        self.names = {name.casefold() for name in _NAME.findall(text)}
+        self.names = {_plain(name) for name in _NAME.findall(text) if len(name) > _ACRONYM or not name.isupper()}
         self.key = frozenset((*self.words, *self.numbers))
         short = len(self.words) < _FEWEST_WORDS and not (self.numbers and self.words)
         meta = _META.match(text) is not None and len(self.words) < _META_WORDS and not self.numbers
@@ -153,7 +180,8 @@ class _Known:
 
     def __init__(self, context: str) -> None:
         self.places: dict[str, list[int]] = {}
-        self.vocabulary = {word.casefold() for word in _WORD.findall(context)}
+        self.vocabulary = {_plain(word) for word in _WORD.findall(context)}
+        self._beginnings = {word[:size] for word in self.vocabulary for size in range(_STEM_OF_NAME, len(word) + 1)}
         self.numbers = _numbers(context) | {_SPELLED[word] for word in self.vocabulary & _SPELLED.keys()}
         self.count = 0
         counts: Counter[str] = Counter()
@@ -164,6 +192,10 @@ class _Known:
                 if len(places) < _MOST_PLACES:
                     places.append(self.count)
         self._counts = counts
+
+    def knows(self, name: str) -> bool:
+        """Whether a name stands there, perhaps with another ending: *Arab* where *Arabic* is said."""
+        return name in self.vocabulary or name[: max(_STEM_OF_NAME, len(name) - 3)] in self._beginnings
 
     def weight(self, word: str) -> float:
         """How much a word tells: one that stands everywhere, little."""
@@ -182,16 +214,26 @@ class _Known:
 
 
 _NEW_WEIGHT = 1.5
+_STEM_OF_NAME = 4
+_ACRONYM = 3
+"""Letters: *UK* and *PR* stand for words that the context may spell out."""
+
+
+def _plain(word: str) -> str:
+    """Without case and accents."""
+    if word.isascii():
+        return word.lower()
+    return "".join(c for c in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(c))
 
 
 def _held_against(said: _Said, known: _Known, start: int, end: int) -> Claim:
     overlap = known.best(said.words)
     numbers = {n for n in said.numbers if n not in known.numbers}
     telling = {n for n in numbers if len(n) > 1}
-    names = {n for n in said.names if n not in known.vocabulary and _stem(n) not in known.places}
+    names = {name for name in said.names if not known.knows(name)}
     missing = (("number",) if numbers else ()) + (("name",) if names else ())
     support: Support
-    if (telling and not _MATHS.search(said.text)) or (names and overlap < _ENOUGH) or overlap < _LITTLE:
+    if (telling and not _MATHS.search(said.text)) or names or overlap < _LITTLE:
         support = "unsupported"
     elif overlap >= _ENOUGH and not missing:
         support = "supported"
@@ -223,6 +265,6 @@ _SHORTEST_STEM = 3
 def _numbers(text: str) -> set[str]:
     found = set()
     for number in _NUMBER.findall(text):
-        plain = number.replace(",", "").replace(" ", "").rstrip(".")
-        found.add(plain.rstrip("0").rstrip(".") if "." in plain and plain.count(".") == 1 else plain)
+        plain = number.replace(",", "")
+        found.add(plain.rstrip("0").rstrip(".") if "." in plain else plain)
     return found
