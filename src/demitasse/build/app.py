@@ -62,6 +62,7 @@ from .facts import (
     tenant_class,
 )
 from .gauges import gauges
+from .governing_page import GovernancePages
 from .guarding import Keeping, policies, vaulting
 from .guarding import guard as guard_of
 from .keeping import keeper
@@ -421,6 +422,9 @@ class App:
             switches=lambda: switch_rows(self.config, self._given),
             what_if=self.steering.what_if,
             lab=LabFolder(self.data),
+            governing=GovernancePages(
+                self.data, self.books, self.evidence, self.ledger, config=lambda: self.config, clock=self.clock
+            ),
             hardware=lambda: hardware_row(self.config),
             data_class=lambda tenant: tenant_class(self.config, tenant),
             chain=lambda id: chain_fact(self.books, id),

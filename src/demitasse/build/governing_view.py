@@ -122,10 +122,7 @@ class View:
 
     @cached_property
     def price_cards(self) -> dict[str, Card]:
-        get_cards = getattr(self.sources.store, "get_cards", None)
-        if get_cards is None:
-            return {}
-        found = [msgspec.convert(value, Card) for *_, value in get_cards()]
+        found = [msgspec.convert(value, Card) for value in self.sources.tally.cards()]
         return {card.id: card for card in found}
 
     @cached_property

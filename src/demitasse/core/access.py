@@ -69,6 +69,9 @@ PATHS: Final[dict[str, str]] = {
     "GET /models/made/*": "read",
     "GET /review": "read",
     "GET /settings": "read",
+    "GET /governance": "read",
+    "GET /governance/*": "read",
+    "POST /governance/pack": "audit",
     "GET /components": "admin",  # a showcase, with buttons of all kinds
     "GET /parts/*": "read",
     "GET /login": OPEN,

@@ -138,6 +138,10 @@ class SqliteTally(Reading):
             )
             return [Happened(at_us, kind, id, msgspec.json.decode(text)) for at_us, kind, id, text in rows]
 
+    def cards(self) -> list[Any]:
+        """Price cards that were ever used, as JSON values; of one identity, the newest."""
+        return [msgspec.json.decode(row[0]) for row in self._rows("SELECT json FROM cards ORDER BY version", ())]
+
     def _counts(self) -> _Own:
         return _Own(self._file)
 

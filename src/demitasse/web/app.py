@@ -29,7 +29,7 @@ from ..core.evidence import EvidenceBooks
 from ..core.ledger import Books
 from ..core.limits import Budget
 from ..core.price import Card
-from . import actions, assets, guard, lab_views, render, review, steering, views
+from . import actions, assets, governance, guard, lab_views, render, review, steering, views
 from .components import samples
 from .energy import Meter
 from .facts import (
@@ -82,8 +82,12 @@ PAGES: tuple[Page, ...] = (
     Page("/cache", "Cache", "cache.html", views.cache),
     EVALUATIONS,
     REVIEW,
+    Page("/governance", "Governance", "governance.html", governance.page),
     Page("/settings", "Settings", "settings.html", views.settings),
 )
+
+CARD = Page("/governance/card", "Model card", "governance_card.html", governance.card)
+"""A model's, ``?model=NAME``; reached from the governance page."""
 
 
 def dashboard(
@@ -105,6 +109,7 @@ def dashboard(
     what_if: Callable[[Mapping[str, str], int, int], dict[str, Any]] | None = None,
     reviews: review.Reviews | None = None,
     lab: LabBooks | None = None,
+    governing: governance.Governance | None = None,
     hardware: Callable[[], HardwareRow | None] = lambda: None,
     data_class: Callable[[str], str] = lambda _tenant: "",
     base_url: str = "http://127.0.0.1:4141",
@@ -127,7 +132,9 @@ def dashboard(
         what_if: replays the past under a policy; used in the worker thread.
         reviews: pairs of answers for people to vote on; read in the worker thread. None: there are none.
         lab: evaluations and made models; read in a worker thread of their own. None: there are none.
+        governing: gathers what the governance page shows, and packs it; used in worker threads. None: the page says so.
         hardware: the machine that this runs on.
+        watch: drift and spend; asked in the worker thread. None: nobody watches.
         data_class: the class of data that the configuration says a tenant's calls are of; empty: of none.
         mode: ``observe``, or ``optimise`` while a certificate serves.
         base_url: how clients reach this server, without ``/v1``; shown to copy.
@@ -155,6 +162,7 @@ def dashboard(
         reports={},
         lab=lab,
         hardware=hardware,
+        governance=governing,
         data_class=data_class,
     )
     site = Site(desk, secret or (login.secret if login else secrets.token_bytes(32)), reviews)
@@ -173,6 +181,8 @@ def dashboard(
         Route("/keys/create", site.create_key, methods=["POST"]),
         Route(REVIEW.path, site.review, methods=["GET"]),
         Route("/review/vote", site.vote, methods=["POST"]),
+        Route(CARD.path, partial(site.page, CARD), methods=["GET"]),
+        Route("/governance/pack", site.pack, methods=["POST"]),
         Route("/components", site.components, methods=["GET"]),
         Route("/login", site.login, methods=["GET", "POST"]),
         Route("/logout", site.logout, methods=["POST"]),
@@ -345,6 +355,18 @@ class Site:
         if _wants_json(request):
             return self._json({"done": not done.failed, "text": done.text}, 400 if done.failed else 200)
         return self._back(request, form, done)
+
+    async def pack(self, request: Request) -> Response:
+        """The signed pack as a download, made in the lab's thread: it may take a while."""
+        visitor, _ = await self._form(request)
+        if visitor is None:
+            return self._to_login(request)
+        governing = self._desk.governance
+        if governing is None:
+            raise HTTPException(404, "this dashboard packs nothing; on the machine itself: demitasse evidence")
+        name, raw = await asyncio.get_running_loop().run_in_executor(self._lab_reader, governing.pack)
+        told = {"content-disposition": f'attachment; filename="{name}"'}
+        return _guarded(Response(raw, media_type="application/zip", headers=told))
 
     async def create_key(self, request: Request) -> Response:
         """The one page that shows a secret: it answers the POST itself, so that nothing is kept to show it again."""

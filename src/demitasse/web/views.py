@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
@@ -17,6 +17,7 @@ from ..core.money import opens_at
 from ..core.price import Card
 from . import charts
 from .arithmetic import Bill, Comparison, bill, compare
+from .drift_facts import WatchBooks, button
 from .energy import Meter
 from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, RouteRow, SettingRow, SwitchRow
 from .guarded import guard_sentences
@@ -24,6 +25,9 @@ from .key_facts import last_days
 from .lab_facts import HardwareRow, LabBooks
 from .promises import Promise, promises
 from .report import DAY_US, HOUR_US, Report, build_report, month_end_us, month_start_us
+
+if TYPE_CHECKING:
+    from .governance import Governance
 
 LIVE_ROWS = 12
 LIVE_SAMPLE = 100
@@ -62,6 +66,10 @@ class Desk(Struct, frozen=True, eq=False):
     lab: LabBooks | None = None
     """Evaluations and made models; None where there are none."""
     hardware: Callable[[], HardwareRow | None] = lambda: None
+    watch: WatchBooks | None = None
+    """Drift and spend; None where nobody watches."""
+    governance: Governance | None = None
+    """The control table, cards and packs; None where nothing gathers them."""
     data_class: Callable[[str], str] = lambda _tenant: ""
     """The class of data that the configuration says a tenant's calls are of."""
 
@@ -439,6 +447,8 @@ def _need(alert: Alert) -> Need:
         return Need(alert, "/keys/resume", "resume", link=f"/ledger?key={alert.subject}")
     if "budget" in alert.kind:
         return Need(alert, "/alerts/resolve", "done", link="/budgets")
+    if alert.undo and (word := button(alert.remedy)):
+        return Need(alert, "/watch/do", word, link="/watch")
     call = alert.remedy.removeprefix("demitasse explain ")
     return Need(alert, "/alerts/resolve", "done", link=f"/ledger/{call}" if call != alert.remedy else "")
 

@@ -1,0 +1,60 @@
+"""The governance page: the control table with what shows each row, the inventory with cards, licences and providers.
+
+Knows rows as plain values; who gathers them and who packs them is passed in. The same for HTML and for JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from .views import Desk
+
+MARKS = {"evidenced": "●", "partial": "◐", "organisational": "○"}
+
+
+class Governance(Protocol):
+    """What the page is handed. Blocks; called from a worker thread. May raise DemitasseError."""
+
+    def found(self) -> dict[str, Any]:
+        """``since, until, counts, rows`` as ``controls.json`` of a pack, and ``cards, licences, providers, counted``."""
+        ...
+
+    def card(self, name: str) -> dict[str, Any] | None:
+        """The object of ``card --json``; None: nobody knows the model."""
+        ...
+
+    def pack(self) -> tuple[str, bytes]:
+        """A file's name and the signed pack."""
+        ...
+
+
+def page(desk: Desk, _query: Mapping[str, str]) -> dict[str, Any]:
+    """The whole page; without anything to show where nothing gathers."""
+    if desk.governance is None:
+        return {"found": None, "marks": MARKS}
+    found = desk.governance.found()
+    frameworks: dict[str, list[dict[str, Any]]] = {}
+    for row in found["rows"]:
+        frameworks.setdefault(row["framework"], []).append(row)
+    return {"found": found, "frameworks": frameworks, "missing": _missing(found["rows"]), "marks": MARKS}
+
+
+def card(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
+    """One model's card, ``?model=NAME``."""
+    name = query.get("model", "")
+    found = desk.governance.card(name) if desk.governance is not None else None
+    return {"card": found, "name": name}
+
+
+def _missing(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What would make each proof that is missing, the one that most rows wait for first."""
+    waiting: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        for proof in row["proofs"]:
+            if not proof["stands"]:
+                one = waiting.setdefault(
+                    proof["title"], {"title": proof["title"], "make": proof["make"], "says": proof["says"], "rows": []}
+                )
+                one["rows"].append(row["id"])
+    return sorted(waiting.values(), key=lambda one: (-len(one["rows"]), one["title"]))
