@@ -193,6 +193,18 @@ def test_numbers_beyond_any_float_are_kept() -> None:
     assert out == body.replace(b"jane", b"J")
 
 
+def test_json_within_a_string_is_read_without_the_escapes_that_hide_its_letters() -> None:
+    inner = (
+        '{"mail": "jane\\u0040example.com", "name": "Zo\\u00eb \\ud83d\\ude80", "kept": "\\u0022 \\\\u0040 \\u000a"}'
+    )
+    (part,) = found(chat({"role": "tool", "content": inner}))
+    assert json.loads(part.text) == json.loads(inner)
+    assert "jane@example.com" in part.text
+    assert "Zoë 🚀" in part.text
+    prose = "not \\u0040 JSON"
+    assert said(chat({"role": "user", "content": prose})) == [("user", prose)]
+
+
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),

@@ -30,6 +30,7 @@ class Part(Struct, frozen=True):
     source: Source
     place: Place
     text: str
+    """As it is sent; but where it is JSON itself, letters that are written as numbers (``\\u0040``) are written out."""
     passages: tuple[Span, ...] = ()
     """Where within ``text``, in order, something stands that was looked up: of it the source is ``retrieved``."""
     name: bool = False
@@ -221,10 +222,24 @@ def _word(value: dict[str, Any], member: str) -> str:
 def _leaf(found: list[Part], source: Source, place: Place, text: str, name: bool) -> None:
     if not text:
         return
+    if "\\u" in text and text.lstrip()[:1] in _JSON_BEGINS:
+        text = _ESCAPED.sub(_unescaped, text)
     spans = tuple(retrieved(text)) if len(text) > _LEAST_PASTED and source in ("user", "system") else ()
     found.append(Part(source, place, text, spans, name))
 
 
+def _unescaped(match: re.Match[str]) -> str:
+    """JSON within a string as it says the same without escapes, but for those that it needs."""
+    try:
+        plain = _read(f'"{match[2]}"')
+    except msgspec.DecodeError:
+        return match[0]
+    return match[0] if _NEEDED.search(plain) else match[1] + plain
+
+
+_JSON_BEGINS: Final = ("{", "[", '"')
+_ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-fA-F]{4})+)")
+_NEEDED = re.compile(r'["\\\x00-\x1f]')
 _LEAST_PASTED: Final = 20
 
 _json = json.JSONDecoder(strict=False, parse_int=lambda _: 0, parse_float=lambda _: 0.0)
