@@ -51,6 +51,7 @@ def scan(place: Place, file: str, plain: bool, source: Source, names: bool, fals
     from ..guard.scan import scanner
 
     look = scanner(false_alarms=false_alarms, names=names)
+    look("What is loaded on first use is no part of what a text takes.", "user", names=names)
     told: Counter[str] = Counter()
     bad: list[int] = []
     lines = 0
