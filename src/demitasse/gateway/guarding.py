@@ -346,6 +346,9 @@ class Guard:
                 "send each name once",
                 code="invalid_json",
             ) from None
+        key = ("prompt_cache_key",)
+        if key in texts and any(part.place == key and part.text[:128] == call.session for part in asked):
+            call = structs.replace(call, session=texts[key][:128])  # it names the session in the books
         return _with(call, fields, body), restorer
 
     async def _moderated(self, call: Call, rules: Rules, seen: Guarded) -> Guarded:
