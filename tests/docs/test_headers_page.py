@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from tests.docs.pages import name_of, page, sources, tables, words
+from tests.docs.pages import name_of, page, sources, tables, texts, words
 
 PAGE = {heading: set(words(rows)) for heading, rows in tables(page("reference/headers.md")).items()}
 ASKED, ANSWERED, BETWEEN = (
@@ -57,6 +57,7 @@ def test_every_header_of_an_answer_is_documented_and_no_other() -> None:
 
 def test_every_header_to_and_from_a_provider_is_documented_and_no_other() -> None:
     told = sent_by("providers/openai.py", "build/webhook.py") | read_by("providers/openai.py", call="_header")
+    told |= {text for _, tree in sources("providers/otel.py") for text in texts(tree) if text == "traceparent"}
     assert told - TRANSPORT == BETWEEN
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from demitasse.build.gauges import gauges as build_gauges
 from demitasse.core.call import Energy, Usage
-from demitasse.core.entry import Attempt, Check, Entry, Guarded
+from demitasse.core.entry import Attempt, Check, Decision, Entry, Guarded
 from demitasse.core.evidence import OWN_KEY, Label
 from demitasse.core.limits import Alert, Budget, Spent
 from demitasse.gateway.metrics import Metrics
@@ -61,8 +61,13 @@ ENTRY = Entry(
         source="user",
         moderated=(("hate", 0.9),),
         done=(("drop_tools", "injection", 1),),
-        checks=(Check("schema", True),),
+        checks=(Check("schema", True), Check("leaks", False)),
+        hidden=(("tag", 1),),
+        data_class="health",
+        stays="local",
     ),
+    session="s",
+    decision=Decision("policy", "m", certificate="crt_1"),
 )
 
 
@@ -123,7 +128,9 @@ def test_every_attribute_is_documented_where_it_stands_and_no_other(which: str) 
     told = (
         otel.call_attributes(ENTRY) | otel.call_attributes(failed)
         if which == "call"
-        else otel.attempt_attributes(ENTRY, ATTEMPT)
+        else otel.attempt_attributes(ENTRY, ATTEMPT, ("api.example", 443))
     )
-    names = {re.sub(r"(?<=\.energy\.)\w+|(?<=\.tag\.).*", "*", name) for name in told}
+    names = {
+        re.sub(r"(?<=\.energy\.)\w+|(?<=\.tag\.).*|(?<=\.found\.).*|(?<=\.hidden\.).*", "*", name) for name in told
+    }
     assert names == documented

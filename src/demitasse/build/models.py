@@ -30,6 +30,7 @@ from ..providers.http import HttpClient, Timeouts
 from ..providers.local import LocalEngine, LocalModel
 from ..providers.made import PREFIX, look
 from ..providers.openai import OpenAICompatible
+from ..providers.otel import Traced
 from ..providers.prompt_caching import NO_RULE, rule_for
 from ..providers.recorded import Look, Recorded
 from ..providers.supervisor import DEFAULT_SLOTS
@@ -196,7 +197,7 @@ class Models:
         if card is not None and settings.max_image_tokens is not None:
             card = structs.replace(card, max_image_tokens=settings.max_image_tokens)
         self._cards[f"alias {alias}"] = card
-        return Rung(
+        rung = Rung(
             alias=alias,
             provider=settings.provider,
             upstream_model=model,
@@ -219,6 +220,7 @@ class Models:
             max_output=settings.max_output,
             region=settings.region,
         )
+        return structs.replace(rung, model=Traced(rung.model)) if alias in config.otel.upstream else rung
 
     def _open_rung(self, vendor: Vendor, model: str, config: Config, *, client_keys: bool = True) -> Rung:
         """A model of a provider that no ``[models]`` table names."""

@@ -213,6 +213,9 @@ def _otel(config: Config) -> Iterator[Problem]:
     if otel.headers_env and not otel.endpoint:
         yield Problem("otel.endpoint", "missing; headers_env says what is sent with it")
     yield from _env_name("otel.headers_env", otel.headers_env)
+    for at, name in enumerate(otel.upstream):
+        if name not in config.models:
+            yield Problem(f"otel.upstream[{at}]", f"no model '{name}'{meant(name, config.models)}")
 
 
 def _url(url: str) -> str:

@@ -291,6 +291,10 @@ class Otel(Struct, frozen=True):
     headers_env: Annotated[
         str | None, says("Environment variable with headers for it, as `name=value,name=value`.")
     ] = None
+    upstream: Annotated[
+        tuple[str, ...],
+        says("Models of `[models]` whose servers get the trace's context (`traceparent`), to join it; else none does."),
+    ] = ()
 
 
 class Gateway(Struct, frozen=True):

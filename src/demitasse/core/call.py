@@ -97,6 +97,10 @@ class Call(Struct, frozen=True):
     caller: Caller = Caller()
     tags: tuple[tuple[str, str], ...] = ()
     session: str = ""
+    person: str | None = None
+    """Whom the request names as the one it is for, as the client wrote it: whose texts these are."""
+    trace: str = ""
+    """The request's W3C ``traceparent``, as the client sent it."""
     wish: Wish = Wish()
     headers: tuple[tuple[str, str], ...] = ()
     """Sent upstream beside our own; set by our steps, never by a client."""

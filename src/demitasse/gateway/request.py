@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.call import Call, Caller, Kind, Wish
 from ..core.errors import Refused
+from ..store.subjects import person_in
 from ..wire.ask import Ask
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -96,6 +97,8 @@ def as_call(ask: Ask, id: str, request_id: str, at_us: int, caller: Caller, head
         caller=caller,
         tags=tags,
         session=name,
+        person=person_in(ask.fields),
+        trace=headers[b"traceparent"].decode("latin-1")[:64] if b"traceparent" in headers else "",
         wish=_wish(headers),
     )
 

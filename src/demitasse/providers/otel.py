@@ -4,26 +4,33 @@ A call is a span, each of its attempts a child. What was asked and answered is i
 what a client may write freely (a name that no route bears, a session) is left out too. The SDK is the extra ``[otel]`` and is
 imported only where an endpoint is configured.
 
+A call's span has an id that follows from the call's, so that a server which is sent ``traceparent`` (``Traced``) joins the trace
+before it is told.
+
 Tokens on a call's span are those of its answer; the metric counts what was paid for, attempt by attempt, so a hit of the
 cache adds nothing to it and a retry that was billed does.
 
-Names as of https://github.com/open-telemetry/semantic-conventions-genai, 21 Nov 2026; what they lack is ``demitasse.*``.
+Names are those of the semantic conventions 1.44.0, the last release that holds the GenAI ones (their own repository,
+open-telemetry/semantic-conventions-genai, has released none by 21 Nov 2026); what they lack is ``demitasse.*``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from ..core.call import Energy, Usage
-from ..core.entry import Attempt, Entry
+from msgspec import structs
+
+from ..core.call import Call, Energy, Model, Reply, Send, Usage
+from ..core.entry import Attempt, Entry, Guarded
 from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("demitasse.otel")
 
 Attributes = dict[str, str | bool | int | float | list[str]]
+Address = tuple[str, int]
 
 OPERATIONS: Final = {
     "chat": "chat",
@@ -43,6 +51,8 @@ OPERATIONS: Final = {
 }
 PROVIDERS: Final = {"google": "gcp.gemini", "mistral": "mistral_ai", "xai": "x_ai"}
 """Where the conventions have another name for a provider than we do; every other name is the same or one of our own."""
+
+SEMCONV: Final = "https://opentelemetry.io/schemas/1.44.0"
 
 TOKEN_BOUNDS: Final = [4**power for power in range(14)]
 SECOND_BOUNDS: Final = [0.01 * 2**power for power in range(14)]
@@ -71,6 +81,8 @@ def call_attributes(entry: Entry) -> Attributes:
         "demitasse.estimated": entry.estimated,
         "demitasse.held_usd": entry.hold_nanos / 1e9,
     }
+    if entry.session:
+        found["gen_ai.conversation.id"] = conversation(entry.session)
     if entry.route:
         found |= {"gen_ai.request.model": entry.asked_model, "demitasse.route": entry.route}
     if entry.attempts:
@@ -94,12 +106,16 @@ def call_attributes(entry: Entry) -> Attributes:
         found[f"demitasse.tag.{name}"] = text
     for method, (low_uj, high_uj) in _energies(entry).items():
         found |= {f"demitasse.energy.{method}.low_j": low_uj / 1e6, f"demitasse.energy.{method}.high_j": high_uj / 1e6}
+    if entry.decision is not None and entry.decision.certificate:
+        found["demitasse.certificate"] = entry.decision.certificate
+    if entry.guard is not None:
+        found |= _guarded(entry.guard)
     if failed := _failed(entry):
         found["error.type"] = failed
     return found
 
 
-def attempt_attributes(entry: Entry, attempt: Attempt) -> Attributes:
+def attempt_attributes(entry: Entry, attempt: Attempt, address: Address | None = None) -> Attributes:
     """The span of one physical call. Its tokens have names of their own: whoever adds up ``gen_ai.usage`` counts calls."""
     found: Attributes = {
         "gen_ai.operation.name": OPERATIONS[entry.kind],
@@ -109,6 +125,8 @@ def attempt_attributes(entry: Entry, attempt: Attempt) -> Attributes:
         "demitasse.attempt.status": attempt.status,
         "demitasse.estimated": attempt.estimated,
     }
+    if address is not None:
+        found |= {"server.address": address[0], "server.port": address[1]}
     if attempt.usage is not None:
         found["demitasse.attempt.input_tokens"] = attempt.usage.total_in
         found["demitasse.attempt.output_tokens"] = attempt.usage.total_out
@@ -130,9 +148,17 @@ class Telemetry:
         spans: where spans go; asked in a thread of the SDK's.
         metrics: reads the metrics, likewise.
         version: ours.
+        address_of: host and port of a model's server, by our name of it; None where it has none.
     """
 
-    def __init__(self, spans: SpanExporter, metrics: MetricReader, *, version: str) -> None:
+    def __init__(
+        self,
+        spans: SpanExporter,
+        metrics: MetricReader,
+        *,
+        version: str,
+        address_of: Callable[[str], Address | None] = lambda _model: None,
+    ) -> None:
         from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415 - an extra
         from opentelemetry.sdk.resources import (  # noqa: PLC0415 - the same
             SERVICE_NAME,
@@ -147,13 +173,18 @@ class Telemetry:
         about = Resource.create({SERVICE_NAME: "demitasse", SERVICE_VERSION: version})
         about = about.merge(OTELResourceDetector().detect())
         self._exporter, self._reader = spans, metrics
+        self._address_of = address_of
+        self._ids = _ids()
         self._tracers = TracerProvider(
-            resource=about, span_limits=SpanLimits(max_attribute_length=_MOST_TEXT), shutdown_on_exit=False
+            resource=about,
+            span_limits=SpanLimits(max_attribute_length=_MOST_TEXT),
+            shutdown_on_exit=False,
+            id_generator=self._ids,
         )
         self._tracers.add_span_processor(BatchSpanProcessor(spans))
-        self._tracer = self._tracers.get_tracer("demitasse", version)
+        self._tracer = self._tracers.get_tracer("demitasse", version, SEMCONV)
         self._meters = MeterProvider([metrics], resource=about, shutdown_on_exit=False)
-        meter = self._meters.get_meter("demitasse", version)
+        meter = self._meters.get_meter("demitasse", version, SEMCONV)
         self._tokens = meter.create_histogram(
             "gen_ai.client.token.usage",
             unit="{token}",
@@ -165,6 +196,24 @@ class Telemetry:
             unit="s",
             description="From the request to the end of its answer.",
             explicit_bucket_boundaries_advisory=SECOND_BOUNDS,
+        )
+        self._first_chunk = meter.create_histogram(
+            "gen_ai.client.operation.time_to_first_chunk",
+            unit="s",
+            description="From asking a model to the first chunk of its stream.",
+            explicit_bucket_boundaries_advisory=SECOND_BOUNDS,
+        )
+        self._first_token = meter.create_histogram(
+            "gen_ai.server.time_to_first_token",
+            unit="s",
+            description="From a client's request to the first word of its stream.",
+            explicit_bucket_boundaries_advisory=SECOND_BOUNDS,
+        )
+        self._saved = meter.create_up_down_counter(
+            "demitasse.saved", unit="{USD}", description="Saved against the reference, by cause."
+        )
+        self._found = meter.create_counter(
+            "demitasse.guard.findings", unit="{finding}", description="Found in prompts, by type and what was done."
         )
         self._cost = meter.create_counter("demitasse.cost", unit="{USD}", description="Paid, by the model asked.")
         self._failed_once = False
@@ -194,6 +243,7 @@ class Telemetry:
 
         operation = OPERATIONS[entry.kind]
         start_ns = entry.at_us * 1_000
+        self._ids.call = call_ids(entry.id)
         span = self._tracer.start_span(
             f"{operation} {entry.asked_model}" if entry.route else operation,
             context=_parent(trace),
@@ -201,6 +251,7 @@ class Telemetry:
             attributes=call_attributes(entry),
             start_time=start_ns,
         )
+        self._ids.call = None
         if span.is_recording():
             within = set_span_in_context(span)
             for attempt in entry.attempts:
@@ -209,7 +260,7 @@ class Telemetry:
                     f"{operation} {attempt.upstream_model}",
                     context=within,
                     kind=SpanKind.CLIENT,
-                    attributes=attempt_attributes(entry, attempt),
+                    attributes=attempt_attributes(entry, attempt, self._address_of(attempt.model)),
                     start_time=from_ns,
                 )
                 if attempt.status in {"error", "broken"}:
@@ -231,6 +282,12 @@ class Telemetry:
         if failed := _failed(entry):
             who["error.type"] = failed
         self._seconds.record(entry.duration_ms / 1e3, who)
+        if entry.stream and entry.first_byte_ms is not None:
+            self._first_token.record(entry.first_byte_ms / 1e3, who)
+        for cause, nanos in entry.saved:
+            self._saved.add(nanos / 1e9, {"demitasse.cause": cause, "demitasse.route": entry.route})
+        for type, count in entry.guard.found if entry.guard is not None else ():
+            self._found.add(count, {"demitasse.guard.type": type})
         for attempt in entry.attempts:
             what: Attributes = {
                 "gen_ai.operation.name": operation,
@@ -238,6 +295,10 @@ class Telemetry:
                 "gen_ai.request.model": attempt.model,
                 "gen_ai.response.model": attempt.upstream_model,
             }
+            if (address := self._address_of(attempt.model)) is not None:
+                what |= {"server.address": address[0], "server.port": address[1]}
+            if entry.stream and attempt.first_byte_ms is not None:
+                self._first_chunk.record(attempt.first_byte_ms / 1e3, what)
             if attempt.usage is not None:
                 self._tokens.record(attempt.usage.total_in, what | {"gen_ai.token.type": "input"})
                 if attempt.usage.total_out or entry.kind != "embedding":
@@ -255,7 +316,47 @@ class Telemetry:
             self._exporter.shutdown()  # breaks its retries off; the provider's own way would wait for 30 s
 
 
-def telemetry(endpoint: str, headers: str, *, version: str) -> Telemetry:
+class Traced:
+    """A Model whose server is sent the trace's context, so that its own spans become children of the call's."""
+
+    def __init__(self, model: Model) -> None:
+        self.inner = model
+        self.base_url: str = getattr(model, "base_url", "")
+
+    def __repr__(self) -> str:
+        return f"Traced({self.inner!r})"
+
+    async def __call__(self, call: Call, send: Send) -> Reply:
+        """As the model itself answers. Raises UpstreamError."""
+        return await self.inner(
+            structs.replace(call, headers=(*call.headers, ("traceparent", traceparent(call.id, call.trace)))), send
+        )
+
+
+def call_ids(id: str) -> tuple[int, int]:
+    """Trace and span of a call: hashes of its id, so that whoever knows the one knows the others. The trace counts for a
+    call that came without one."""
+    digest = hashlib.blake2b(id.encode(), digest_size=24, person=b"dmt call span").digest()
+    return int.from_bytes(digest[:16]) or 1, int.from_bytes(digest[16:]) or 1
+
+
+def traceparent(id: str, given: str) -> str:
+    """What a server is told: the client's trace and its flags, else one of our own; the call's span as the parent."""
+    trace, span = call_ids(id)
+    theirs = _TRACEPARENT(given)
+    if theirs is None or theirs[1] == "0" * 32 or theirs[2] == "0" * 16:
+        return f"00-{trace:032x}-{span:016x}-01"
+    return f"00-{theirs[1]}-{span:016x}-{int(theirs[3], 16) & 1:02x}"
+
+
+def conversation(session: str) -> str:
+    """A conversation's id: a hash, because a client may call its session whatever it likes."""
+    return hashlib.blake2b(session.encode("utf-8", "surrogatepass"), digest_size=8, person=b"dmt otel").hexdigest()
+
+
+def telemetry(
+    endpoint: str, headers: str, *, version: str, address_of: Callable[[str], Address | None] = lambda _model: None
+) -> Telemetry:
     """Telemetry that goes to a collector by OTLP over HTTP.
 
     Args:
@@ -280,6 +381,7 @@ def telemetry(endpoint: str, headers: str, *, version: str) -> Telemetry:
         OTLPSpanExporter(f"{base}/v1/traces", headers=sent, timeout=EXPORT_TIMEOUT_S),
         PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}/v1/metrics", headers=sent, timeout=EXPORT_TIMEOUT_S)),
         version=version,
+        address_of=address_of,
     )
 
 
@@ -314,6 +416,25 @@ class _Seldom(logging.Filter):
             return False
         self._next_s = now_s + QUIET_S
         return True
+
+
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?").fullmatch
+
+
+def _ids() -> Any:
+    """Random ids, but for the span of a call, whose ids are told beforehand."""
+    from opentelemetry.sdk.trace.id_generator import RandomIdGenerator  # noqa: PLC0415 - an extra
+
+    class Ids(RandomIdGenerator):
+        call: tuple[int, int] | None = None
+
+        def generate_trace_id(self) -> int:
+            return self.call[0] if self.call is not None else super().generate_trace_id()
+
+        def generate_span_id(self) -> int:
+            return self.call[1] if self.call is not None else super().generate_span_id()
+
+    return Ids()
 
 
 def _parent(trace: bytes | None) -> Context:
@@ -358,6 +479,23 @@ def _usage(usage: Usage) -> Attributes:
         found["gen_ai.usage.cache_creation.input_tokens"] = written
     if usage.reasoning_out:
         found["gen_ai.usage.reasoning.output_tokens"] = usage.reasoning_out
+    return found
+
+
+def _guarded(guard: Guarded) -> Attributes:
+    """Types, counts and bands; an Entry holds no value."""
+    found: Attributes = {f"demitasse.guard.found.{type}": count for type, count in guard.found}
+    found |= {f"demitasse.guard.hidden.{kind}": count for kind, count in guard.hidden}
+    found["demitasse.guard.seconds"] = guard.took_us / 1e6
+    if guard.band:
+        found |= {"demitasse.guard.injection.band": guard.band, "demitasse.guard.injection.source": guard.source}
+    for name, text in (("data_class", guard.data_class), ("stays", guard.stays)):
+        if text:
+            found[f"demitasse.guard.{name}"] = text
+    if guard.done:
+        found["demitasse.guard.done"] = sorted({f"{action} {what}" for action, what, _ in guard.done})
+    if failed := [check.name for check in guard.checks if not check.passed]:
+        found["demitasse.guard.failed_checks"] = failed
     return found
 
 
