@@ -32,8 +32,9 @@ class Tells(Says):
 
     def body(self, call: Call) -> bytes:
         whole = json.loads(super().body(call))
-        whole["choices"][0]["message"] = {"role": "assistant", "content": f"{self.words} (worth {self.worth})"}
+        whole["choices"][0]["message"] = {"role": "assistant", "content": self.words}
         whole["choices"][0]["finish_reason"] = "stop"
+        whole["system_fingerprint"] = f"worth {self.worth}"
         return json.dumps(whole).encode()
 
 
