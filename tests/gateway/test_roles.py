@@ -109,7 +109,7 @@ def test_every_address_that_the_gateway_answers_has_a_row() -> None:
     named |= {care.PATH + "/evict", care.PATH + "/"}
     paths = {row.split()[1] for row in access.PATHS}
     prefixes = {"/v1/", "/demitasse/"}  # what is ours at all
-    suffixes = {"/evict"}
+    suffixes = {"/evict", "/receipt"}
     missing = {p for p in named - prefixes - suffixes if p not in paths and p.rstrip("/") + "/*" not in paths}
     assert missing == set()
     assert len(named) > 15

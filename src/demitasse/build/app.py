@@ -39,14 +39,17 @@ from ..gateway.shape import PROOF, Shape, ShapeSettings, proof_of
 from ..guard.scan import Scanner
 from ..providers import http as http_seam
 from ..store.books import SqliteBooks
+from ..store.erasure import Erased
 from ..store.evidence import SqliteEvidence
 from ..store.ledger import SqliteLedger
 from ..store.secret import server_secret
 from ..web.app import dashboard
 from ..web.review import Ground, Reviews, Texts
 from .assessing import Assessor, Purse
+from .auditing import Auditing
 from .certifying import ask
 from .control import KeyLogin, StoreControl
+from .drifting import Drifting
 from .facts import (
     cache_facts,
     call_facts,
@@ -136,6 +139,16 @@ class App:
         self._alarm = Alarm(self.ledger, webhook(config, env, self._http))
         self.prompt_cache = PromptCache(self._secret, on=config.cache.prompt, alarm=self._alarm)
         self._vaulting = vaulting(config, data, secret=self._secret, clock=clock)
+        self._auditing = Auditing(
+            data,
+            self._secret,
+            self.ledger,
+            self.books,
+            config=lambda: self.config,
+            alarm=self._alarm,
+            forget=self._forget_texts,
+            clock=clock,
+        )
         self._guard = self._guard_of(config)
         self._keeping = Keeping(self._loaded_scanner)
         self._models = Models(self.ledger, self._http, data, env, machine(config), look, self.prompt_cache)
@@ -161,6 +174,7 @@ class App:
         )
         self._shadowing = Shadowing(self.assessor, self._metrics, self._secret)
         self._similar = Similar(self.assessor, data, clock=clock, draw=random.random)
+        self._drifting = Drifting(data, self.books, self.ledger, promoted=self.ledger.promoted, clock=clock)
         self._tasks: list[asyncio.Task[None]] = []
         self.keeps_learned = True
         """Whether the next start is to go on with what this one's calls taught of prompt caches."""
@@ -184,11 +198,14 @@ class App:
         self._shadowing.start()
         await self._watching.start()
         await self._pilot.warm()
+        await self._auditing.start()
+        self._tasks.append(asyncio.create_task(self._auditing.run()))
         self._tasks.append(asyncio.create_task(self._watch_soft_limits()))
         self._tasks.append(asyncio.create_task(self._watching.run()))
         self._tasks.append(asyncio.create_task(self._follow_switches()))
         self._tasks.append(asyncio.create_task(self._similar.run()))
         self._tasks.append(asyncio.create_task(self._similar.run_keeping()))
+        self._tasks.append(asyncio.create_task(self._drifting.run(self._alarm)))
         if self._keeper is not None:
             self._tasks.append(asyncio.create_task(self._keeper.expire()))
         self._ready = ""
@@ -211,7 +228,9 @@ class App:
         if self._keeper is not None:
             self._keeper.close()
         self._vaulting.close()
+        await self._auditing.stop()
         self._keep_learned()
+        await asyncio.to_thread(self._drifting.close)
         self.evidence.close()
         self.books.close()
         self.ledger.close()
@@ -359,6 +378,8 @@ class App:
             check=self._similar.check,
             shape=self._shape,
             shadow=self._shadowing.offer,
+            commit=self._auditing.commit,
+            receipt=self._auditing.receipt,
             guard=self._guard,
             approved=Approved(config.governance.providers),
             poisoned=self._keeping.poisoned,
@@ -426,6 +447,7 @@ class App:
                 self.data, self.books, self.evidence, self.ledger, config=lambda: self.config, clock=self.clock
             ),
             hardware=lambda: hardware_row(self.config),
+            watch=self._drifting,
             data_class=lambda tenant: tenant_class(self.config, tenant),
             chain=lambda id: chain_fact(self.books, id),
             mode=lambda: "optimise" if self.ledger.promoted() else "observe",
@@ -444,7 +466,17 @@ class App:
             random_bits=lambda: random.getrandbits(RANDOM_BITS),
             started_us=self.clock(),
             feedback=Feedback(self._evidence, self.books.entry, lambda: self.gateway.steps.routes),
+            receipt_of=self._auditing.receipt_of,
         )
+
+    async def _forget_texts(self, told: list[Erased]) -> None:
+        """Somebody was erased: a cache does not know whose its answers are, so all of them go."""
+        steps = self.gateway.steps
+        fresh = Cache(steps.cache.settings, clock=self.clock, retry_memory_s=steps.settings.retry_memory_s)
+        self.gateway.replace(structs.replace(steps, cache=fresh))
+        if self._similar.cache is not None:
+            self._similar.cache.evict()
+        self._vaulting.forget(told)
 
     def _texts(self, id: str) -> Texts | None:
         """What was asked and answered, where it is kept; for people who compare answers."""
@@ -524,6 +556,7 @@ def settings_of(config: Config) -> Settings:
         require_key=not private,
         loopback=private,
         cors=config.server.cors,
+        disclose=config.audit.disclose,
         cache=CacheSettings(
             exact=config.cache.exact,
             coalesce=config.cache.coalesce,

@@ -67,7 +67,8 @@ class Own:
         Raises Refused (no budget has room for it), UpstreamError or StoreError.
         """
         body = without_delivery(call, rung.alias)
-        return await self._ask(call.kind, body, rung, call.caller.tenant, call.session, purpose, call.id, route, keep)
+        tenant, person = call.caller.tenant, call.person
+        return await self._ask(call.kind, body, rung, tenant, call.session, purpose, call.id, route, keep, person)
 
     async def ask(
         self, body: bytes, rung: Rung, *, tenant: str, purpose: Purpose, of: str, route: str, kind: Kind = "chat"
@@ -86,6 +87,7 @@ class Own:
         of: str,
         route: str,
         keep: bool,
+        person: str | None = None,
     ) -> Again:
         at_us = self._steps.clock()
         id = self._id(at_us)
@@ -94,6 +96,7 @@ class Own:
             as_call(read(kind, body), id, id, at_us, caller, {}),
             tags=(("purpose", purpose), ("of", of)),
             session=session,
+            person=person,
         )
         facts = Facts()
         steps = structs.replace(self._steps, routes=self._only(route, rung), keep=self._keep if keep else _not_kept)

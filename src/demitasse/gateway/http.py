@@ -86,6 +86,8 @@ class Gateway:
         gauges: further values for ``/metrics``.
         clock: UTC microseconds. random_bits: ``core.ids.RANDOM_BITS`` random bits for an id.
         feedback: what applications say of their answers; None: nobody listens.
+        receipt_of: ``GET /demitasse/calls/{id}/receipt``: whose call it is, its signed receipt, and the same for who may not
+            read texts; or None. Runs in a thread.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Gateway:
         random_bits: Callable[[], int],
         started_us: int,
         feedback: Feedback | None = None,
+        receipt_of: Callable[[str], tuple[str, bytes, bytes] | None] | None = None,
     ) -> None:
         self.steps = steps
         self._pages = pages
@@ -112,6 +115,7 @@ class Gateway:
         self._random_bits = random_bits
         self._started_s = started_us // 1_000_000
         self._feedback = feedback
+        self._receipt_of = receipt_of
         self._door = Door(loopback=steps.settings.loopback, cors=steps.settings.cors)
 
     def replace(self, steps: Steps) -> None:
@@ -140,6 +144,7 @@ class Gateway:
         asked = headers.get(b"x-request-id")
         request_id = asked.decode() if asked is not None and _REQUEST_ID(asked) else id
         client = _Connection(scope, receive, send, facts, request_id, steps)
+        client.receipt = headers.get(b"x-demitasse-receipt") == b"1"
         call: Call | None = None
         known = False
         steps.metrics.in_flight += 1
@@ -262,15 +267,18 @@ class Gateway:
             told = await self._feedback.take(caller, body)
             care.heard(self.steps.semantic, told["id"], told["score"])
             return 200, msgspec.json.encode(told), json
+        if path.startswith("/demitasse/calls/") and path.endswith("/receipt") and self._receipt_of is not None:
+            await self.steps.ledger.flush()
+            asked = path.removeprefix("/demitasse/calls/").removesuffix("/receipt")
+            found = await asyncio.to_thread(self._receipt_of, asked)
+            if found is None or not (found[0] == caller.key or may(caller, "read")):
+                raise _no_such_call()
+            return 200, found[1 if found[0] == caller.key or may(caller, "content") else 2], json
         if path.startswith("/demitasse/calls/") and method == "GET":
             await self.steps.ledger.flush()
             row = await asyncio.to_thread(self._facts_of, path.removeprefix("/demitasse/calls/"))
             if row is None or not (row["key"] == caller.key or may(caller, "read")):
-                raise Refused(
-                    "no such call in the books; list the last ones with: demitasse ledger",
-                    status=404,
-                    code="unknown_call",
-                )
+                raise _no_such_call()
             return 200, msgspec.json.encode(row), json
         if path.startswith(care.PATH + "/") and method == "GET":
             call_id = path.removeprefix(care.PATH + "/")
@@ -317,6 +325,7 @@ class _Connection(Client):
         "caller",
         "cors",
         "gone",
+        "receipt",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, facts: Facts, request_id: str, steps: Steps) -> None:
@@ -334,6 +343,8 @@ class _Connection(Client):
         self.caller = Caller()
         self.cors: str | None = None
         self.gone = False
+        self.receipt = False
+        """A receipt was asked for, as a header of the answer."""
 
     async def send(self, event: Event) -> None:
         if not self._opened:
@@ -344,7 +355,8 @@ class _Connection(Client):
 
     async def _open(self) -> None:
         self._opened = True
-        await self._send({"type": "http.response.start", "status": 200, "headers": [*_SSE, *self._headers()]})
+        headers = [*_SSE, *self._headers(), *self._provenance(whole=False)]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     def watch(self, on_hangup: Callable[[], object]) -> None:
         self._on_hangup = on_hangup
@@ -391,7 +403,7 @@ class _Connection(Client):
         """The last bytes: the ledger has committed."""
         self._stop_pings()
         if not stream:
-            headers = [_JSON, (b"content-length", b"%d" % len(body)), *self._headers()]
+            headers = [_JSON, (b"content-length", b"%d" % len(body)), *self._headers(), *self._provenance(whole=True)]
             if self._line is not None:
                 self._line.respond(headers, body)
                 return
@@ -436,6 +448,14 @@ class _Connection(Client):
             found += _cors(self.cors)
         return found
 
+    def _provenance(self, *, whole: bool) -> list[tuple[bytes, bytes]]:
+        """Where an answer comes from: that a model made it, and, once it is in the books, its receipt."""
+        facts, steps = self._facts, self._steps
+        found = [(b"x-demitasse-ai", b"generated")] if steps.settings.disclose else []
+        if whole and self.receipt and steps.receipt is not None and facts.sent is not None and facts.entry is not None:
+            found.append((b"x-demitasse-receipt", steps.receipt(facts.sent, facts.entry)))
+        return found
+
     def _stop_pings(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -453,6 +473,11 @@ async def _booked(steps: Steps) -> None:
         await steps.ledger.flush()
     except StoreError as error:
         log.warning("an entry waits for its commit: %s", error)
+
+
+def _no_such_call() -> Refused:
+    message = "no such call in the books; list the last ones with: demitasse ledger"
+    return Refused(message, status=404, code="unknown_call")
 
 
 def _refusal_body(error: Refused) -> bytes:

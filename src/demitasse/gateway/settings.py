@@ -51,6 +51,8 @@ class Settings(Struct, frozen=True):
     require_key: bool = False
     loopback: bool = True
     cors: tuple[str, ...] = ()
+    disclose: bool = False
+    """Answers say in a header that a model made them."""
     cache: CacheSettings = CacheSettings()
     loop_guard: LoopGuard = LoopGuard()
     retry: Retry = Retry()

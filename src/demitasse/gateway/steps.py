@@ -87,6 +87,8 @@ class Steps(Struct, frozen=True):
     """Why a question's answer may not be shared with those who mean the same; empty: it may, and is counted as kept."""
     commit: Callable[[Call, bytes | None], tuple[str | None, str | None]] | None = None
     """Commitments to a call's body and its answer's; None: none are made."""
+    receipt: Callable[[Call, Entry], bytes] | None = None
+    """The signed receipt of a closed call, as a header's value."""
     shadow: Callable[[Call, Reply, Entry, Route], None] | None = None
     """Told of every call that a model answered, when it is in the books, but for our own; returns at once."""
 

@@ -17,6 +17,7 @@ from ..guard.placeholders import literals
 from ..store.subjects import Subject
 
 if TYPE_CHECKING:
+    from ..store.erasure import Erased
     from ..store.vault import Vault
 
 log = logging.getLogger("demitasse.vault")
@@ -79,6 +80,16 @@ class Vaulting:
         except DemitasseError as error:
             log.warning("placeholders of call %s could not be looked up: %s", call.id, error)
             return {}
+
+    def forget(self, told: Iterable[Erased]) -> None:
+        """Somebody was erased: of a vault on disk the keys are gone already, one in memory has to be told."""
+        self._known.clear()
+        self._thread.submit(self._erase, [(one.name, one.tenant) for one in told])
+
+    def _erase(self, names: list[tuple[str, bool]]) -> None:
+        if self._vault is not None and self._vault.in_memory:
+            for name, tenant in names:
+                self._vault.erase(name, tenant=tenant)
 
     def close(self) -> None:
         """Write what is under way, and end."""

@@ -159,8 +159,13 @@ def _says(columns: list[object], leaf: bytes) -> bool:
 
 
 def _anew(db: sqlite3.Connection) -> tuple[dict[Place, Sums], dict[tuple[str, str], list[int]]]:
-    sums: dict[Place, Sums] = {}
-    used: dict[tuple[str, str], list[int]] = {}
+    # What rows came to that were dropped is kept; all else follows from the rows that are there.
+    names = ", ".join((*DIMENSIONS, *MEASURES))
+    carried = db.execute(f"SELECT hour, {names} FROM carried_hours JOIN dims ON dims.id = dim")  # noqa: S608
+    sums: dict[Place, Sums] = {(row[0], row[1:7]): list(row[7:]) for row in carried}
+    used = {
+        (budget, at): [nanos, 0] for budget, at, nanos in db.execute("SELECT budget, window, nanos FROM carried_used")
+    }
     invoiced = {
         id: msgspec.json.decode(said, type=Correction) for id, said in db.execute("SELECT id, json FROM corrections")
     }
@@ -221,7 +226,9 @@ def _compare_evidence(db: sqlite3.Connection) -> list[str]:
             event = _read_certificate(leaf)
             certificates[id] = (event.state, at_us, seq, bytes(event.certificate))
     kept = {row[:3]: row[3:] for row in db.execute("SELECT id, source, name, seq, route, at_us FROM labels")}
-    held = {row[0]: row[1:] for row in db.execute("SELECT id, state, at_us, seq, json FROM certificates")}
+    first = db.execute("SELECT min(seq) FROM events").fetchone()[0] or 0
+    states = db.execute("SELECT id, state, at_us, seq, json FROM certificates WHERE seq >= ?", (first,))
+    held = {row[0]: row[1:] for row in states}
     said = [f"the label of {'/'.join(at)} is not the last one in the chain" for at in _differing(kept, labels)]
     return said + [f"certificate {id} is not what the chain says" for id in _differing(held, certificates)]
 

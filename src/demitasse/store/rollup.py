@@ -93,3 +93,4 @@ def _upsert(table: str, time: str) -> str:
 
 ADD_HOURS = _upsert("rollup_hours", "hour")
 ADD_DAYS = _upsert("rollup_days", "day")
+ADD_CARRIED = _upsert("carried_hours", "hour")

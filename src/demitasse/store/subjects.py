@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import hmac
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from ..core.call import Call
 from .trouble import trouble
@@ -53,7 +53,7 @@ class Subjects:
 
     def names(self, call: Call) -> tuple[str, str | None]:
         """The same in plain, to be looked up in memory and never written."""
-        return call.caller.tenant, person_of(call)
+        return call.caller.tenant, call.person or person_in(call.fields)
 
     def tenant(self, tenant: str) -> Subject:
         """A tenant itself: of its calls that name nobody."""
@@ -75,13 +75,13 @@ class _Metadata(Struct):
     user_id: str | None = None
 
 
-def person_of(call: Call) -> str | None:
+def person_in(fields: Mapping[str, Raw]) -> str | None:
     """The person that a request names: ``safety_identifier``, else ``user``, else ``metadata.user_id``."""
     for field in ("safety_identifier", "user"):
-        raw = call.fields.get(field)
+        raw = fields.get(field)
         if raw is not None and (named := _string(bytes(raw))):
             return named
-    raw = call.fields.get("metadata")
+    raw = fields.get("metadata")
     if raw is not None and b"user_id" in bytes(raw):
         try:
             return msgspec.json.decode(raw, type=_Metadata).user_id or None

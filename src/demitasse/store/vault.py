@@ -120,14 +120,17 @@ class Vault:
                     found[placeholder] = self._sealer.open(key, row[2], ref).decode()
         return found
 
-    def erase(self, subject: str) -> int:
+    def erase(self, subject: str, *, tenant: bool = False) -> int:
         """Destroy a subject's data key and values (``Subject.name``); returns how many values there were.
 
-        Whatever else lies under the same key can't be read any more either.
+        ``tenant``: with those of all persons that this tenant names. Whatever else lies under the same key can't be read any
+        more either.
         """
         with self._writing():
-            self._keys.execute("DELETE FROM subjects WHERE subject = ?", (subject,))
-            count = self._db.execute("DELETE FROM placed WHERE subject = ?", (subject,)).rowcount
+            whose = "SELECT subject FROM subjects WHERE tenant = ?"
+            names = {subject, *(row[0] for row in self._keys.execute(whose, (subject,)) if tenant)}
+            self._keys.executemany("DELETE FROM subjects WHERE subject = ?", [(name,) for name in names])
+            count = sum(self._db.execute("DELETE FROM placed WHERE subject = ?", (name,)).rowcount for name in names)
         with self._reading():
             for db in (self._keys, self._db):
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
