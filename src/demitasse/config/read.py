@@ -49,8 +49,8 @@ class SettingsError(ConfigError):
 def parse(text: str, source: str) -> dict[str, Any]:
     """The TOML document as it stands, decimals exact. Raises SettingsError for broken syntax."""
     try:
-        return tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(text, parse_float=_number)
+    except (ValueError, RecursionError) as error:
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line = int(found[1]) if found else None
         what = re.sub(r"\s*\(at .*\)$", "", str(error))
@@ -121,6 +121,13 @@ class Reader:
                 return result
         self.wrong(place, f"{_expected(kinds)}, got {shown(value)}{_remedy(kinds, value)}")
         return None
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:  # an exponent beyond all use
+        raise ValueError(f"{text[:40]} is no number that can be used") from None
 
 
 ADVICE = (

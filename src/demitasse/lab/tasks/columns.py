@@ -184,7 +184,7 @@ def texts(row: Row, column: str) -> tuple[str, ...] | None:
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             value = msgspec.json.decode(value)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             return None
     if isinstance(value, Mapping) and isinstance(value.get("text"), Sequence) and not isinstance(value["text"], str):
         value = value["text"]  # the hub's {"text": […], "label": […]}
@@ -199,7 +199,7 @@ def turns(row: Row, column: str) -> tuple[Turn, ...]:
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)
-        except msgspec.DecodeError as why:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as why:
             raise wrong(row, column, "is no JSON; a conversation is [{role, content}, …]") from why
     if not isinstance(value, list) or not value:
         raise wrong(row, column, "is no conversation; one is [{role, content}, …] with at least one turn")

@@ -222,7 +222,7 @@ def as_number(text: str) -> float | None:
 def _check_json(row: Row, column: str, text: str) -> None:
     try:
         msgspec.json.decode(text)
-    except msgspec.DecodeError as why:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as why:
         raise wrong(row, column, f"is no JSON: {why}") from why
 
 
@@ -301,7 +301,7 @@ def _metadata(row: Row, found: Found) -> dict[str, Any]:
     if isinstance(kept.get("schema"), str):
         try:
             kept["schema"] = msgspec.json.decode(kept["schema"])
-        except msgspec.DecodeError as why:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as why:
             raise wrong(row, "schema", f"is no JSON: {why}") from why
     return kept
 

@@ -79,7 +79,7 @@ def kind_of(path: Path) -> str:
         return "inspect" if start.lstrip().startswith(b"{") and b'"eval"' in start and b'"version"' in start else ""
     try:
         first = msgspec.json.decode(start)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return ""
     return "lm-eval" if isinstance(first, dict) and {"doc_id", "resps", "arguments"} <= first.keys() else ""
 

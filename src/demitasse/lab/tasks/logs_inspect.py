@@ -159,7 +159,7 @@ def _object(value: Any) -> Mapping[str, Any]:
 def _json(path: Path) -> tuple[Mapping[str, Any], Iterator[tuple[str, Mapping[str, Any]]]]:
     try:
         whole = _object(msgspec.json.decode(path.read_bytes()))
-    except (OSError, msgspec.DecodeError) as why:
+    except (OSError, msgspec.DecodeError, UnicodeError, RecursionError) as why:
         raise ConfigError(f"{path}: is no JSON log of Inspect: {why}") from why
     samples = whole.get("samples") or []
     return whole, ((f"{path}, sample {at}", _object(one)) for at, one in enumerate(samples, 1))

@@ -123,7 +123,7 @@ def _json_lines(path: Path, text: str) -> Iterator[Row]:
         where = f"{path}, line {number}"
         try:
             value = decode(line)
-        except msgspec.DecodeError as why:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as why:
             raise ConfigError(f"{where}: {_fault(why)}; each line is one JSON object") from why
         yield Row(where, _object(where, value))
 
@@ -131,7 +131,7 @@ def _json_lines(path: Path, text: str) -> Iterator[Row]:
 def _json(path: Path, text: str) -> Iterator[Row]:
     try:
         values = msgspec.json.decode(text, type=list[Any])
-    except msgspec.DecodeError as why:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as why:
         raise ConfigError(f"{path}: {_fault(why)}; it is an array of objects") from why
     for number, value in enumerate(values, 1):
         where = f"{path}, item {number}"

@@ -102,7 +102,7 @@ def read(path: Path) -> Spec:
         raise ConfigError(f"{path}: is no UTF-8; save it as UTF-8") from why
     try:
         told = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as why:
+    except (ValueError, RecursionError) as why:
         raise ConfigError(f"{path}: {why}") from why
     return spec(told, str(path))
 

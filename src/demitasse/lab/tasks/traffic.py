@@ -203,7 +203,7 @@ def _asked(request: bytes) -> tuple[Turn, ...] | None:
     """The turns of a request that is text and ends with a question; None: it is another kind."""
     try:
         whole = msgspec.json.decode(request)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     if not isinstance(whole, dict) or whole.get("tools") or whole.get("functions"):
         return None
@@ -259,7 +259,7 @@ def _answer(text: str) -> str:
     """What stands under ``answer`` in a JSON answer; empty where there is none."""
     try:
         found = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return ""
     said = found.get("answer") if isinstance(found, dict) else None
     return said if isinstance(said, str) else str(said) if isinstance(said, int | float) else ""
@@ -301,7 +301,7 @@ def form_of(targets: Sequence[str], *, structured: bool = False) -> tuple[Form, 
 def _is_json(text: str) -> bool:
     try:
         msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
     return True
 
