@@ -140,12 +140,26 @@ def plain(value: Any) -> str:
 
 _UNITS: Final = {
     "usd": "USD", "wh": "Wh", "co2_g": "g CO2e", "ms": "ms", "us": "µs", "sha256": "SHA-256", "rpm": "calls a minute",
-    "tpm": "tokens a minute", "n": "n", "at": "at",
+    "tpm": "tokens a minute", "at": "at",
 }  # fmt: skip
+
+
+LABELS: Final = {
+    "answer": "use in a business", "says": "the terms", "read": "terms of", "outputs": "learning from its answers",
+    "outputs_say": "the terms on answers", "outputs_source": "source of these", "upstream": "its own name", "origin": "came from",
+    "guarded": "calls looked at", "acted": "calls in which something was done", "found": "found, by type", "done": "done",
+    "cut": "calls not looked through whole", "by_day": "by day", "done_by_day": "done, by day", "did": "what was done",
+    "own": "our own calls", "rows": "rows", "happened": "real fail-overs", "here": "of these, on this machine",
+    "not_approved": "called though not on the list now", "stands": "shown", "runs": "where it computes",
+    "bands": "calls by band of injection risk", "items": "certificates",
+}  # fmt: skip
+"""Names that say little by themselves."""
 
 
 def label(name: str) -> str:
     """A member's name for people: ``proven_on`` → ``proven on``, ``paid_usd`` → ``paid, USD``."""
+    if name in LABELS:
+        return LABELS[name]
     for unit, said in _UNITS.items():
         if name == unit:
             return said
