@@ -128,12 +128,16 @@ def train(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sentences", type=int, default=40_000)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--sentences", type=int, default=100_000)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
         "--nothing", type=float, default=0.0, help="added to the score of 'no name', in weights before rounding"
     )
+    parser.add_argument(
+        "--slope", type=float, default=0.35, help="of a name's score against its mean margin: fitted on the dev half"
+    )
+    parser.add_argument("--level", type=float, default=0.0, help="of the same")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     args = parser.parse_args()
     began = time.process_time()
@@ -146,7 +150,7 @@ def main() -> None:
         weights=np.clip(np.rint(weights * scale), -127, 127).astype(np.int8),
         moves=np.clip(np.rint(moves * scale), -1_000_000, 1_000_000).astype(np.int32),
         nothing=np.int32(round(args.nothing * scale)),
-        slope=np.float32(0.35 / scale),
+        surety=np.array([args.slope / scale, args.level], dtype=np.float32),
         **packed(found, 1.0, args.seed),
     )
     raw = args.out.read_bytes()

@@ -47,13 +47,14 @@ class Seer:
         import numpy as np  # noqa: PLC0415 - a gateway without a tagger starts without it
 
         rows: list[tuple[int, ...]] = [_EDGE, _EDGE]
-        mode = _mode(text, 0)
+        small = is_small(text, spans)
+        mode = 2 if small else _mode(text, 0)
         before = 1
         last = 0
         for start, end in spans:
             word = text[start:end]
             if word == "\n":
-                mode = _mode(text, end)
+                mode = 2 if small else _mode(text, end)
             rows.append((*self._word(word), mode, before if start == last else before + 8))
             before = _SIGNS.get(word, 0)
             last = end
@@ -103,12 +104,16 @@ def shape(word: str) -> str:
     return ("Xx" if len(word) < 4 else "Xxxx") if first.isupper() and word[1:].islower() else "xX"
 
 
+def is_small(text: str, spans: list[tuple[int, int]]) -> bool:
+    """Whether capitals are hardly used, as in hasty messages: then their absence means nothing."""
+    part = text[spans[0][0] : spans[-1][1]] if spans else ""
+    return len(_CAPITALS.findall(part)) * 150 < len(part)
+
+
 def _mode(text: str, start: int) -> int:
-    """How the line that begins at ``start`` is written: 1 as usual, 2 all small, 3 all capitals, 4 every word capitalised."""
+    """How the line that begins at ``start`` is written: 1 as usual, 3 capitals, 4 every word with one (2: the text is small)."""
     end = text.find("\n", start)
     line = text[start : end if 0 <= end < start + 400 else start + 400]
-    if line.islower():
-        return 2
     if line.isupper():
         return 3
     said = _LETTERS.findall(line)
@@ -126,6 +131,7 @@ def _column(at: int, *, signed: bool = False) -> NDArray[Any]:
 
 _WORDS: Final = re.compile(r"[^\W\d_]+|\d+|\n|[^\w\s]|_")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
+_CAPITALS: Final = re.compile(r"[A-ZÀ-ÖØ-ÞΑ-ΩА-Я]")
 _NUMBER: Final = re.compile(r"\d")
 _SIGNS: Final = {"\n": 1, ".": 2, "!": 2, "?": 2, ":": 3, ",": 4, '"': 5, "“": 5, "(": 6, "-": 7, "'": 7, "’": 7}
 """What stands before a word, as far as it matters; eight more where a space parts them."""

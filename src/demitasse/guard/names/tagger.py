@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...core.errors import ConfigError
 from ..finding import Entity
-from .features import Seer, words
+from .features import Seer, is_small, words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,8 @@ WEIGHTS: Final = Path(__file__).with_name("weights.npz")
 SHA256: Final = "d3ac829bbc8607ce05e71882afa87730a5a97949069774d7c74a827f6a04b77a"
 MOST_WORDS: Final = 100_000
 """Words that are read in one call."""
+_QUOTES: Final = frozenset("'\"‘’“”„«»`*_|<>[]{}-,;:\n")
+"""Signs that no name begins or ends with."""
 PIECE: Final = 2_000
 """Words that are tagged at a time, so that the memory stays small."""
 
@@ -40,7 +42,7 @@ class Tagger:
         self._weights: NDArray[np.int8] = arrays["weights"]
         self._moves: NDArray[np.int32] = arrays["moves"].astype(np.int32)
         self._nothing = int(arrays["nothing"])
-        self._slope = float(arrays["slope"])
+        self._slope, self._level = (float(part) for part in arrays["surety"])
         self._lists = [arrays[name] for name in sorted(arrays) if name.startswith("list_")]
         self._seer = Seer(self._listed)
 
@@ -52,7 +54,9 @@ class Tagger:
         for first in range(0, min(len(spans), MOST_WORDS), PIECE):
             piece = spans[first : first + PIECE]
             scores = self.scores(text, piece)
-            found += self._entities(piece, scores, best(scores, self._moves))
+            found += self._entities(text, piece, scores, best(scores, self._moves))
+        if not is_small(text, spans):  # where capitals are used, a name has one
+            found = [one for one in found if one.type == "NATIONALITY" or not text[one.start : one.end].islower()]
         return found, cut
 
     def scores(self, text: str, spans: list[tuple[int, int]]) -> NDArray[np.int32]:
@@ -63,7 +67,9 @@ class Tagger:
         scores[:, 0] += self._nothing
         return scores
 
-    def _entities(self, spans: list[tuple[int, int]], scores: NDArray[np.int32], path: list[int]) -> list[Entity]:
+    def _entities(
+        self, text: str, spans: list[tuple[int, int]], scores: NDArray[np.int32], path: list[int]
+    ) -> list[Entity]:
         found: list[Entity] = []
         at = 0
         while at < len(path):
@@ -76,8 +82,14 @@ class Tagger:
             while until < len(path) and path[until] == 2 * type + 2:
                 until += 1
             margin = sum(int(scores[here, path[here]] - scores[here, 0]) for here in range(at, until)) / (until - at)
-            sure = 1 / (1 + math.exp(-min(30.0, max(-30.0, margin * self._slope))))
-            found.append(Entity(TYPES[type], spans[at][0], spans[until - 1][1], round(min(0.85, sure), 2)))
+            sure = 1 / (1 + math.exp(-min(30.0, max(-30.0, margin * self._slope + self._level))))
+            first, last = at, until
+            while first < last and text[spans[first][0]] in _QUOTES:
+                first += 1
+            while first < last and text[spans[last - 1][0]] in _QUOTES:
+                last -= 1
+            if first < last:
+                found.append(Entity(TYPES[type], spans[first][0], spans[last - 1][1], round(min(0.85, sure), 2)))
             at = until
         return found
 

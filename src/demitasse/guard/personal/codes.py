@@ -19,6 +19,8 @@ def code(scan: Scan, word: Word) -> bool:
     upper = said.upper()
     if size == 16 and _FISCAL.fullmatch(upper) and checks.codice_fiscale(upper):
         scan.add("NATIONAL_ID", word.start, word.end, 1.0)
+    elif size in {4, 11} and _finnish(scan, word):
+        pass
     elif size == 9 and _DNI.fullmatch(upper) and checks.dni(upper):
         scan.add("NATIONAL_ID", word.start, word.end, 0.9)
     elif size == 9 and _NINO.fullmatch(upper) and upper[:2] not in _NINO_NEVER:
@@ -64,6 +66,16 @@ def spaced_nino(scan: Scan, start: int, end: int) -> bool:
     return True
 
 
+def _finnish(scan: Scan, word: Word) -> bool:
+    """``131052-308T``, ``131052A308T``: a sign between birthday and serial tells the century."""
+    start = word.end - 11
+    match = _HETU.match(scan.text, start) if start >= 0 else None
+    if not match or match.end() != word.end or not checks.hetu(match[1] + match[2], match[3]):
+        return False
+    scan.add("NATIONAL_ID", start, word.end, 1.0)
+    return True
+
+
 def _wallet(said: str) -> bool:
     if said[0] in "13LDMTA9" and 25 <= len(said) <= 35:
         return checks.base58(said)
@@ -96,6 +108,7 @@ def _about(scan: Scan, word: Word, *wanted: str) -> bool:
 
 _FISCAL: Final = re.compile(r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]")
 _DNI: Final = re.compile(r"[XYZ\d]\d{7}[A-Z]")
+_HETU: Final = re.compile(r"(?<![\w-])(\d{6})[-+A-FU-Y](\d{3})([0-9A-Y])(?![\w-])")
 _NINO: Final = re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]")
 _SPACED_NINO: Final = re.compile(r"\b([A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]) ?\d\d \d\d \d\d ?[A-D]\b")
 _NINO_NEVER: Final = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})

@@ -1,0 +1,206 @@
+"""What the first tier finds, what it leaves, and that its work grows with the text and no faster."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from demitasse.guard import personal
+from demitasse.guard.finding import Entity
+from demitasse.guard.kinds import TYPES
+from demitasse.guard.personal import find, numbers, resolve, scan
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    return [(one.type, text[one.start : one.end]) for one in find(text)[0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "type", "value"),
+    [
+        ("write to ann.b+c@mail.example.org now", "EMAIL", "ann.b+c@mail.example.org"),
+        ("it's 'bob@sub.example.co.uk'.", "EMAIL", "bob@sub.example.co.uk"),
+        ("call +44 20 7946 0958 today", "PHONE", "+44 20 7946 0958"),
+        ("or (212) 555-0188 x12.", "PHONE", "(212) 555-0188 x12"),
+        ("Phone:\n60-56-85-91", "PHONE", "60-56-85-91"),
+        ("0044 20 7946 0958", "PHONE", "0044 20 7946 0958"),
+        ("020 7946 0958", "PHONE", "020 7946 0958"),
+        ("card 4111-1111-1111-1111.", "CARD", "4111-1111-1111-1111"),
+        ("5555555555554444", "CARD", "5555555555554444"),
+        ("378282246310005 is Amex", "CARD", "378282246310005"),
+        ("4111 1111 1111 1111 12/26 123", "CARD", "4111 1111 1111 1111"),
+        ("pay to GB82 WEST 1234 5698 7654 32 please", "IBAN", "GB82 WEST 1234 5698 7654 32"),
+        ("de89370400440532013000", "IBAN", "de89370400440532013000"),
+        ("routing number 021000021", "BANK_ACCOUNT", "021000021"),
+        ("account no. 123456789", "BANK_ACCOUNT", "123456789"),
+        ("sort code 12-34-56", "BANK_ACCOUNT", "12-34-56"),
+        ("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "CRYPTO", "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"),
+        ("to bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4!", "CRYPTO", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"),
+        ("0xde0B295669a9FD93d5F28D9Ec85E40f4cb697BAe", "CRYPTO", "0xde0B295669a9FD93d5F28D9Ec85E40f4cb697BAe"),
+        ("SSN 123-45-6789", "SSN", "123-45-6789"),
+        ("my social is 123456789", "SSN", "123456789"),
+        ("NHS number 943 476 5919", "NATIONAL_ID", "943 476 5919"),
+        ("AB 12 34 56 C", "NATIONAL_ID", "AB 12 34 56 C"),
+        ("AB123456C", "NATIONAL_ID", "AB123456C"),
+        ("meine Steuer-ID 86 095 742 719", "NATIONAL_ID", "86 095 742 719"),
+        ("2 55 08 14 168 025 38", "NATIONAL_ID", "2 55 08 14 168 025 38"),
+        ("255081416802538", "NATIONAL_ID", "255081416802538"),
+        ("DNI 12345678Z", "NATIONAL_ID", "12345678Z"),
+        ("NIE X1234567L", "NATIONAL_ID", "X1234567L"),
+        ("RSSMRA85T10A562S", "NATIONAL_ID", "RSSMRA85T10A562S"),
+        ("BSN: 111222333", "NATIONAL_ID", "111222333"),
+        ("PESEL 44051401359", "NATIONAL_ID", "44051401359"),
+        ("2341 2341 2346", "NATIONAL_ID", "2341 2341 2346"),
+        ("529.982.247-25", "NATIONAL_ID", "529.982.247-25"),
+        ("SIN 130 692 544", "NATIONAL_ID", "130 692 544"),
+        ("811228-9874", "NATIONAL_ID", "811228-9874"),
+        ("131052-308T", "NATIONAL_ID", "131052-308T"),
+        ("85.07.30-033.28", "NATIONAL_ID", "85.07.30-033.28"),
+        ("756.9217.0769.85", "NATIONAL_ID", "756.9217.0769.85"),
+        ("11010519491231002X", "NATIONAL_ID", "11010519491231002X"),
+        ("id 10000000146", "NATIONAL_ID", "10000000146"),
+        ("passport no. L01X00T47", "PASSPORT", "L01X00T47"),
+        ("driver's license D1234567", "DRIVER_LICENSE", "D1234567"),
+        ("from 106.31.73.20 at noon", "IP", "106.31.73.20"),
+        ("fe80::1ff:fe23:4567:890a", "IP", "fe80::1ff:fe23:4567:890a"),
+        ("00:1B:63:84:45:E6", "MAC", "00:1B:63:84:45:E6"),
+        ("00-1B-63-84-45-E6", "MAC", "00-1B-63-84-45-E6"),
+        ("see https://example.org/a(b)?c=d, please", "URL", "https://example.org/a(b)?c=d"),
+        ("(www.example.se)", "URL", "www.example.se"),
+        ("born 21.11.1987", "DATE", "21.11.1987"),
+        ("on 2026-11-21 12:03:11 it rained", "DATE", "2026-11-21 12:03:11"),
+        ("born March 5, 1984", "DATE", "March 5, 1984"),
+        ("He turned 69", "AGE", "69"),
+        ("a 34-year-old woman", "AGE", "34"),
+        ("221B Baker Street", "ADDRESS", "221B Baker Street"),
+        ("12 Main Street, Springfield, IL 62704", "ADDRESS", "12 Main Street, Springfield, IL 62704"),
+        ("Unit 4719 Box 7394\nDPO AP 70942", "ADDRESS", "Unit 4719 Box 7394\nDPO AP 70942"),
+        ("PO Box 123", "ADDRESS", "PO Box 123"),
+        ("Hauptstraße 5", "ADDRESS", "Hauptstraße 5"),
+        ("Rue de la Paix 12", "ADDRESS", "Rue de la Paix 12"),
+        ("Beverly Hills, CA 90210-1234", "ZIP", "90210-1234"),
+        ("London SW1A 1AA", "ZIP", "SW1A 1AA"),
+        ("Ottawa K1A 0B1", "ZIP", "K1A 0B1"),
+        ("２１２-５５５-０１８８", "PHONE", "２１２-５５５-０１８８"),
+        ("phone ٠٢٠ ٧٩٤٦ ٠٩٥٨", "PHONE", "٠٢٠ ٧٩٤٦ ٠٩٥٨"),
+        ("4111\u00a01111\u00a01111\u00a01111", "CARD", "4111\u00a01111\u00a01111\u00a01111"),
+    ],
+)
+def test_what_has_the_shape_and_the_checksum_is_found(text: str, type: str, value: str) -> None:
+    assert found(text) == [(type, value)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111 1111 1111 1112 fails its check",
+        "GB82WEST12345698765433 fails its check",
+        "RSSMRA85T10A562T",
+        "12345678A",
+        "BG123456C",
+        "529.982.247-26",
+        "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3",
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5",
+        "000-12-3456 and 666-12-3456 and 912-12-3456 and 123-00-4567 and 078-05-1120",
+        "pi is 3.14159265358979, build 20261121",
+        "paid 1,234,567 of 12345678",
+        "0000 0000 0000 0000",
+        "version 10.0.19041.1 and v1.2.3.4 and 1.2.3.4.5 and 256.1.1.1",
+        "std::vector and a::b and 12:30:11",
+        "x = [1, 2, 3]; y = 2 ** 31 - 1",
+        "me@home and @decorator",
+        "covering 125 miles; the party are wearing 4 inch heels",
+        "10 copies of Wall Street Journal",
+        "the Find dialog box.\n3. Click",
+        "for children of any age. 2 of them",
+        "it costs $212-555-0188",
+        "in 1977, 20 songs, 3 of 4, the 2nd",
+        "see os.path and self.com_port",
+    ],
+)
+def test_what_only_resembles_it_is_left(text: str) -> None:
+    assert found(text) == []
+
+
+@given(st.text(alphabet=st.sampled_from("0123456789 -./()+@:aAzZ,\n٣é#%"), max_size=200))
+def test_findings_are_in_order_within_the_text_and_never_overlap(text: str) -> None:
+    entities, cut = find(text)
+    assert not cut
+    end = 0
+    for one in entities:
+        assert end <= one.start < one.end <= len(text)
+        assert one.type in TYPES and 0 < one.score <= 1
+        end = one.end
+
+
+@given(st.text())
+def test_any_text_can_be_searched(text: str) -> None:
+    find(text)
+
+
+def test_a_word_before_a_number_raises_its_score() -> None:
+    assert find("born 5/3/1984")[0][0].score > find("on 5/3/1984")[0][0].score
+    assert find("ssn 123-45-6789")[0][0].score > find("ref 123-45-6789")[0][0].score
+
+
+def test_a_word_inside_a_placeholder_tells_nothing() -> None:
+    assert found("phone 1234567") == [("PHONE", "1234567")]
+    assert found("[phone] 1234567") == []
+
+
+def test_of_two_that_overlap_the_certain_one_stays_then_the_number_then_the_longer() -> None:
+    sure, long = Entity("EMAIL", 5, 10, 1.0), Entity("ADDRESS", 0, 20, 0.8)
+    number, name = Entity("PHONE", 5, 10, 0.8), Entity("PERSON", 4, 12, 0.85)
+    zip, street = Entity("ZIP", 15, 20, 0.85), Entity("ADDRESS", 0, 20, 0.7)
+    assert resolve([long, sure]) == [sure]
+    assert resolve([name, number]) == [number]
+    assert resolve([zip, street]) == [street]
+    assert resolve([]) == []
+
+
+@pytest.mark.parametrize("part", ["1 ", "1.", "(1", "1/", "4111 ", "12 345 6 ", "call 12-34-56-78 ", "1\n"])
+def test_twice_the_digits_are_twice_the_work(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tried(size: int) -> int:
+        count = 0
+        windows = numbers._window
+
+        def counted(*args: object) -> bool:
+            nonlocal count
+            count += 1
+            return windows(*args)  # type: ignore[arg-type]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(numbers, "_window", counted)
+            find(part * size)
+        return count
+
+    small, large = tried(500), tried(1000)
+    assert large <= 2.1 * small + 10
+
+
+def test_the_library_verifies_only_so_many_candidates_and_says_when_it_stopped() -> None:
+    text = "(212) 555-0188, " * 200
+    entities, cut = find(text)
+    assert cut
+    assert 0 < len(entities) <= scan.FREE_CHECKS + len(text) * scan.CHECKS_PER_1000 // 1000
+
+
+def test_more_words_with_digits_than_are_read_cut_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(personal, "MOST_WORDS", 10)
+    assert find("a1 " * 10) == ([], False)
+    assert find("a1 " * 11) == ([], True)
+
+
+def test_plain_prose_asks_for_no_library() -> None:
+    code = (
+        "import sys\n"
+        "from demitasse.guard import personal\n"
+        "personal.find('Write to ann@example.org about the 3 cards: 4111 1111 1111 1111.')\n"
+        "print([name for name in sys.modules if name.startswith(('phonenumbers', 'numpy', 'spacy'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
