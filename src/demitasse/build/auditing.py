@@ -12,8 +12,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from msgspec import structs
-
 from ..config import Config
 from ..core.call import Call
 from ..core.entry import Entry
@@ -121,9 +119,8 @@ class Auditing:
         try:
             gone = erasure.again(self._data)
             if gone.subjects or gone.bodies:
-                log.warning(
-                    "%d keys and %d texts that the chain tells as erased were there again, and are gone", *_both(gone)
-                )
+                again = "%d keys and %d texts that the chain tells as erased were there again, and are gone"
+                log.warning(again, gone.subjects, gone.bodies)
             told = erasure.erased(self._data)
             self._seen = told[-1].seq if told else 0
         except DemitasseError as error:
@@ -194,7 +191,3 @@ class _Tail(Reading):
     def rows(self) -> int:
         with self._reading() as db:
             return rows(db)
-
-
-def _both(gone: erasure.Gone) -> tuple[int, int]:
-    return structs.astuple(gone)  # type: ignore[return-value]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from .ground import Commands, Failure, Place, note, placed, say, say_json
+from .ground import Commands, Failure, Place, note, on_terminal, placed, say, say_json
 
 if TYPE_CHECKING:
     from ..store.examine import Report
@@ -133,6 +133,65 @@ def checkpoint(place: Place, as_json: bool) -> None:
     if not new:
         note("nothing was written since this one was signed")
     note(f"all of them: {place.data / FILE}; copy it to where nobody who can write here can write")
+
+
+@audit.command()
+@click.argument("person", required=False)
+@click.option("--tenant", metavar="NAME", help="Only at this key or `team:NAME`; without PERSON, all that it has.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@placed
+def erase(place: Place, person: str | None, tenant: str | None, yes: bool, as_json: bool) -> None:
+    """Make all texts of PERSON unreadable for good, as requests name them, or of a whole tenant.
+
+    Destroys the keys under which bodies, commitments and placeholders lie, the lab's runs on their calls, and has a running
+    gateway empty its caches. The chain stays as it is and tells that it was done. It cannot be undone.
+    """
+    from ..build.erasing import erase as destroy
+    from ..store.secret import server_secret
+
+    if person is None and tenant is None:
+        raise click.UsageError("name a PERSON, or a tenant with --tenant")
+    whom = " ".join(filter(None, [person and f"'{person}'", tenant and f"{'at ' if person else ''}tenant '{tenant}'"]))
+    if not yes and on_terminal():
+        click.confirm(f"make all texts of {whom} unreadable for good?", abort=True)
+    done = destroy(place.data, server_secret(place.data), place.clock(), person=person, tenant=tenant)
+    if as_json:
+        say_json({"subjects": done.subjects, "texts": done.texts, "runs": list(done.runs)})
+        return
+    if not (done.subjects or done.texts or done.runs):
+        say(f"nothing is kept of {whom}")
+        return
+    say(
+        f"{done.texts:,} texts of {whom} are gone, and the keys of {done.subjects:,} subjects with them: no copy opens again"
+    )
+    if done.runs:
+        say(f"deleted, because their words were in them: the evaluations {', '.join(done.runs)}")
+
+
+@audit.command()
+@click.option("--to-file", metavar="FILE", help="Wrap under the key in FILE, made there if it is missing.")
+@click.option("--to-env", metavar="NAME", help="Wrap under the key in this environment variable.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@placed
+def rekey(place: Place, to_file: str | None, to_env: str | None, as_json: bool) -> None:
+    """Change the master key: all data keys are wrapped under another one, and no body is touched.
+
+    Without an option the key file of [keep] master_key_file gets a new key. With one, set the configuration to the new place
+    afterwards. The gateway must be stopped; broken off at any moment, nothing is lost.
+    """
+    from .audit_files import change_master_key
+
+    if to_file is not None and to_env is not None:
+        raise click.UsageError("choose one of --to-file and --to-env")
+    count, where = change_master_key(place, to_file, to_env)
+    if as_json:
+        say_json({"keys": count, "master_key": where})
+        return
+    say(f"{count:,} data keys are wrapped under a new master key: {where}")
+    if to_file is not None or to_env is not None:
+        setting = "master_key_file" if to_file is not None else "master_key_env"
+        note(f"set it in the configuration before the next start: [keep] {setting}")
 
 
 def _fingerprints(keys: tuple[str, ...]) -> None:

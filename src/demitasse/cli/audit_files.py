@@ -69,6 +69,7 @@ def proof_of(place: Place, id: str, text: str | None) -> Proof:
 
 def export_to(place: Place, file: str, since_us: int | None, until_us: int | None) -> dict[str, Any]:
     """Write an export; FILE appears only when it is whole."""
+    from ..store import retention
     from ..store.export import write
     from ..store.signing import Signer, fingerprint
 
@@ -82,8 +83,29 @@ def export_to(place: Place, file: str, since_us: int | None, until_us: int | Non
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+    retention.note_export(place.data, first, last)
     size = target.stat().st_size
     return {"file": str(target), "first": first, "last": last, "bytes": size, "key": fingerprint(signer.public)}
+
+
+def change_master_key(place: Place, to_file: str | None, to_env: str | None) -> tuple[int, str]:
+    """Wrap all data keys under another master key; returns how many there are, and where the new one is."""
+    from ..build.keeping import master
+    from ..store.master import master_key, rekey_file, rewrap
+
+    keep = place.config().keep
+    if to_env is not None and not place.env.get(to_env):
+        raise Failure(f"the environment variable {to_env} is not set")
+    if to_file is None and to_env is None:
+        if keep.master_key_file is None:
+            raise Failure(
+                "[keep] names no master_key_file to renew; say where the new key is: --to-file FILE or --to-env NAME"
+            )
+        return rekey_file(place.data, Path(keep.master_key_file)), keep.master_key_file
+    file = None if to_file is None else place.cwd / Path(to_file).expanduser()
+    old = master(place.config(), place.data)
+    new = master_key(env=to_env, file=file, data=None if file is None else place.data)
+    return rewrap(place.data, old, new), str(file or to_env)
 
 
 def verify_file(place: Place, file: str, keys: tuple[str, ...], text: str | None, *, as_json: bool) -> None:
@@ -127,7 +149,7 @@ def _kind_of(path: Path) -> str:
     try:
         raw = path.read_bytes()
         if raw[:4] == b"eyJk":  # {"d in base64: a receipt as a header has it
-            return msgspec.json.decode(base64.urlsafe_b64decode(raw.strip() + b"==="))["demitasse"]
+            return str(msgspec.json.decode(base64.urlsafe_b64decode(raw.strip() + b"==="))["demitasse"])
         found = msgspec.json.decode(raw)
     except (msgspec.DecodeError, ValueError, KeyError, TypeError):
         return ""

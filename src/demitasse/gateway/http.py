@@ -273,7 +273,8 @@ class Gateway:
             found = await asyncio.to_thread(self._receipt_of, asked)
             if found is None or not (found[0] == caller.key or may(caller, "read")):
                 raise _no_such_call()
-            return 200, found[1 if found[0] == caller.key or may(caller, "content") else 2], json
+            _, opened, closed = found
+            return 200, opened if found[0] == caller.key or may(caller, "content") else closed, json
         if path.startswith("/demitasse/calls/") and method == "GET":
             await self.steps.ledger.flush()
             row = await asyncio.to_thread(self._facts_of, path.removeprefix("/demitasse/calls/"))

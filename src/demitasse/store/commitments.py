@@ -17,7 +17,7 @@ import os
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -116,6 +116,25 @@ def find_key(data: Path, secret: bytes, tenant: str, id: str, mac: str, most: in
             if hmac.compare_digest(mark, mac[:_MARK]):
                 return key
     return None
+
+
+def subjects_of(data: Path, tenant: str) -> list[str]:
+    """The names of all subjects of a tenant (``Subject.tenant``), itself among them. Raises StoreError."""
+    with closing(open_file(data, wait_ms=2_000)) as db, told(data):
+        sql = "SELECT subject FROM salts WHERE tenant = ? UNION SELECT subject FROM subjects WHERE tenant = ?"
+        return [row[0] for row in db.execute(sql, (tenant, tenant))]
+
+
+def marks(data: Path, secret: bytes, names: Iterable[str]) -> Callable[[str, str], bool]:
+    """Whether a call, by its id and its commitment, is of one of these subjects. Raises StoreError."""
+    root = hmac.digest(secret, _PURPOSE, "sha256")
+    with closing(open_file(data, wait_ms=2_000)) as db, told(data):
+        keys = [hmac.digest(root, salt, "sha256") for name in names if (salt := salt_of(db, name)) is not None]
+
+    def one_of_them(id: str, mac: str) -> bool:
+        return any(hmac.compare_digest(_of_call(key, id)[1], mac[:_MARK]) for key in keys)
+
+    return one_of_them
 
 
 def opens(key: bytes, mac: str, text: bytes) -> bool:

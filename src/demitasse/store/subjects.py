@@ -62,7 +62,11 @@ class Subjects:
 
     def person(self, tenant: str, person: str) -> Subject:
         """A person as a tenant names them; the same word means another person at another tenant."""
-        return Subject(self._name(b"person", tenant, person), self._name(b"tenant", tenant))
+        return self.person_at(self._name(b"tenant", tenant), person)
+
+    def person_at(self, tenant: str, person: str) -> Subject:
+        """The same, by the tenant's own name here (``Subject.tenant``)."""
+        return Subject(self._name(b"person", tenant, person), tenant)
 
     def _name(self, kind: bytes, *words: str) -> str:
         message = b"".join(
@@ -100,6 +104,13 @@ def open_file(data: Path, *, wait_ms: int) -> sqlite3.Connection:
         settle(db)
         db.execute(f"PRAGMA busy_timeout={wait_ms}")
     return db
+
+
+def tenants(data: Path) -> list[str]:
+    """The names here of all tenants of whom anything is known. Raises StoreError."""
+    with contextlib.closing(open_file(data, wait_ms=2_000)) as db, told(data):
+        rows = db.execute("SELECT tenant FROM salts UNION SELECT tenant FROM subjects").fetchall()
+    return sorted(row[0] for row in rows)
 
 
 def settle(db: sqlite3.Connection, schema: str = "main") -> None:
