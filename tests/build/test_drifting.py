@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from demitasse.build.drifting import MOST_OPEN
+from demitasse.build.drift_watch import MOST_OPEN
 from demitasse.core.entry import Guarded
 from demitasse.core.errors import ConfigError
 from demitasse.core.evidence import OWN_KEY

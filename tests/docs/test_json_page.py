@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from demitasse.build import drift_alerts
 from demitasse.build.replaying import as_json as replay_json
 from demitasse.cli.offline import as_object as certified_file
 from demitasse.core import call, entry, policy, price
@@ -19,6 +20,7 @@ from demitasse.core.limits import Alert
 from demitasse.core.policy import ALWAYS_CHEAP, Policy
 from demitasse.gateway import prefix_watch
 from demitasse.gateway.prompt_cache import PromptCache
+from demitasse.lab.drift import streams
 from demitasse.lab.offline import certify_rows
 from demitasse.lab.replay import Worse, replay
 from demitasse.providers.prompt_caching import rules
@@ -183,7 +185,7 @@ def test_flags_are_those_that_the_entry_lists_and_that_the_source_sets() -> None
 
 
 def test_alert_kinds_are_those_that_the_source_raises() -> None:
-    found: set[str] = set()
+    found: set[str] = {*streams.KINDS, drift_alerts.SPEND, drift_alerts.OVER}
     for _, tree in sources():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Alert":

@@ -18,7 +18,7 @@ from ..web.drift_facts import Day, ForecastRow, SpendRow, StreamRow, WatchFacts
 from ..web.report import month_end_us, month_start_us
 
 if TYPE_CHECKING:
-    from .drifting import Open
+    from .drift_watch import Open
 
 HOUR_US: Final = 3_600_000_000
 DAY_US: Final = 24 * HOUR_US
@@ -88,6 +88,7 @@ def month_forecast(books: Books, now_us: int) -> ForecastRow:
         days=told.days,
         weekdays=told.weekdays,
         daily=daily,
+        ahead=told.ahead,
     )
 
 

@@ -20,6 +20,7 @@ from .compare import compare
 from .datasheet import datasheet
 from .demo import demo
 from .doctor import doctor
+from .drift import drift, forecast
 from .evaluate import evaluate, evaluations
 from .evidence import evidence
 from .frontier import frontier
@@ -72,6 +73,7 @@ for command in (
     *(scan,),
     *(guard,),
     *(card, datasheet, licences, evidence),
+    *(drift, forecast),
     *(doctor, backup, restore, reconcile),
     *(audit,),
 ):

@@ -69,6 +69,7 @@ PATHS: Final[dict[str, str]] = {
     "GET /models/made/*": "read",
     "GET /review": "read",
     "GET /settings": "read",
+    "GET /watch": "read",
     "GET /governance": "read",
     "GET /governance/*": "read",
     "POST /governance/pack": "audit",
@@ -94,6 +95,10 @@ PATHS: Final[dict[str, str]] = {
     "POST /certificates/promote": "operate",
     "POST /certificates/undo": "operate",
     "POST /review/vote": "content",
+    "POST /watch/do": "operate",
+    "POST /watch/undo": "operate",
+    "POST /watch/accept": "operate",
+    "POST /watch/unaccept": "operate",
 }
 """Method and path → the scope needed. ``*`` at the end stands for whatever follows; an exact row goes before it."""
 

@@ -20,7 +20,7 @@ import msgspec
 from ..core.call import Call, Reply
 from ..core.entry import Guarded
 from ..guard.finding import Findings, Source
-from ..score.orders import order
+from ..guard.orders import order
 
 Scan = Callable[[str, Source], Findings]
 """A text through all detectors: ``guard.scan.Scanner``."""

@@ -33,7 +33,10 @@ _SHRINK: Final = 1.0
 
 
 class Forecast(Struct, frozen=True):
-    """An amount and the interval it lies in with ``level``, by ``days`` whole days; ``weekdays``: their pattern is in it."""
+    """An amount and the interval it lies in with ``level``, by ``days`` whole days; ``weekdays``: their pattern is in it.
+
+    ``ahead`` is what is expected of each day to come, the rest of today first.
+    """
 
     value: float
     low: float
@@ -41,6 +44,7 @@ class Forecast(Struct, frozen=True):
     days: int
     weekdays: bool
     level: float = 0.95
+    ahead: tuple[float, ...] = ()
 
 
 def forecast(
@@ -72,7 +76,8 @@ def forecast(
     mean, spread = mean_and_spread(flat)
     # Where weekdays are not known, those that were seen and those that come may be any.
     unknown = spread / math.sqrt(n) if n < WEEKDAYS_FROM else 0.0
-    expected, deviation = _total([x / mean for x in flat], _weights(rest, (first + n) % 7, factors), spread / mean)
+    weights = _weights(rest, (first + n) % 7, factors)
+    expected, deviation = _total([x / mean for x in flat], weights, spread / mean)
     expected, deviation = max(expected, 0.05 * rest) * mean, math.hypot(deviation * mean, unknown * rest)
     if rest <= 0 or not expected:
         return Forecast(so_far, so_far, so_far, n, n >= WEEKDAYS_FROM, level)
@@ -85,6 +90,7 @@ def forecast(
         days=n,
         weekdays=n >= WEEKDAYS_FROM,
         level=level,
+        ahead=tuple(expected * weight / sum(weights) for weight in weights),
     )
 
 

@@ -13,6 +13,7 @@ from ..core.access import ROLES
 from ..core.errors import ConfigError
 from ..core.limits import Budget, Key, Scope
 from ..core.money import NANOS, Period, nanos
+from . import drift_actions
 from .guard import Done
 from .render import money, plain_amount
 from .views import Desk
@@ -148,6 +149,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "/certificates/certify": certify,
     "/certificates/promote": promote,
     "/certificates/undo": undo,
+    **drift_actions.ACTIONS,
 }
 
 

@@ -31,6 +31,8 @@ from ..core.limits import Budget
 from ..core.price import Card
 from . import actions, assets, governance, guard, lab_views, render, review, steering, views
 from .components import samples
+from .drift_facts import WatchBooks
+from .drift_views import watch as watch_view
 from .energy import Meter
 from .facts import (
     CacheFacts,
@@ -83,6 +85,7 @@ PAGES: tuple[Page, ...] = (
     EVALUATIONS,
     REVIEW,
     Page("/governance", "Governance", "governance.html", governance.page),
+    Page("/watch", "Watch", "watch.html", watch_view),
     Page("/settings", "Settings", "settings.html", views.settings),
 )
 
@@ -111,6 +114,7 @@ def dashboard(
     lab: LabBooks | None = None,
     governing: governance.Governance | None = None,
     hardware: Callable[[], HardwareRow | None] = lambda: None,
+    watch: WatchBooks | None = None,
     data_class: Callable[[str], str] = lambda _tenant: "",
     base_url: str = "http://127.0.0.1:4141",
     mode: Callable[[], str] = lambda: "observe",
@@ -162,6 +166,7 @@ def dashboard(
         reports={},
         lab=lab,
         hardware=hardware,
+        watch=watch,
         governance=governing,
         data_class=data_class,
     )

@@ -80,6 +80,8 @@ class ForecastRow(Struct, frozen=True):
     why: str = ""
     daily: tuple[Day, ...] = ()
     """The last five weeks' days, in dollars."""
+    ahead: tuple[float, ...] = ()
+    """What is expected of today's rest and of each day after it, in dollars."""
 
 
 class WatchFacts(Struct, frozen=True):
@@ -110,3 +112,19 @@ class WatchBooks(Protocol):
     def unaccept(self, route: str, stream: str) -> None:
         """Undoes ``accept``."""
         ...
+
+
+NOBODY = WatchFacts(looked_us=None)
+
+
+def button(remedy: str) -> str:
+    """The word on the button that does what a command would; "" where no button can."""
+    verbs = {
+        "demitasse undo ": "to the reference",
+        "demitasse promote ": "promote again",
+        "demitasse budgets set ": "set the budget",
+        "demitasse budgets remove ": "remove the budget",
+        "demitasse drift --accept ": "it is the usual now",
+        "demitasse drift --unaccept ": "compare as before",
+    }
+    return next((word for start, word in verbs.items() if remedy.startswith(start)), "")
