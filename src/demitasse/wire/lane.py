@@ -21,6 +21,8 @@ class Grammar(NamedTuple):
     """The end of a text that may go on to be a placeholder, or to be a longer one."""
     window: int
     """Characters that ``begun`` can match at most."""
+    words: tuple[str, ...]
+    """In small letters; a text with none of these holds no placeholder."""
 
 
 class Told(Protocol):
@@ -58,10 +60,12 @@ class Lane:
         """What of the text is certain now; ``last``: nothing more comes."""
         text = self.held + piece
         size = len(text)
-        whole, begun, window = self._grammar
+        whole, begun, window, words = self._grammar
         out: list[str] = []
         done = at = 0
         tail = size if last else _start(begun.search(text, max(0, size - window)), size)
+        if size > _LONG and not _any_of(words, text):
+            at = size
         # What begins before the tail can't become longer, or the tail would begin there.
         while (match := whole.search(text, at)) is not None and match.start() < tail:
             found = self._found(match)
@@ -124,6 +128,15 @@ _BETWEEN_BEGUN = r"\\{1,2}"
 _ID = "[a-z2-7]"
 
 
+_LONG: Final = 128
+"""Characters from which on a look for words comes cheaper than one for patterns."""
+
+
+def _any_of(words: tuple[str, ...], text: str) -> bool:
+    low = text.lower()
+    return any(word in low for word in words)
+
+
 def _start(match: re.Match[str] | None, size: int) -> int:
     return size if match is None else match.start()
 
@@ -161,7 +174,8 @@ def _compiled(labels: frozenset[str], longest: int) -> Grammar:
     )
     flags = re.IGNORECASE | re.ASCII
     window = 12 + 3 * max(map(len, labels)) + 3 + longest + 12
-    return Grammar(re.compile(whole, flags), re.compile(rf"(?:{begun})\Z", flags), window)
+    words = tuple(sorted({label.partition("_")[0].lower() for label in labels}))
+    return Grammar(re.compile(whole, flags), re.compile(rf"(?:{begun})\Z", flags), window, words)
 
 
 def _begun(label: str) -> str:
