@@ -6,6 +6,7 @@ that cannot be read leaves the others whole, and says why.
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from .. import __version__
 from ..core.errors import DemitasseError
@@ -24,6 +25,7 @@ from ..lab.governance.clean import cleaned
 from ..lab.governance.controls import Row, counts, judged
 from ..lab.governance.pack import Verified, packed, verified
 from ..lab.governance.proofs import proven
+from ..store import checkpoints, export
 from ..store.signing import EVIDENCE, Signer, check, fingerprint
 from ..store.tally import Counted
 from ..web.report import iso
@@ -49,6 +51,10 @@ class Gathered(Struct, frozen=True):
     counted: Counted
     removed: dict[str, int]
     """What the cleaning took out, by kind."""
+    checkpoints: str = ""
+    """The signed notes themselves, as ``audit verify --checkpoints`` reads them."""
+    rows_export: bytes = b""
+    """The ledger's rows, only where somebody asked for them: clients' own tags are in them."""
 
 
 def gather(
@@ -86,6 +92,7 @@ def gather(
         judged(proven(wiped.value)),
         counted,
         removed,
+        "".join(place.checkpoint.note for place in sources.tally.checkpoints()),
     )
 
 
@@ -98,6 +105,23 @@ def _one(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 # ── the pack ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def seal_ledger(data: Path, now_us: int) -> None:
+    """Sign what the ledger comes to now, where it has grown since the last time: a pack vouches for it. Raises StoreError."""
+    checkpoints.make(data, Signer(data), now_us)
+
+
+def with_rows(found: Gathered, data: Path) -> Gathered:
+    """The same with an export of the window's rows, to be checked by ``audit verify``. Clients' own tags are in them.
+
+    Raises StoreError: there are no rows in the window.
+    """
+    out = io.BytesIO()
+    export.write(
+        data, out, Signer(data), found.window.now_us, since_us=found.window.since_us, until_us=found.window.until_us
+    )
+    return structs.replace(found, rows_export=out.getvalue())
 
 
 def make_pack(found: Gathered, data: Path) -> bytes:
@@ -118,13 +142,18 @@ def pack_files(found: Gathered, head: Mapping[str, Any]) -> dict[str, bytes]:
     """Every file but the manifest, by name."""
     made = iso(found.window.now_us)
     files = {f"{name}.json": _json(document) for name, document in found.documents.items()}
+    files["checkpoints.txt"] = found.checkpoints.encode() or b"no checkpoint is kept\n"
+    if found.rows_export:
+        files["rows.jsonl"] = found.rows_export
     files["controls.json"] = _json(controls_json(found))
     files["bom.json"] = _json(bom(found.cards, at=made, version=__version__))
     for card in found.cards:
         name = f"cards/{file_name(card.name)}"
         files[f"{name}.md"] = markdown(card).encode()
         files[f"{name}.json"] = _json(as_json(card))
-    files.update(page.pages(found.rows, found.documents, found.cards, head, found.removed))
+    files.update(
+        page.pages(found.rows, found.documents, found.cards, head, found.removed, rows_export=bool(found.rows_export))
+    )
     return files
 
 

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..core.ledger import Bucket
+from ..lab.drift.streams import KINDS, STREAMS
 from ..lab.governance.proofs import FLOOR_DAYS
-from ..store.audit import verify
+from ..store import checkpoints
+from ..store.examine import examine
 from ..store.tally import DAY_US
 from ..web.promises import promises
 from ..web.report import build_report, iso, watt_hours
@@ -132,18 +134,18 @@ def incidents(view: View) -> dict[str, Any]:
         "open": len(view.sources.books.alerts(open_only=True, last=MOST_ALERTS)),
         "labels": labels,
         "watched": sorted({one.route for one in kept if one.in_force}),
-        "drift": [one for one in found if "drift" in one["kind"]],
+        "drift": [one for one in found if one["kind"] in KINDS],
+        "watched_for": [{"stream": one.name, "says": one.says, "alert": one.alert} for one in STREAMS],
     }
 
 
 def retention(view: View) -> dict[str, Any]:
     stats = view.sources.books.stats()
     first = stats["first_us"]
-    keep = getattr(view.sources.config.ledger, "keep_days", None)
     return {
         "about": "How long rows of the ledger are kept. Bodies, where they are kept at all, go sooner; the rows stay.",
         "floor_days": FLOOR_DAYS,
-        "keep_days": keep,
+        "keep_days": view.sources.config.keep.ledger_days,
         "oldest": first and iso(first),
         "newest": stats["last_us"] and iso(stats["last_us"]),
         "days": 0 if first is None else (view.window.now_us - first) // DAY_US,
@@ -160,11 +162,13 @@ def _bodies(view: View) -> dict[str, Any]:
 
 
 def marking(view: View) -> dict[str, Any]:
-    receipts = getattr(view.sources.config, "receipts", None)
     return {
-        "about": "How an answer says that a machine made it, and which: a signed receipt beside it, a header that discloses it.",
-        "receipts": bool(getattr(receipts, "on", False)),
-        "disclosure": bool(getattr(receipts, "disclosure", False)),
+        "about": "How an answer says that a machine made it, and which: a signed receipt for whoever asks for one, and a header "
+        "that discloses it.",
+        "receipts": True,
+        "receipt_by": "header x-demitasse-receipt: 1, or GET /demitasse/calls/{id}/receipt; check: demitasse audit verify FILE",
+        "disclosure": view.sources.config.audit.disclose,
+        "disclosure_by": "[audit] disclose: the header x-demitasse-ai: generated",
         "headers": ["x-request-id", "x-demitasse-model", "x-demitasse-route", "x-demitasse-certificate"],
     }
 
@@ -181,21 +185,29 @@ def report(view: View) -> dict[str, Any]:
 
 def history(view: View, *, recompute: bool) -> dict[str, Any]:
     stats = view.sources.books.stats()
-    holds, first = verify(view.sources.data) if recompute else (None, None)
+    told = examine(view.sources.data) if recompute and stats["rows"] else None
+    broken = [] if told is None else [one.message for one in told.problems if one.kind != "checkpoint"]
     return {
-        "about": "The ledger is a chain: each event's hash contains the one before it (leaves as RFC 6962), so a row that is "
-        "changed, added or taken out later is found.",
+        "about": "The ledger is a chain and a Merkle tree (RFC 6962): a row that is changed, added or taken out later is found. "
+        "Checkpoints are its signed root at a moment; copies that are kept elsewhere bind whoever runs this gateway.",
         "events": stats["rows"],
         "head": stats["chain_head"],
-        "holds": holds,
-        "first_changed": first,
-        "recomputed": recompute,
-        "checkpoints": checkpoints(view),
-    }
-
-
-def checkpoints(view: View) -> list[dict[str, Any]]:  # noqa: ARG001 - filled in where the store keeps them
-    return []
+        "root": told.root if told is not None else None,
+        "holds": None if told is None else not broken,
+        "problems": broken,
+        "first_changed": told.first_bad_row if told is not None else None,
+        "dropped": told.dropped if told is not None else None,
+        "recomputed": told is not None,
+        "rows_since_checkpoint": told.rows_since if told is not None else None,
+        "checkpoint_problems": [] if told is None else [one.message for one in told.problems if one.kind == "checkpoint"],
+        "checkpoints": [
+            {
+                "size": place.checkpoint.size, "at": iso(place.checkpoint.at_us), "root": place.checkpoint.root.hex(),
+                "key": place.checkpoint.key, "valid": checkpoints.signed(place.checkpoint).valid,
+            }
+            for place in view.sources.tally.checkpoints()
+        ],
+    }  # fmt: skip
 
 
 DOCUMENTS: Final[Mapping[str, Callable[[View], dict[str, Any]]]] = {

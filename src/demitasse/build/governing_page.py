@@ -68,8 +68,9 @@ class GovernancePages:
 
     def pack(self) -> tuple[str, bytes]:
         """Everything is counted and the chain is recomputed, however long that takes."""
-        from .governing import make_pack
+        from .governing import make_pack, seal_ledger
 
+        seal_ledger(self._data, self._clock())
         gathered = self._gather(most=None, verify_chain=True)
         return f"evidence-{iso(gathered.window.now_us)[:10]}.zip", make_pack(gathered, self._data)
 

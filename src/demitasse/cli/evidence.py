@@ -46,14 +46,17 @@ def evidence() -> None:
 @click.argument("file", required=False, default=STANDARD, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--since", metavar="WHEN", help="A date (2026-09-01) or how long ago (90d); else 90 days.")
 @click.option("--until", metavar="WHEN", help="Up to here; else now.")
+@click.option(
+    "--rows", is_flag=True, help="Put the ledger's rows of the period in, with proofs; clients' own tags are in them."
+)
 @click.option("--json", "as_json", is_flag=True, help="The control table with its status as one JSON object.")
 @placed
-def make(place: Place, file: Path, since: str | None, until: str | None, as_json: bool) -> None:
+def make(place: Place, file: Path, since: str | None, until: str | None, rows: bool, as_json: bool) -> None:
     """Make FILE (evidence.zip): certificates, evaluations, cards, inventory, counts of what the guard did, and the control table.
 
     Open index.html in it with any browser. No prompt, no answer, no secret and no path of this machine is in it.
     """
-    from ..build.governing import controls_json, gather, make_pack
+    from ..build.governing import controls_json, gather, make_pack, seal_ledger, with_rows
     from ..build.governing_sources import opened, window
 
     now_us = place.clock()
@@ -65,7 +68,10 @@ def make(place: Place, file: Path, since: str | None, until: str | None, as_json
     if wanted.since_us >= wanted.until_us:
         raise click.UsageError("--since must lie before --until")
     with opened(place.config(), place.data, clock=place.clock) as sources, progress("counting") as bar:
+        seal_ledger(place.data, now_us)
         found = gather(sources, wanted, step=_steps(bar))
+    if rows:
+        found = with_rows(found, place.data)
     raw = make_pack(found, place.data)
     target = place.cwd / file
     try:
@@ -116,6 +122,57 @@ def verify(place: Place, file: Path, key: str | None, as_json: bool) -> None:
         whose = "this data folder's own" if found.own else "compare it with what its owner told you"
         say(f"whole: {len(found.manifest['files'])} files as they were signed on {found.manifest['made'][:10]}")
         say(f"key    {found.key} ({whose})")
+
+
+@evidence.command()
+@click.argument("route")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@placed
+def drill(place: Place, route: str, as_json: bool) -> None:
+    """Try out ROUTE's fallback: its first model is made to fail for one short question, and what came of it is kept.
+
+    The question costs what the fallback's answer costs, on the key demitasse-lab. Exit status 1 where nobody else answered.
+    """
+    import asyncio
+    import random
+
+    from ..build.governing_drill import drill as hold
+
+    told = asyncio.run(hold(place.config(), place.data, place.env, route, clock=place.clock, draw=random.Random()))
+    if as_json:
+        say_json(told)
+    elif told["passed"]:
+        cost = f"{told['took_ms']:,.0f} ms, ${told['paid_usd']:.6f}"
+        say(f"'{told['failed']}' failed, '{told['answered_by']}' answered ({cost})")
+        say(f"kept for the next pack; the call: demitasse explain {told['entry']}")
+    if not told["passed"]:
+        tried = ", ".join(told["fallbacks"])
+        raise Failure(
+            f"'{told['failed']}' failed and nobody else answered (asked: {tried}): {told['why'] or 'no answer'}"
+        )
+
+
+@evidence.command()
+@click.option("--n", type=click.IntRange(1), default=200, show_default=True, metavar="N", help="So many kept requests.")
+@click.option("--seed", type=int, default=7, show_default=True, metavar="N", help="Draws them.")
+@click.option("--names", "which", default="auto", show_default=True, metavar="WHICH",
+              help="What finds names: own, spacy, presidio, spacy:MODEL; auto takes spaCy where it is installed.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@placed
+def residual(place: Place, n: int, seed: int, which: str, as_json: bool) -> None:
+    """What slipped through: kept requests, as they were sent on, are scanned again with both tiers; findings are counted."""
+    from ..build.governing_drill import residual as look
+
+    told = look(place.config(), place.data, n=n, seed=seed, clock=place.clock, which=which)
+    if as_json:
+        say_json(told)
+        return
+    low, high = told["interval"]
+    say(
+        f"{told['with_any']:,} of {told['n']:,} requests still held something: {told['rate']:.1%} ({low:.1%} to {high:.1%}, 95 %)"
+    )
+    if told["found"]:
+        table(("type", "found"), [(kind, f"{count:,}") for kind, count in told["found"].items()], right=("found",))
 
 
 def _say(found: Gathered, file: Path, size: int) -> None:

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from ..core.entry import Guarded
 from ..core.evidence import OWN_KEYS
+from . import checkpoints
 from .books import Reading
 from .migrations import connect
 from .trouble import trouble
@@ -141,6 +142,11 @@ class SqliteTally(Reading):
     def cards(self) -> list[Any]:
         """Price cards that were ever used, as JSON values; of one identity, the newest."""
         return [msgspec.json.decode(row[0]) for row in self._rows("SELECT json FROM cards ORDER BY version", ())]
+
+    def checkpoints(self) -> list[checkpoints.Place]:
+        """The signed checkpoints of the ledger, the oldest first."""
+        with self._reading() as db:
+            return checkpoints.kept(db)[0]
 
     def _counts(self) -> _Own:
         return _Own(self._file)

@@ -48,6 +48,8 @@ def pages(
     cards: Sequence[ModelCard],
     head: Mapping[str, Any],
     removed: Mapping[str, int],
+    *,
+    rows_export: bool = False,
 ) -> dict[str, bytes]:
     """Every HTML file of a pack, by name."""
     frameworks: dict[str, list[Row]] = {}
@@ -64,6 +66,7 @@ def pages(
             cards=listed,
             missing=_missing(rows),
             removed=removed,
+            rows_export=rows_export,
         ),
         "cards.html": _html("cards.html", **common, cards=listed, kinds=KINDS),
     }

@@ -206,7 +206,7 @@ def _chain(told: Mapping[str, Any]) -> Said:
     if told["holds"] is None:
         return True, f"{_n(told['events'], 'event')} in the chain; they are recomputed whenever a pack is made"
     if not told["holds"]:
-        return False, f"row {told['first_changed']:,} is not as it was written"
+        return False, told["problems"][0]
     return True, f"{_n(told['events'], 'event')} recomputed, none changed"
 
 
@@ -214,9 +214,11 @@ def _checkpoints(told: Mapping[str, Any]) -> Said:
     kept = told["checkpoints"]
     if not kept:
         return False, "no checkpoint is kept"
-    bad = [one for one in kept if one.get("valid") is False]
-    if bad:
-        return False, f"{len(bad)} of {_n(len(kept), 'checkpoint')} do not hold"
+    bad = [one for one in kept if not one["valid"]]
+    if bad or told["checkpoint_problems"]:
+        return False, "; ".join(
+            told["checkpoint_problems"]
+        ) or f"{len(bad)} of {_n(len(kept), 'checkpoint')} are not signed"
     return True, f"{_n(len(kept), 'checkpoint')}, the newest over {_n(kept[-1]['size'], 'event')}"
 
 
@@ -239,13 +241,11 @@ def _energy(told: Mapping[str, Any]) -> Said:
 
 
 def _watched(told: Mapping[str, Any]) -> Said:
-    watched, labels, drift = told["watched"], told["labels"], told["drift"]
-    if not watched and not labels and not drift:
-        return False, "no certificate is watched, no labels came in and no drift detector ran"
-    return (
-        True,
-        f"{_n(len(watched), 'route')} under a certificate, {_n(labels, 'label')}, {_n(len(drift), 'drift report')}",
-    )
+    if not told["calls"]:
+        return False, "no calls to watch"
+    streams, routes = _n(len(told["watched_for"]), "stream"), _n(len(told["watched"]), "route")
+    drift, labels = _n(len(told["drift"]), "report"), _n(told["labels"], "label")
+    return True, f"{streams} of numbers on every route, {drift} of drift; {routes} under a certificate, {labels}"
 
 
 def _incidents_kept(told: Mapping[str, Any]) -> Said:
