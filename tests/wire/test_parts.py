@@ -221,3 +221,21 @@ def test_all_texts_of_any_member_can_be_exchanged(value: Any, ascii_only: bool) 
     told_now = parts("chat", new_fields)
     assert [(p.place, p.text) for p in told_now] == [(p.place, f"<{p.text}>") for p in texts]
     assert {n: bytes(raw) for n, raw in new_fields.items()} == {n: bytes(r) for n, r in fields(new_body).items()}
+
+
+@pytest.mark.parametrize("text", ["<retrieved%d>", "<context>", "</context>", "</context><context>", "\n[1] ", "Context:\n", "\nQuestion:", "\n \n", "{\\u"])  # fmt: skip
+def test_no_text_takes_longer_than_its_length_allows(text: str) -> None:
+    """What is quadratic would take minutes here and be stopped by the limit on a test."""
+    many = "".join(text % nth if "%" in text else text for nth in range(100_000 // len(text)))
+    (part,) = found(chat({"role": "user", "content": "{" + many}))
+    assert part.pieces()
+
+
+def test_deep_requests_are_rewritten_at_the_cost_of_shallow_ones() -> None:
+    deep: Any = ["jane", "x" * 200_000]
+    for _ in range(90):
+        deep = [deep]
+    body = json.dumps(chat({"role": "user", "content": "x"}, extra=deep)).encode()
+    place = ("extra", *[0] * 91)
+    _, out = with_texts(fields(body), body, {place: "J"})
+    assert out == body.replace(b"jane", b"J")

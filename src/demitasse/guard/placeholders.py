@@ -109,7 +109,7 @@ _NUMBERS: Final = frozenset(
 )
 _BETWEEN_DIGITS = re.compile(r"[\s().\-/:]+")
 _NOT_LABEL = re.compile(r"[^A-Z]+")
-_LIKE = re.compile(r"(?<![A-Z])[A-Z][A-Z_]*_[a-z2-7]{6,24}(?![a-z0-9])")
+_LIKE = re.compile(r"(?<![A-Z])[A-Z][A-Z_]{1,23}_[a-z2-7]{6,24}(?![a-z0-9])")
 
 
 class _Made:

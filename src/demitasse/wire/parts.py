@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -259,11 +259,17 @@ def _edited(text: str, edit: Any) -> str | None:
 def _exchanged(body: bytes, changed: Mapping[str, str]) -> bytes:
     text = body.decode()
     out: list[str] = []
-    done = 0
-    for name, start, end in _object(text, _blank(text, 0)):
+    at, done = _blank(text, _blank(text, 0) + 1), 0
+    while text[at] != "}":
+        name, at = _json.raw_decode(text, at)
+        start = _blank(text, _blank(text, at) + 1)
+        _, at = _json.raw_decode(text, start)
         if name in changed:
             out += (text[done:start], changed[name])
-            done = end
+            done = at
+        at = _blank(text, at)
+        if text[at] == ",":
+            at = _blank(text, at + 1)
     out.append(text[done:])
     return "".join(out).encode()
 
@@ -278,42 +284,26 @@ def _copy(text: str, at: int, done: int, edit: Any, out: list[str]) -> tuple[int
             return end, done
         out += (text[done:at], msgspec.json.encode(edit).decode())
         return end, end
-    if text[at] not in "{[":
+    opener, nth, missing = text[at], 0, set(edit)
+    if opener not in "{[":
         raise KeyError(f"nothing stands within the value at character {at}")
-    missing = set(edit)
-    end = at + 1
-    for step, start, stop in _object(text, at) if text[at] == "{" else _array(text, at):
+    began, at = at, _blank(text, at + 1)
+    while text[at] not in "}]":
+        step: str | int = nth
+        if opener == "{":
+            step, at = _json.raw_decode(text, at)
+            at = _blank(text, _blank(text, at) + 1)
         if step in edit:
             missing.discard(step)
-            _, done = _copy(text, start, done, edit[step], out)
-        end = stop
+            at, done = _copy(text, at, done, edit[step], out)
+        else:
+            _, at = _json.raw_decode(text, at)
+        at, nth = _blank(text, at), nth + 1
+        if text[at] == ",":
+            at = _blank(text, at + 1)
     if missing:
-        raise KeyError(f"no member {min(map(str, missing))!r} at character {at}")
-    return _blank(text, end) + 1, done
-
-
-def _object(text: str, at: int) -> Iterator[tuple[str, int, int]]:
-    """Name, start and end of each member's value, in order."""
-    at = _blank(text, at + 1)
-    while text[at] != "}":
-        name, at = _json.raw_decode(text, at)
-        start = _blank(text, _blank(text, at) + 1)
-        _, end = _json.raw_decode(text, start)
-        yield name, start, end
-        at = _blank(text, end)
-        if text[at] == ",":
-            at = _blank(text, at + 1)
-
-
-def _array(text: str, at: int) -> Iterator[tuple[int, int, int]]:
-    at, nth = _blank(text, at + 1), 0
-    while text[at] != "]":
-        _, end = _json.raw_decode(text, at)
-        yield nth, at, end
-        nth += 1
-        at = _blank(text, end)
-        if text[at] == ",":
-            at = _blank(text, at + 1)
+        raise KeyError(f"no member {min(map(str, missing))!r} at character {began}")
+    return at + 1, done
 
 
 def _blank(text: str, at: int) -> int:

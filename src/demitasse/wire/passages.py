@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from typing import Final
 
 Span = tuple[int, int]
 """Code points, half open."""
@@ -83,6 +84,8 @@ def _tagged(text: str) -> list[Span]:
         name = tag[1].lower()
         at = tag.end()
         if name not in ends:
+            if len(ends) >= _MOST_KINDS:
+                continue
             low = low or text.translate(_LOWER)
             closes = [m.end() for m in re.finditer(rf"</{re.escape(name)}\s{{0,8}}>", low)]
             opens = len(re.findall(rf"<{re.escape(name)}\b", low))
@@ -94,6 +97,8 @@ def _tagged(text: str) -> list[Span]:
     return found
 
 
+_MOST_KINDS: Final = 32
+"""Kinds of tags that are looked for in one text: each costs a look at the whole of it."""
 _LOWER = {c: c + 32 for c in range(ord("A"), ord("Z") + 1)}
 """Of ASCII alone: other letters may change their number, and places must stay what they are."""
 
