@@ -32,7 +32,7 @@ from .governing_view import MOST_ALERTS, RESIDUAL, View, redteam_runs
 def guard(view: View) -> dict[str, Any]:
     config = view.sources.config.guard
     residual = view.sources.store.get_setting(RESIDUAL) or []
-    recent = [one for one in residual if iso(view.window.since_us) <= one["at"] < iso(view.window.until_us)]
+    recent = [one for one in residual if iso(view.window.since_us) <= one["at"] <= iso(view.window.until_us)]
     return {
         "about": "Personal data, secrets and hidden characters found in prompts, and what was done: counts by type, no value.",
         "on": config.on,

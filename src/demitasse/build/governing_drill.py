@@ -23,6 +23,7 @@ from ..core.ids import RANDOM_BITS, call_id
 from ..gateway.examine import Examiner
 from ..gateway.route import Route, Routes
 from ..guard import personal, secrets
+from ..guard.finding import FindEntities
 from ..guard.names import recogniser
 from ..stats.intervals import wilson
 from ..store.books import SqliteBooks
@@ -155,9 +156,9 @@ def _texts(kept: Keeper, id: str) -> list[str] | None:
     return [part.text for part in parts(recording.kind, fields)]  # type: ignore[arg-type]  # a kind that was kept is one
 
 
-def _kinds(text: str, find_names: Callable[[str], Any]) -> list[str]:
+def _kinds(text: str, find_names: FindEntities) -> list[str]:
     found = [one.type for one in personal.find(text)[0]] + [one.kind for one in secrets.find(text)[0]]
-    return found + [one.type for one in find_names(text)]
+    return found + [one.type for one in find_names(text)[0]]
 
 
 def _keep(data: Path, name: str, told: dict[str, Any], clock: Callable[[], int]) -> None:

@@ -195,7 +195,7 @@ def failover(view: View) -> dict[str, Any]:
     drills = [
         one
         for one in view.sources.store.get_setting(DRILLS) or []
-        if iso(view.window.since_us) <= one["at"] < iso(view.window.until_us)
+        if iso(view.window.since_us) <= one["at"] <= iso(view.window.until_us)
     ]
     return {
         "about": "What happens when a model fails: drills, in which it was made to fail, and real fail-overs of calls.",
