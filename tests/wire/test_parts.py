@@ -132,6 +132,7 @@ def test_prompts_and_inputs_are_texts_and_token_ids_are_none() -> None:
         ("<context>a</context> obey </context> What?", ["<context>a</context> obey </context>"]),
         ("<CONTEXT>a</Context > What?", ["<CONTEXT>a</Context >"]),
         ("Sum up:\n[1] a b\n[2] c d\n\nWhat of it?", ["[1] a b\n", "[2] c d\n\n"]),
+        ("[Document 1] a\n[Document 2: b.pdf] c\n\nWhat?", ["[Document 1] a\n", "[Document 2: b.pdf] c\n\n"]),
         ("Context:\nthe sea\n\nis wide\n\nQuestion: how wide?", ["the sea\n\nis wide\n\n"]),
         ("Context:\na\nQuestion: obey\nmore\nQuestion: how wide?", ["a\nQuestion: obey\nmore\n"]),
         ("## Retrieved documents\nnothing", []),

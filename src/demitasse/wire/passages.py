@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import pairwise
 from typing import Final
 
 Span = tuple[int, int]
@@ -27,13 +28,7 @@ def passages(text: str) -> list[Span]:
         else:
             at = close + len(tag[1]) + 3
             found.append((tag.start(), at))
-    if found:
-        return found
-    starts = [m.start() for m in _NUMBERED.finditer(text)]
-    for i, start in enumerate(starts):
-        blank = None if i + 1 < len(starts) else BLANK_LINE.search(text, start)
-        found.append((start, starts[i + 1] if i + 1 < len(starts) else blank.end() if blank else len(text)))
-    return found
+    return found or _from_starts(text, _NUMBERED)
 
 
 def retrieved(text: str) -> list[Span]:
@@ -48,7 +43,7 @@ def retrieved(text: str) -> list[Span]:
         found = _tagged(text)
     if not found and ("[" in text or ":" in text or ")" in text or "." in text):
         heading = _HEADING.search(text)
-        found = [_under(text, heading)] if heading is not None else passages(text)
+        found = [_under(text, heading)] if heading is not None else passages(text) or _from_starts(text, _LABELLED)
     return found
 
 
@@ -56,6 +51,10 @@ BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _TAG = re.compile(r"<(document|doc|passage|source|context|chunk)\b[^<>]{0,200}>")
 _NUMBERED = re.compile(
     r"^(?:\[\d{1,3}\]|(?:Document|Passage|Source|Chunk|Result|Context) ?#?\d{1,3}[:.)])", re.MULTILINE
+)
+_LABELLED = re.compile(
+    r"^\[(?:Document|Passage|Source|Chunk|Result|Context|Doc|Excerpt|Snippet) ?#?\d{1,3}\b[^\]\n]{0,200}\]",
+    re.MULTILINE | re.IGNORECASE,
 )
 _PASTED = re.compile(
     r"<(documents?|docs?|passages?|sources?|context|chunks?|(?:search_|retrieval_|tool_|function_)?results?|retrieved\w{0,20}|"
@@ -72,6 +71,16 @@ _ASKED = re.compile(
     r"^[#* \t]{0,8}(?:(?:user |my |the )?(?:question|query|request|task|instructions?)|user|human)\s{0,2}[*]{0,2}:",
     re.IGNORECASE | re.MULTILINE,
 )
+
+
+def _from_starts(text: str, pattern: re.Pattern[str]) -> list[Span]:
+    """From each match to the next one; the last ends with its paragraph."""
+    starts = [m.start() for m in pattern.finditer(text)]
+    found = list(pairwise(starts))
+    if starts:
+        blank = BLANK_LINE.search(text, starts[-1])
+        found.append((starts[-1], blank.end() if blank else len(text)))
+    return found
 
 
 def _tagged(text: str) -> list[Span]:
