@@ -135,9 +135,9 @@ def main() -> None:
         "--nothing", type=float, default=0.0, help="added to the score of 'no name', in weights before rounding"
     )
     parser.add_argument(
-        "--slope", type=float, default=0.35, help="of a name's score against its mean margin: fitted on the dev half"
+        "--slope", type=float, default=0.035, help="of a name's score against its mean margin: fitted on the dev half"
     )
-    parser.add_argument("--level", type=float, default=0.0, help="of the same")
+    parser.add_argument("--level", type=float, default=-0.616, help="of the same")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     args = parser.parse_args()
     began = time.process_time()

@@ -185,4 +185,4 @@ _RECIPES: Final = tuple(
     )
     for at, asked in enumerate(_ASKED)
 )
-_COLUMNS: Final[dict[tuple[int, bool], Ids]] = {}
+_COLUMNS: Final[dict[tuple[int, bool], NDArray[Any]]] = {}

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 TYPES: Final = ("PERSON", "LOCATION", "ORGANISATION", "NATIONALITY", "TITLE", "ADDRESS")
 LABELS: Final = ("O", *(f"{part}-{type}" for type in TYPES for part in "BI"))
 WEIGHTS: Final = Path(__file__).with_name("weights.npz")
-SHA256: Final = "d3ac829bbc8607ce05e71882afa87730a5a97949069774d7c74a827f6a04b77a"
+SHA256: Final = "8563ba462a8291f30d7f3b5a13b7ab6200b142cce6b46813afc3f2dd1a30c951"
 MOST_WORDS: Final = 100_000
 """Words that are read in one call."""
+LEAST: Final = 0.5
+"""Names that are less likely than this are not reported."""
 _QUOTES: Final = frozenset("'\"‘’“”„«»`*_|<>[]{}-,;:\n")
 """Signs that no name begins or ends with."""
 PIECE: Final = 2_000
@@ -50,8 +52,9 @@ class Tagger:
         """Names, places, organisations, nationalities, forms of address, street addresses; and whether the text was cut."""
         spans = words(text)
         cut = len(spans) > MOST_WORDS
+        del spans[MOST_WORDS:]
         found: list[Entity] = []
-        for first in range(0, min(len(spans), MOST_WORDS), PIECE):
+        for first in range(0, len(spans), PIECE):
             piece = spans[first : first + PIECE]
             scores = self.scores(text, piece)
             found += self._entities(text, piece, scores, best(scores, self._moves))
@@ -81,17 +84,23 @@ class Tagger:
             until = at + 1
             while until < len(path) and path[until] == 2 * type + 2:
                 until += 1
-            margin = sum(int(scores[here, path[here]] - scores[here, 0]) for here in range(at, until)) / (until - at)
+            margin = sum(self._margin(scores, path, here) for here in range(at, until)) / (until - at)
             sure = 1 / (1 + math.exp(-min(30.0, max(-30.0, margin * self._slope + self._level))))
             first, last = at, until
             while first < last and text[spans[first][0]] in _QUOTES:
                 first += 1
             while first < last and text[spans[last - 1][0]] in _QUOTES:
                 last -= 1
-            if first < last:
+            if first < last and sure >= LEAST:
                 found.append(Entity(TYPES[type], spans[first][0], spans[last - 1][1], round(min(0.85, sure), 2)))
             at = until
         return found
+
+    def _margin(self, scores: NDArray[np.int32], path: list[int], at: int) -> int:
+        """By how much the label at ``at`` beats "no name", the step to it counted."""
+        label = path[at]
+        before = path[at - 1] if at else len(self._moves) - 1
+        return int(scores[at, label] + self._moves[before, label] - scores[at, 0] - self._moves[before, 0])
 
     def _listed(self, word: int) -> int:
         bits = 0

@@ -87,15 +87,17 @@ def _wallet(said: str) -> bool:
 
 def _by_context(scan: Scan, word: Word) -> bool:
     """Letters and digits with no check of their own: a passport, a licence, a postal code, where the words before say so."""
-    if not 5 <= word.size <= 18 or sum(sign.isdecimal() for sign in word.text) < 3:
+    if not 4 <= word.size <= 18 or sum(sign.isdecimal() for sign in word.text) < 3:
         return False
     for topic in scan.topics(word.start):
         if topic == "passport" and 6 <= word.size <= 10:
             scan.add("PASSPORT", word.start, word.end, 0.8)
             return True
         if topic in {"license", "driver"} and _about(scan, word, "license"):
-            scan.add("DRIVER_LICENSE", word.start, word.end, 0.8)
-            return True
+            parted = _PARTED_LICENSE.match(scan.text, word.start)
+            if parted or word.size > 4:
+                scan.add("DRIVER_LICENSE", word.start, parted.end() if parted else word.end, 0.8)
+                return True
         if topic in {"phone", "card", "account"}:
             return False
     return False
@@ -114,4 +116,5 @@ _SPACED_NINO: Final = re.compile(r"\b([A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]) ?\d\d
 _NINO_NEVER: Final = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})
 """HM Revenue & Customs, NIM39110: letters and prefixes that are not used."""
 _UK_LICENSE: Final = re.compile(r"[A-Z]{1,5}9{0,4}\d[0156]\d[0-3]\d{2}[A-Z9]{2}\d[A-Z]{2}")
+_PARTED_LICENSE: Final = re.compile(r"[A-Za-z]\d{3,4}(?:-\d{2,5}){1,4}(?:-\d)?(?![\w-])")
 _HEX: Final = re.compile(r"[0-9a-fA-F]{40}")

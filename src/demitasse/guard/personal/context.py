@@ -56,6 +56,8 @@ _TOPICS: Final[dict[str, str]] = {
         "zip": "zip zipcode postcode postal postleitzahl plz pincode cap cep",
         "birth": "born birth birthday birthdate birthdays dob geboren née geburtsdatum nacimiento naissance nascita bday",
         "age": "age aged ages turned turning turns",
+        "number": "number nr num nummer número numéro",
+        "thing": "order invoice ticket case reference ref serial model part tracking item page room flight policy",
         "version": "version versions v ver release build chapter section firmware rfc paragraph clause § driver_version",
         "ip": "ip ipv4 ipv6 address host server client addr gateway dns subnet",
     }.items()

@@ -32,6 +32,9 @@ def phone(scan: Scan, window: Window) -> bool:
     if "phone" in window.about and plausible(sizes, seps):
         scan.add("PHONE", start, _extension(text, end), 0.8)
         return True
+    if window.about[:1] == ("number",) and "thing" not in window.about and len(digits) <= 11 and sizes in _SAID:
+        scan.add("PHONE", start, _extension(text, end), 0.5)
+        return True
     region = _region(digits, sizes, seps)
     if region is None or not scan.may_check() or not _valid(digits, region):
         return False
@@ -96,7 +99,23 @@ _TRUNK: Final[dict[tuple[int, ...], str]] = {
 }
 """By the sizes of the groups, for numbers that begin with the trunk's zero: the country that writes them so."""
 
-SHAPES: Final = _AMERICAN | _ABROAD | frozenset(_TRUNK)
+_SAID: Final = frozenset(
+    {
+        (3, 4),
+        (3, 3, 4),
+        (3, 3, 3),
+        (4, 4),
+        (4, 3, 3),
+        (3, 2, 2),
+        (2, 3, 4),
+        (4, 3, 4),
+        (3, 4, 4),
+        (2, 2, 2, 2),
+        (2, 2, 2, 2, 2),
+    }
+)
+"""As numbers are said to somebody who asked for "your number"."""
+SHAPES: Final = _AMERICAN | _ABROAD | _SAID | frozenset(_TRUNK)
 """Sizes of the groups of a telephone number that is known by how it is written."""
 
 _EXTENSION: Final = re.compile(r" ?,? ?(?:x|ext\.?|extension) ?\d{1,6}\b", re.IGNORECASE)
