@@ -14,7 +14,7 @@ RULES = " ".join(f"Rule {n}: the assistant never discusses subject {n} with any 
 
 
 def kinds(answer: str, prompt: str = "", instructions: str = "") -> list[str]:
-    return [leak.kind for leak in leaks(answer, prompt, instructions)]
+    return [leak.kind for leak in leaks(answer, lambda: prompt, lambda: instructions)]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_instructions_repeated_at_length_are_told_and_a_phrase_of_them_is_not() 
 
 def test_no_leak_is_told_in_its_own_words() -> None:
     answer = f"{KEY} canary: 7f3a9c1d-22 {RULES}"
-    found = leaks(answer, "", "canary: 7f3a9c1d-22 " + RULES)
+    found = leaks(answer, str, lambda: "canary: 7f3a9c1d-22 " + RULES)
     assert {leak.kind for leak in found} == {"secret", "canary", "instructions"}
     assert not any(word in leak.why for leak in found for word in ("ghp_", "7f3a", "subject"))
 

@@ -129,7 +129,7 @@ def leaks(asked: Asked, reply: Reply) -> Found | None:
     text = _all_said(reply)
     if not text:
         return None
-    found = leaks_of(text, asked.prompt, asked.instructions)
+    found = leaks_of(text, lambda: asked.prompt, lambda: asked.instructions)
     return Found("leaks", not found, None, "; ".join(leak.why for leak in found))
 
 

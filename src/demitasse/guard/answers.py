@@ -6,7 +6,7 @@ Knows texts; knows no request's shape and no model. What is said of a leak never
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from msgspec import Struct
@@ -25,18 +25,18 @@ class Leak(Struct, frozen=True):
     why: str
 
 
-def leaks(answer: str, prompt: str, instructions: str = "") -> list[Leak]:
+def leaks(answer: str, prompt: Callable[[], str], instructions: Callable[[], str] = str) -> list[Leak]:
     """What leaks in an answer.
 
     Args:
-        prompt: all texts of the request, joined. What stands there is no leak: the client has it.
-        instructions: what the application told the model beforehand, without passages that were looked up.
+        prompt: gives all texts of the request, joined. What stands there is no leak: the client has it.
+        instructions: gives what the application told the model beforehand, without passages that were looked up.
     """
     found: list[Leak] = []
     kinds = [secret.kind for secret in secrets.find(answer)[0] if _opens_a_door(answer, secret, prompt)]
     if kinds:
         found.append(Leak("secret", f"{_counted(kinds)} that the prompt does not have"))
-    left = {name for name in _PLACEHOLDER.findall(answer) if name not in prompt}
+    left = {name for name in _PLACEHOLDER.findall(answer) if name not in prompt()}
     if left:
         found.append(
             Leak(
@@ -44,12 +44,12 @@ def leaks(answer: str, prompt: str, instructions: str = "") -> list[Leak]:
                 f"{len(left)} placeholder{'s' * (len(left) > 1)} that stand{'s' * (len(left) == 1)} for nothing",
             )
         )
-    if instructions:
-        canary = _CANARY.search(instructions)
+    if told := instructions():
+        canary = _CANARY.search(told)
         if canary is not None and canary[1] in answer:
             found.append(Leak("canary", "the mark that its instructions hide"))
-        run = repeated(answer, instructions)
-        if run >= _LONG_RUN or (run >= _RUN and 2 * run >= len(_words(instructions))):
+        run = repeated(answer, told)
+        if run >= _LONG_RUN or (run >= _RUN and 2 * run >= len(_words(told))):
             found.append(Leak("instructions", f"{run} words of its instructions in a row"))
     return found
 
@@ -96,10 +96,10 @@ _NOWHERE = re.compile(
 )
 
 
-def _opens_a_door(answer: str, secret: Secret, prompt: str) -> bool:
+def _opens_a_door(answer: str, secret: Secret, prompt: Callable[[], str]) -> bool:
     """Whether a secret of an answer may be a real one: code that is written on request is full of made-up ones."""
     value = answer[secret.start : secret.end]
-    if value in prompt or "EXAMPLE" in value:
+    if "EXAMPLE" in value or value in prompt():
         return False
     if secret.kind in _SURE:
         return True

@@ -181,7 +181,9 @@ class _Known:
     def __init__(self, context: str) -> None:
         self.places: dict[str, list[int]] = {}
         self.vocabulary = {_plain(word) for word in _WORD.findall(context)}
-        self._beginnings = {word[:size] for word in self.vocabulary for size in range(_STEM_OF_NAME, len(word) + 1)}
+        self._beginnings = {
+            word[:size] for word in self.vocabulary for size in range(_STEM_OF_NAME, min(len(word), _LONGEST_NAME) + 1)
+        }
         self.numbers = _numbers(context) | {_SPELLED[word] for word in self.vocabulary & _SPELLED.keys()}
         self.count = 0
         counts: Counter[str] = Counter()
@@ -195,7 +197,8 @@ class _Known:
 
     def knows(self, name: str) -> bool:
         """Whether a name stands there, perhaps with another ending: *Arab* where *Arabic* is said."""
-        return name in self.vocabulary or name[: max(_STEM_OF_NAME, len(name) - 3)] in self._beginnings
+        beginning = name[: min(max(_STEM_OF_NAME, len(name) - 3), _LONGEST_NAME)]
+        return name in self.vocabulary or beginning in self._beginnings
 
     def weight(self, word: str) -> float:
         """How much a word tells: one that stands everywhere, little."""
@@ -215,6 +218,8 @@ class _Known:
 
 _NEW_WEIGHT = 1.5
 _STEM_OF_NAME = 4
+_LONGEST_NAME = 16
+"""Letters that are compared: without a limit a text without spaces would cost the square of its length."""
 _ACRONYM = 3
 """Letters: *UK* and *PR* stand for words that the context may spell out."""
 

@@ -54,11 +54,15 @@ def addresses(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int
                 yield found
         elif user is not None and _is_password(user[2]):
             yield "url_credentials", inner, user.end(2)
+    if "=" not in low:
+        return
     for mark in ("server=", "endpoint=", "endpointsprotocol=", "data source=", "driver=", "accountname=", "host="):
+        if mark not in low:
+            continue
         for at in tries.at(low, mark):
-            found = _assigned(text, low, at)
-            if found is not None:
-                yield found
+            assigned = _assigned(text, low, at)
+            if assigned is not None:
+                yield assigned
 
 
 def _store(text: str, start: int, inner: int, user: re.Match[str] | None) -> tuple[str, int, int] | None:

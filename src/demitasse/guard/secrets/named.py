@@ -26,8 +26,8 @@ KEYS: Final = ("key", "token", "credential", "auth")
 _NAME_END = r"[\"'\]*`]{0,3}"
 _BETWEEN = r"\s{0,4}(?P<sep>:=|=>|==|:|=|：)\s{0,4}"
 _VALUE = (
-    r"(?:(?P<quote>\"\"\"|[\"'`])(?P<quoted>(?:(?!(?P=quote))[^\n\\]|\\.){1,256})(?P=quote)"
-    r"|(?P<bare>[^\s\"'`<>,;]{1,256}))"
+    r"(?:(?P<quote>\"\"\"|[\"'`])(?P<quoted>(?:(?!(?P=quote))[^\n\\]|\\.){1,128})(?P=quote)"
+    r"|(?P<bare>[^\s\"'`<>,;]{1,128}))"
 )
 _PASSWORD = re.compile(
     r"(?:passw(?:or[dt]|d)?|pwd|passphrase|passcode|secret|_pass|kennwort|contrase\u00f1a|contrasena|mot de passe|senha|"
@@ -96,6 +96,7 @@ _PROSE = re.compile(
 )
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
 _HASH = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{7,12})\Z")
+_NO_KEY = re.compile(r"[ ()\[\]{}@]")
 _LEAST_RANDOM = 16
 _LEAST_BITS = 3.0
 """Of entropy a character: words and dotted paths with repeated letters lie below, random hex of 16 mostly above."""
@@ -104,6 +105,8 @@ _LEAST_BITS = 3.0
 def named(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int]]:
     """Kind, start and end of the values of credentials."""
     for mark in PASSWORDS:
+        if mark not in low:
+            continue
         for at in tries.at(low, mark):
             found = _PASSWORD.match(text, at)
             if found is None or _MORE_NOT.match(found["more"]):
@@ -112,6 +115,8 @@ def named(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int]]:
             if span is not None:
                 yield ("password", *span)
     for mark in KEYS:
+        if mark not in low:
+            continue
         for at in tries.at(low, mark):
             found = _KEY.match(text, at)
             if found is None or _MORE_NOT.match(found["more"]):
@@ -123,11 +128,12 @@ def named(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int]]:
             sure = mark == "key"
             if looks_random(value) and (sure or not (_UUID.match(value) or _HASH.match(value))):
                 yield "high_entropy", found.start(group), found.start(group) + len(value)
-    for mark in ("--pass", "--token", "--secret", "--api"):
-        for at in tries.at(low, mark):
-            found = _FLAG.match(text, at)
-            if found is not None and _mixed(found["bare"]) and not is_placeholder(found["bare"]):
-                yield "password", found.start("bare"), found.end("bare")
+    if "--" in low:
+        for mark in ("--pass", "--token", "--secret", "--api"):
+            for at in tries.at(low, mark):
+                found = _FLAG.match(text, at)
+                if found is not None and _mixed(found["bare"]) and not is_placeholder(found["bare"]):
+                    yield "password", found.start("bare"), found.end("bare")
 
 
 def is_placeholder(value: str, *, words: bool = True) -> bool:
@@ -137,9 +143,9 @@ def is_placeholder(value: str, *, words: bool = True) -> bool:
 
 def looks_random(value: str) -> bool:
     """Letters and digits, no path, no sentence, and hardly predictable."""
-    if len(value) < _LEAST_RANDOM or is_placeholder(value) or any(c in value for c in " ()[]{}@"):
+    if len(value) < _LEAST_RANDOM or is_placeholder(value) or _NO_KEY.search(value):
         return False
-    if not (any(c.isdigit() for c in value) and any(c.isalpha() for c in value)):
+    if not (_DIGIT.search(value) and _LETTER.search(value)):
         return False
     if value.startswith(("/", "./", "../", "http:", "https:", "~")) or value.count("/") > 4 or value.count(".") > 3:
         return False
@@ -174,7 +180,7 @@ def _quoted(value: str, found: re.Match[str]) -> bool:
     if len(value) < 3:
         return False
     if " " in value:
-        return any(c.isdigit() for c in value) and not _PROSE.search(value)
+        return _DIGIT.search(value) is not None and not _PROSE.search(value)
     if found["is"]:
         return _mixed(value)
     # `password: "Password"` is a label of a form; so is a name that only says password again.
@@ -205,7 +211,10 @@ def _bare(text: str, low: str, at: int, found: re.Match[str], value: str) -> boo
 
 def _mixed(value: str) -> bool:
     """Letters beside digits or marks, as no word has them."""
-    letters = any(c.isalpha() for c in value)
-    digits = any(c.isdigit() for c in value)
-    marks = any(c in "!@#$%^&*+=~?|\\" for c in value)
-    return (letters and (digits or marks)) or (digits and marks)
+    digits, marks = _DIGIT.search(value), _MARK.search(value)
+    return bool((digits or marks) and _LETTER.search(value)) or bool(digits and marks)
+
+
+_LETTER = re.compile(r"[^\W\d_]")
+_DIGIT = re.compile(r"\d")
+_MARK = re.compile(r"[!@#$%^&*+=~?|\\]")

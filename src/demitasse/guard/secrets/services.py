@@ -192,6 +192,8 @@ _BASIC = re.compile(
 
 def _bearers(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int]]:
     for mark, pattern in (("bearer ", _BEARER), ("authorization", _BASIC)):
+        if mark not in low:
+            continue
         for at in tries.at(low, mark):
             found = pattern.match(text, at)
             if found is not None and not is_slot(found["token"]):
