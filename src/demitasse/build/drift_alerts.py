@@ -40,7 +40,7 @@ def moved(
     """
     route, stream, found = event.route, event.stream, event.found
     assert found is not None
-    said = f"route '{route}' {stream.moved}: {value(found.now, stream.unit)} where {value(found.usual, stream.unit)} is usual"
+    said = f"route '{route}' {stream.moved}: {value(found.now, stream.unit)}, usually {value(found.usual, stream.unit)}"
     if stream.kind == "spread":
         said += f", {found.gap:.0%} of calls lie elsewhere"
     if cause is not None:
@@ -76,7 +76,7 @@ def out_of_line(anomaly: Anomaly, at_us: int, daily_usd: Mapping[tuple[str, str]
         if anomaly.new and anomaly.most_usd
         else "; it was never seen before this week"
         if anomaly.new
-        else f" where {usd(anomaly.usual_usd)} is usual and {usd(anomaly.most_usd)} was the most"
+        else f", usually {usd(anomaly.usual_usd)} and never more than {usd(anomaly.most_usd)}"
     )
     dimension = anomaly.dimension if anomaly.dimension in ("key", "model") else ""
     remedy, undo = limited(dimension, anomaly.name if dimension else "", daily_usd)

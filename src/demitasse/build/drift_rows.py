@@ -68,6 +68,7 @@ def month_forecast(books: Books, now_us: int) -> ForecastRow:
     usd = [by_day[day].cost_nanos / 1e9 if day in by_day else 0.0 for day in range(first, today)]
     month = books.buckets(month_start_us(now_us), now_us, ())
     so_far = sum(row.cost_nanos for row in month) / 1e9
+    today_usd = sum(row.cost_nanos for row in books.buckets(today * DAY_US, now_us, ())) / 1e9
     daily = tuple(
         Day(day * DAY_US, amount, by_day[day].requests if day in by_day else 0)
         for day, amount in zip(range(first, today), usd, strict=True)
@@ -77,7 +78,8 @@ def month_forecast(books: Books, now_us: int) -> ForecastRow:
         known = (
             f"{len(usd)} whole days are known" if any(usd) else "nothing that has a price was spent on a whole day yet"
         )
-        return ForecastRow(so_far, ends_us, why=f"a forecast takes {FEWEST} whole days; {known}", daily=daily)
+        why = f"a forecast takes {FEWEST} whole days; {known}"
+        return ForecastRow(so_far, ends_us, why=why, daily=daily, today_usd=today_usd)
     return ForecastRow(
         so_far_usd=so_far,
         ends_us=ends_us,
@@ -88,6 +90,7 @@ def month_forecast(books: Books, now_us: int) -> ForecastRow:
         days=told.days,
         weekdays=told.weekdays,
         daily=daily,
+        today_usd=today_usd,
         ahead=told.ahead,
     )
 

@@ -13,10 +13,11 @@ WIDE, HIGH = 120.0, 24.0
 
 
 def month(row: ForecastRow, now_us: int) -> dict[str, Any]:
-    """Each day's spending, and from today on what is expected of it, in another colour and never both at once."""
+    """Each day's spending, and from today on what it is expected to come to, in another colour."""
     today_us = now_us // DAY_US * DAY_US
     past = [(day.at_us, day.value) for day in row.daily]
-    coming = [(today_us + at * DAY_US, usd) for at, usd in enumerate(row.ahead)]
+    today, *later = row.ahead or (0.0,)
+    coming = [(today_us + at * DAY_US, usd) for at, usd in enumerate((row.today_usd + today, *later))]
     return {
         "animation": False,
         "aria": {"enabled": True},

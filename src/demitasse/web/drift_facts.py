@@ -80,6 +80,8 @@ class ForecastRow(Struct, frozen=True):
     why: str = ""
     daily: tuple[Day, ...] = ()
     """The last five weeks' days, in dollars."""
+    today_usd: float = 0.0
+    """Spent today; ``daily`` ends yesterday."""
     ahead: tuple[float, ...] = ()
     """What is expected of today's rest and of each day after it, in dollars."""
 
