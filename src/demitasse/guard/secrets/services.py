@@ -152,7 +152,21 @@ SHAPES: Final[tuple[Shape, ...]] = (
 
 def services(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int]]:
     """Kind, start and end of what has the shape of a service's key."""
-    for mark, pattern, kind, back in SHAPES:
+    for sign, shapes in _BY_SIGN:
+        if sign in text:
+            yield from _shaped(text, shapes, tries)
+    yield from _bearers(text, low, tries)
+
+
+_SIGNS: Final = ("_", "-", ".", "")
+_BY_SIGN: Final = tuple(
+    (sign, tuple(s for s in SHAPES if next(one for one in _SIGNS if one in s.mark) == sign)) for sign in _SIGNS
+)
+"""Most texts have no underscore, and so none of the marks that do."""
+
+
+def _shaped(text: str, shapes: tuple[Shape, ...], tries: Tries) -> Iterator[tuple[str, int, int]]:
+    for mark, pattern, kind, back in shapes:
         if mark not in text:
             continue
         reach = 0
@@ -168,7 +182,6 @@ def services(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int]
                     end -= 1
             reach = end
             yield kind, found.start(), end
-    yield from _bearers(text, low, tries)
 
 
 def _begins(text: str, at: int) -> bool:
