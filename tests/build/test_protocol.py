@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from demitasse.build import protocol
 from demitasse.build.protocol import MAX_HEAD_BYTES, Protocol
 
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -89,3 +90,19 @@ async def test_large_bodies_and_many_requests_on_one_connection_are_no_large_hea
         writer.write(b"GET /%d HTTP/1.1\r\nhost: x\r\nx-pad: %s\r\n\r\n" % (n, b"p" * 1000))
         await reader.readuntil(b"\r\n\r\n")
         await reader.readexactly(len(b"/%d 0" % n))
+
+
+async def test_a_sender_that_trickles_its_head_or_sends_none_is_let_go(
+    connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_S", 0.1)
+    silent, _ = await connect()
+    reader, writer = await connect()
+    writer.write(b"GET /first HTTP/1.1\r\nhost: x\r\n\r\n")
+    await reader.readuntil(b"/first 0")
+    await asyncio.sleep(0.3)
+    writer.write(b"GET /second HTTP/1.1\r\nhost: x\r\n\r\n")
+    await reader.readuntil(b"/second 0")  # idle between requests is another clock's business
+    writer.write(b"GET /third HTTP/1.1\r\nx-slow: ")
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await asyncio.wait_for(silent.read(), 5) == b""

@@ -143,10 +143,17 @@ def test_the_sixth_wrong_key_in_a_minute_has_to_wait():
     books, control, facts = fakes.full_site(login=fakes.FakeLogin(), clock=lambda: now[0])
     site = Visitor(books, control, **facts)
     assert [log_in(site, "dmt_wrong").status for _ in range(5)] == [401] * 5
-    answer = log_in(site, "dmt_a_admin")
+    answer = log_in(site, "dmt_wrong_again")
     assert (answer.status, answer.headers["retry-after"]) == (429, "60")
     now[0] += 60_000_000
-    assert log_in(site, "dmt_a_admin").status == 303
+    assert log_in(site, "dmt_wrong").status == 401
+
+
+def test_a_good_key_enters_however_many_wrong_ones_came_from_its_address(guarded):
+    for n in range(70):
+        log_in(guarded, f"dmt_wrong{n}")
+    assert log_in(guarded, "dmt_wrong").status == 429
+    assert log_in(guarded, "dmt_a_admin").status == 303
 
 
 def test_many_addresses_together_have_to_wait_too():

@@ -16,6 +16,7 @@ from ..wire.ask import Ask
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Headers = Mapping[bytes, bytes]
 
+MOST_TAGS = 16
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
 
 
@@ -145,7 +146,10 @@ def _seconds(value: bytes | None) -> float | None:
 def _tags(given: str, caller: Caller) -> tuple[tuple[str, str], ...]:
     """``team=search,feature=titles``; tags pinned to the key override what a header says."""
     tags: dict[str, str] = {}
-    for part in given.split(",")[:16]:
+    parts = given.split(",")
+    if len(parts) > MOST_TAGS:
+        raise Refused(f"x-demitasse-tags: at most {MOST_TAGS} tags, not {len(parts)}", code="invalid_header")
+    for part in parts:
         name, _, value = part.strip().partition("=")
         if not (_TAG(name) and _TAG(value)):
             raise Refused(

@@ -5,6 +5,7 @@ Each raises ConfigError, a sentence for the page, when the form cannot be meant 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final, get_args
@@ -22,6 +23,8 @@ Form = Mapping[str, str]
 Action = Callable[[Desk, Form, list[Budget]], Awaitable[Done]]
 """The budgets as they are now are passed in, because reading them may wait."""
 
+MOST_MODELS: Final = 50
+_KEY_NAME: Final = re.compile(r"[\w.@-]{1,64}").fullmatch
 MOST_NANOS: Final = 10**9 * NANOS
 KEY_SCOPES: Final[dict[str, tuple[str, ...]]] = {
     "call": ("call",),
@@ -38,7 +41,7 @@ async def set_budget(desk: Desk, form: Form, budgets: list[Budget]) -> Done:
     before = next((b for b in budgets if b.name == name), None)
     if before is not None and before.origin == "file":
         raise ConfigError(f"budget '{name}' is set in demitasse.toml; change it there: [budgets.{name}]")
-    limit_nanos, period = _limit(form.get("amount", ""), form.get("period", "") or (before.period if before else "day"))
+    limit_nanos, period = _limit(_short(form, "amount", 40), _short(form, "period", 20) or (before.period if before else "day"))
     scope, subject = _scope(form) if "scope" in form or before is None else (before.scope, before.subject)
     budget = Budget(
         name=name,
@@ -68,7 +71,7 @@ async def remove_budget(desk: Desk, form: Form, budgets: list[Budget]) -> Done:
 
 
 async def revoke_key(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
-    id = form.get("id", "")
+    id = _short(form, "id", 64)
     key = next((k for k in _keys(desk) if k.id == id), None)
     if key is None:
         raise ConfigError(f"there is no key '{id}'; nothing was revoked")
@@ -78,7 +81,7 @@ async def revoke_key(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
 
 async def resume_key(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
     """``name``, and ``alert`` when the button stood beside one."""
-    name, alert = _name(form, "a key"), form.get("alert", "")
+    name, alert = _name(form, "a key"), _short(form, "alert")
     why = desk.control.paused().get(name, "")
     await desk.control.resume_key(name)
     if alert:
@@ -87,21 +90,21 @@ async def resume_key(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
 
 
 async def pause_key(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
-    name, alert = _name(form, "a key"), form.get("alert", "")
-    await desk.control.pause_key(name, form.get("why", "") or "paused by hand")
+    name, alert = _name(form, "a key"), _short(form, "alert")
+    await desk.control.pause_key(name, _short(form, "why", 1_000) or "paused by hand")
     if alert:
         await desk.control.reopen_alert(alert)
     return Done(f"key '{name}' is paused", "/keys/resume", {"name": name, "alert": alert})
 
 
 async def resolve_alert(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
-    alert = form.get("alert", "")
+    alert = _short(form, "alert")
     await desk.control.resolve_alert(alert)
     return Done("marked as done", "/alerts/reopen", {"alert": alert})
 
 
 async def reopen_alert(desk: Desk, form: Form, _budgets: list[Budget]) -> Done:
-    alert = form.get("alert", "")
+    alert = _short(form, "alert")
     await desk.control.reopen_alert(alert)
     return Done("back on the list", "/alerts/resolve", {"alert": alert})
 
@@ -159,17 +162,22 @@ async def create_key(desk: Desk, form: Form) -> str:
     Returns the secret; whoever shows it keeps it nowhere.
     """
     name = _name(form, "a key")
+    if not _KEY_NAME(name):
+        raise ConfigError(f"'{name}' cannot be a key's name; use up to 64 letters, digits, '.', '@', '-' and '_'")
     if any(k.name == name and k.revoked_us is None for k in _keys(desk)) or name == "local":
         raise ConfigError(f"there is a key '{name}' already; revoke it first, or choose another name")
     scope = form.get("scope", "call")
     if scope not in KEY_SCOPES:
         raise ConfigError(f"a key's scope is one of {', '.join(KEY_SCOPES)}, not '{scope}'")
     days = _number(form, "days")
+    models = tuple(m for m in (part.strip() for part in _short(form, "models", 4_000).split(",")) if m)
+    if len(models) > MOST_MODELS:
+        raise ConfigError(f"a key names at most {MOST_MODELS} models; use provider/* for all of a provider")
     return await desk.control.create_key(
         name,
-        team=form.get("team", "").strip() or None,
+        team=_short(form, "team", 80) or None,
         scopes=KEY_SCOPES[scope],
-        models=tuple(m for m in (part.strip() for part in form.get("models", "").split(",")) if m),
+        models=models,
         rpm=_number(form, "rpm"),
         tpm=_number(form, "tpm"),
         expires_us=None if days is None else desk.clock() + days * 86_400_000_000,
@@ -194,6 +202,14 @@ def _name(form: Form, what: str) -> str:
     if len(name) > 80 or not name.isprintable():
         raise ConfigError(f"{what}'s name has at most 80 printable characters")
     return name
+
+
+def _short(form: Form, field: str, most: int = 200) -> str:
+    """What a field holds, however little."""
+    text = form.get(field, "").strip()
+    if len(text) > most or not text.isprintable():
+        raise ConfigError(f"{field} has at most {most:,} printable characters")
+    return text
 
 
 def _number(form: Form, field: str) -> int | None:
@@ -223,7 +239,7 @@ def _limit(amount: str, period: str) -> tuple[int | None, Period]:
 
 
 def _scope(form: Form) -> tuple[Scope, str]:
-    given, subject = form.get("scope", "total"), form.get("subject", "").strip()
+    given, subject = form.get("scope", "total"), _short(form, "subject")
     scope: Scope | None = next((s for s in get_args(Scope) if s == given), None)
     if scope is None:
         raise ConfigError(f"a budget is for {', '.join(get_args(Scope))}, not for '{given}'")

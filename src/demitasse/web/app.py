@@ -415,11 +415,11 @@ class Site:
         if not guard.same_origin(request):
             raise HTTPException(403, "this form came from another site; open the dashboard and log in there")
         address = request.client.host if request.client else ""
-        if wait_s := self._attempts.wait_s(address, now_us):
-            error = f"too many tries; the next one is possible in {wait_s} s"
-            return await self._login_page(back, error, 429, {"retry-after": str(wait_s)})
         visitor = login.enter(form.get("key", "").strip())
-        if visitor is None:
+        if visitor is None:  # a good key is never held up: whoever shares an address could else lock its holder out
+            if wait_s := self._attempts.wait_s(address, now_us):
+                error = f"too many wrong keys; the next try is possible in {wait_s} s"
+                return await self._login_page(back, error, 429, {"retry-after": str(wait_s)})
             self._attempts.fail(address, now_us)
             error = "no key with the right to see the books; make one with: demitasse keys create NAME --scope read"
             return await self._login_page(back, error, 401)
@@ -438,7 +438,8 @@ class Site:
     async def logout(self, request: Request) -> Response:
         visitor, _ = await self._form(request)
         response = RedirectResponse("/login" if visitor and self._desk.login else "/", 303)
-        response.delete_cookie(guard.SESSION, httponly=True, samesite="strict")
+        secure = self._desk.login is not None and self._desk.login.secure
+        response.delete_cookie(guard.SESSION, httponly=True, samesite="strict", secure=secure)
         return _guarded(response)
 
     async def http_error(self, request: Request, error: Exception) -> Response:
@@ -544,7 +545,7 @@ class Site:
     def _back(self, request: Request, form: Mapping[str, str], done: Done) -> Response:
         response = RedirectResponse(_local_path(form.get("back", "/")), 303)
         sealed = guard.seal(self._secret, "done", done)
-        secure = request.url.scheme == "https"
+        secure = request.url.scheme == "https" or (self._desk.login is not None and self._desk.login.secure)
         response.set_cookie(guard.FLASH, sealed, max_age=60, httponly=True, samesite="strict", secure=secure)
         return _guarded(response)
 

@@ -114,7 +114,7 @@ def same_origin(request: Request) -> bool:
 
 
 class Attempts:
-    """Failed logins: at most ``each`` from one address and ``all`` together in a minute."""
+    """Failed logins: at most ``each`` from one address and ``all`` together in a minute. Good keys are not asked."""
 
     def __init__(self, *, each: int = 5, all: int = 60) -> None:
         self._each = each
