@@ -89,7 +89,7 @@ def allowance(claims: int) -> int:
 
 
 FALSE_ALARM: Final = 0.025
-"""Of a supported claim: some of the paraphrases in PAWS-Wiki, whose every claim is supported (``bench/guard.py``)."""
+"""Of a supported claim: some of the paraphrases in PAWS-Wiki, whose every claim is supported (``bench/guard_grounding.py``)."""
 ANSWERS_ALARM: Final = 0.1
 
 
