@@ -74,8 +74,8 @@ def drop(data: Path, before_us: int, now_us: int) -> int:
         db.execute("PRAGMA secure_delete=ON")
         fill(db)
         writer = Writer(db, "audit")
-        while writer.commit([_drop_next(before_us, now_us)])[0]:
-            gone += ROWS
+        while (went := _answer(writer.commit([_drop_next(before_us, now_us)])[0])) > 0:
+            gone += went
     except sqlite3.Error as error:
         raise trouble(path, error) from error
     finally:
@@ -96,15 +96,22 @@ def note_export(data: Path, first: int, last: int) -> None:
         db.close()
 
 
-def _drop_next(before_us: int, now_us: int) -> Callable[[Batch], bool]:
-    def change(batch: Batch) -> bool:
+def _answer(answer: int | StoreError) -> int:
+    """A Writer hands back what a change raised."""
+    if isinstance(answer, StoreError):
+        raise answer
+    return answer
+
+
+def _drop_next(before_us: int, now_us: int) -> Callable[[Batch], int]:
+    def change(batch: Batch) -> int:
         db = batch.writer.db
         at = _dropped(db) // ROWS
         row = db.execute("SELECT hash, last_us FROM segments WHERE at = ?", (at,)).fetchone()
         signed = db.execute("SELECT coalesce(max(size), 0) FROM checkpoints").fetchone()[0]
         first, end = at * ROWS + 1, (at + 1) * ROWS
         if row is None or row[1] >= before_us or signed < end or batch.seq <= end:
-            return False
+            return 0
         leaves = Leaves(db)
         frontier = Frontier()
         for hash in leaves.hashes(at):
@@ -123,7 +130,7 @@ def _drop_next(before_us: int, now_us: int) -> Callable[[Batch], bool]:
         db.execute("DELETE FROM labels WHERE seq BETWEEN ? AND ?", (first, end))
         db.execute("DELETE FROM events WHERE seq BETWEEN ? AND ?", (first, end))
         batch.note("dropped", f"rows-{end}", now_us, rows=end, root=leaves.root(end).hex())
-        return True
+        return ROWS
 
     return change
 
