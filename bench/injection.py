@@ -1,0 +1,255 @@
+"""How well the injection detector does where it was not trained: `python -m bench.injection [PART ...]`; JSON to bench/results/.
+
+Parts: sources (leave one source out), indirect (orders within e-mails), evasions, cpu, and triggers (tests/data/benign_triggers.jsonl,
+a blind set: only these counts are ever taken from it). All models but that of evasions, cpu and triggers are trained here anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from demitasse.guard.injection import bands, pinned, score, shipped
+from demitasse.guard.injection.scoring import clipped, direct_logit, order_logit
+from demitasse.guard.injection.weights import Weights
+from demitasse.lab.injection import fit, orders, sources, train
+from demitasse.lab.injection.evasions import EVASIONS, UNPROMISED, evaded
+from demitasse.stats.intervals import clopper_pearson
+
+DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "injection"
+RESULTS = Path(__file__).parent / "results"
+TRIGGERS = Path(__file__).parent.parent / "tests" / "data" / "benign_triggers.jsonl"
+RATE = 0.01
+SEED = 7
+
+
+def reached(honest: np.ndarray, attacks: np.ndarray, rate: float = RATE) -> tuple[float, float]:
+    """Share of attacks beyond the threshold that this share of honest logits passes, and the threshold."""
+    threshold = float(np.quantile(honest, 1 - rate, method="higher"))
+    return float((attacks > threshold).mean()), threshold
+
+
+def auc(honest: np.ndarray, attacks: np.ndarray) -> float:
+    """Chance that an attack scores above an honest text; ties count half."""
+    both = np.concatenate((honest, attacks))
+    _, place, counts = np.unique(both, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    n, m = len(honest), len(attacks)
+    return float((ranks[n:].sum() - m * (m + 1) / 2) / n / m)
+
+
+def logits(rows: list[sources.Row], made: Weights) -> np.ndarray:
+    return np.array([direct_logit(clipped(row.text), made) for row in rows])
+
+
+def by_source() -> dict[str, Any]:
+    """Recall of the attacks of a source that the model never saw, where 1 % of honest texts are alarmed at.
+
+    Two thresholds: from the honest texts of that source (yanismiraoui has none: those of deepset, which is then left out of training
+    too), and, harder, from honest texts of the training's side that were kept out of training.
+    """
+    rows = train.rows(DATA, SEED)
+    held = sources.held(DATA, SEED)
+    y = np.array([row.attack for row in rows])
+    names = np.array([row.source for row in rows])
+    x = fit.features([row.text for row in rows])
+    kept_out = np.random.default_rng(SEED).random(len(rows)) < 0.15
+    found: dict[str, Any] = {}
+    for name in sources.ATTACKED:
+        judge = "deepset" if name == "yanismiraoui" else name
+        others = (names != name) & (names != judge)
+        made = train.direct_head(x[others], y[others], names[others])
+        honest = logits([row for row in rows if row.source == judge and not row.attack], made)
+        attacks = logits([row for row in rows if row.source == name and row.attack], made)
+        recall, _ = reached(honest, attacks)
+        part = others & ~(kept_out & ~y)
+        made = train.direct_head(x[part], y[part], names[part])
+        own = logits([row for row, there in zip(rows, others & kept_out & ~y, strict=True) if there], made)
+        attacks2, honest2 = (
+            logits([r for r in rows if r.source == at and r.attack is kind], made)
+            for at, kind in ((name, True), (judge, False))
+        )
+        outside = logits(held, made)
+        recall2, threshold = reached(np.concatenate((own, outside)), attacks2)
+        found[name] = {
+            "attacks": len(attacks),
+            "honest": len(honest),
+            "honest_of": judge,
+            "recall": round(recall, 4),
+            "auc": round(auc(honest, attacks), 4),
+            "threshold_from_training_side": {
+                "recall": round(recall2, 4),
+                "false_alarms": round(float((honest2 > threshold).mean()), 4),
+                "recall_on_requests_never_trained_on": round(reached(outside, attacks2)[0], 4),
+            },
+        }
+        print(name, json.dumps(found[name]), flush=True)
+    mean = float(np.mean([one["recall"] for one in found.values()]))
+    three = float(np.mean([one["recall"] for name, one in found.items() if name != "yanismiraoui"]))
+    harder = float(np.mean([one["threshold_from_training_side"]["recall"] for one in found.values()]))
+    return {
+        "rate": RATE,
+        "sources": found,
+        "mean": round(mean, 4),
+        "mean_without_yanismiraoui": round(three, 4),
+        "mean_harder": round(harder, 4),
+    }
+
+
+def indirect(folds: int = 5) -> dict[str, Any]:
+    """AUC of e-mails with an order against the same without; e-mails and categories of orders were both not trained on."""
+    rows = train.rows(DATA, SEED)
+    papers, told = orders.documents(DATA, SEED), orders.bipia(DATA)[1]
+    lessons = train.Lessons(orders.asking(rows, told), papers)
+    direct = shipped()
+    mails = [paper for paper in papers if paper.source == "bipia"]
+    categories = sorted({order.category for order in told})
+    group = {category: at % folds for at, category in enumerate(categories)}
+    scores: dict[str, list[tuple[float, float]]] = {"calm": []}
+    for fold in range(folds):
+        tested = [paper for paper in mails if orders.fold(paper, folds, SEED) == fold]
+        for one in range(folds):  # categories of this group are unknown to the model
+            unknown = {order.text for order in told if group[order.category] == one}
+            made = lessons.head({mail.text for mail in tested}, unknown)
+            scores["calm"] += [
+                (order_logit(clipped(mail.text), made), direct_logit(clipped(mail.text), direct)) for mail in tested
+            ]
+            for order in (order for order in told if group[order.category] == one):
+                kind = "code" if order.is_code else "text"
+                for place in orders.PLACES:
+                    for mail in tested:
+                        text = clipped(orders.put(mail.text, order.text, place))
+                        pair = order_logit(text, made), direct_logit(text, direct)
+                        scores.setdefault(f"{kind} {place}", []).append(pair)
+                        scores.setdefault(kind, []).append(pair)
+                        scores.setdefault(f"category {order.category}", []).append(pair)
+    calm = np.array(scores.pop("calm"))
+    found = {
+        name: {
+            "auc": round(auc(calm[:, 0], np.array(own)[:, 0]), 4),
+            "direct_auc": round(auc(calm[:, 1], np.array(own)[:, 1]), 4),
+            "n": len(own),
+        }
+        for name, own in sorted(scores.items())
+    }
+    both = np.array([*scores["text"], *scores["code"]])
+    recall = reached(calm[:, 0], both[:, 0], 0.05)[0]
+    print(json.dumps({name: found[name] for name in ("text", "code")}))
+    return {
+        "mails": len(mails),
+        "auc": round(auc(calm[:, 0], both[:, 0]), 4),
+        "direct_auc": round(auc(calm[:, 1], both[:, 1]), 4),
+        "recall_at_5_percent": round(recall, 4),
+        "parts": found,
+    }
+
+
+def evasions(most: int = 600) -> dict[str, Any]:
+    """Share of attacks in the band `high` (1 %), as they are and disguised, with and without normalisation."""
+    from demitasse.guard.injection import scoring
+    from demitasse.guard.normal import Normal
+
+    rng = np.random.default_rng(SEED)
+    high = bands(RATE)[1]
+    rows = [
+        r
+        for r in train.rows(DATA, SEED)
+        if r.attack and r.source in ("deepset", "s-labs", "own") and r.text.isascii() and len(r.text) < 300
+    ]
+    texts = [rows[at].text for at in rng.choice(len(rows), most, replace=False)]
+
+    def caught(given: list[str]) -> float:
+        return round(float(np.mean([score(text) >= high for text in given])), 4)
+
+    found: dict[str, Any] = {"n": most, "plain": caught(texts), "ways": {}}
+    for how in EVASIONS:
+        given = [evaded(text, how, SEED) for text in texts]
+        with_it = caught(given)
+        kept = scoring.normalise
+        scoring.normalise = Normal
+        try:
+            without = caught(given)
+        finally:
+            scoring.normalise = kept
+        found["ways"][how] = {"without": without, "with": with_it, "promised": how not in UNPROMISED}
+        print(how, found["ways"][how], flush=True)
+    return found
+
+
+def triggers() -> dict[str, Any]:
+    """False alarms on honest requests full of trigger words: counts only."""
+    rows = [json.loads(line) for line in TRIGGERS.read_text(encoding="utf-8").splitlines() if line]
+    texts = [row.get("text") or row["prompt"] for row in rows]
+    found: dict[str, Any] = {"n": len(texts)}
+    scores = np.array([score(text) for text in texts])
+    for budget in (0.005, 0.01, 0.02):
+        medium, high = bands(budget)
+        alarms = int((scores >= high).sum())
+        low, up = clopper_pearson(alarms, len(texts), 0.95)
+        found[str(budget)] = {
+            "alarms": alarms,
+            "share": round(alarms / len(texts), 4),
+            "interval": [round(low, 4), round(up, 4)],
+            "medium_or_high": round(float((scores >= medium).mean()), 4),
+        }
+    return found
+
+
+def cpu(rounds: int = 300) -> dict[str, Any]:
+    """CPU microseconds of a score."""
+    prose = "The quarterly report shows that revenue grew by five percent; don't forget costs (see p. 12). The board met in June. "
+    found: dict[str, Any] = {}
+    for source in ("user", "tool"):
+        row = {}
+        for name, text in {
+            "14_chars": "Hello, how are",
+            "1k": (prose * 10)[:1000],
+            "10k": (prose * 100)[:10_000],
+            "1k_accents": (prose.replace("e", "é") * 10)[:1000],
+            "1k_digits": ("4111 1111 1111 1111 " * 50)[:1000],
+            "1k_base64": ("aGVsbG8gd29ybGQ9+/" * 60)[:1000],
+            "1k_chinese": "你好，世界。这是一个测试" * 83,
+            "1k_zero_width": "a\u200b" * 500,
+        }.items():
+            score(text, source)
+            best = []
+            for _ in range(5):
+                began = time.process_time()
+                for _ in range(rounds // 5 if len(text) < 5_000 else rounds // 50):
+                    score(text, source)
+                best.append((time.process_time() - began) / (rounds // 5 if len(text) < 5_000 else rounds // 50) * 1e6)
+            row[name] = round(min(best), 1)
+        row["per_1k_of_10k"] = round(row["10k"] / 10, 1)
+        found[source] = row
+    return found
+
+
+PARTS = {"sources": by_source, "indirect": indirect, "evasions": evasions, "triggers": triggers, "cpu": cpu}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    wanted = parser.parse_args()
+    path = RESULTS / "injection.json"
+    found = json.loads(path.read_text()) if path.exists() else {}
+    for part in wanted.parts:
+        began = time.process_time()
+        found[part] = PARTS[part]() | {
+            "cpu_seconds": round(time.process_time() - began, 1),
+            "weights": pinned.SHA256[:12],
+        }
+        path.write_text(json.dumps(found, indent=1) + "\n")
+    found["machine"] = platform.processor() or platform.machine()
+    found["seed"] = SEED
+    path.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
