@@ -108,6 +108,11 @@ def test_of_a_completion_the_text_is_restored() -> None:
     assert json.loads(Restorer(MAP).reply(Reply(body, "m", None)).body)["choices"][0]["text"] == JANE
 
 
+def test_embeddings_pass_unread() -> None:
+    reply = Reply(b'{"object":"list","data":[{"embedding":[0.6,0.8]}],"usage":{}}', "m", None)
+    assert Restorer(MAP).reply(reply) is reply
+
+
 def test_members_without_a_placeholder_keep_their_bytes() -> None:
     body = told("<EMAIL_k3x7qa>").body.replace(b'"id": "x"', b'"id": "x", "extra": {"a":  [1.50]}')
     assert b'{"a":  [1.50]}' in Restorer(MAP).reply(Reply(body, "m", None)).body
