@@ -32,7 +32,9 @@ _TOPICS: Final[dict[str, str]] = {
     for topic, words in {
         "phone": "phone phones telephone tel telefon telefono teléfono téléphone téléfone tél telefone telefoon puhelin mobile"
         " mobil móvil handy cell cellphone celular cel fax call calling called calls dial whatsapp sms text"
-        " texting ring hotline landline rufnummer contact reach telegram signal viber voicemail pager",
+        " texting ring hotline landline rufnummer contact reach telegram signal viber voicemail pager"
+        " reached reaching reachable contacted contacting contacts dialing dialling dialed message messages texted faxed phoned"
+        " telephoned ringing rang callback helpline sim facetime",
         "card": "card cards visa mastercard amex maestro discover credit debit carte karte kreditkarte tarjeta cc ccn payment",
         "account": "account accounts acct acc konto kontonummer cuenta compte conto conta bank checking savings deposit",
         "routing": "routing aba rtn transit",
@@ -57,7 +59,7 @@ _TOPICS: Final[dict[str, str]] = {
         "birth": "born birth birthday birthdate birthdays dob geboren née geburtsdatum nacimiento naissance nascita bday",
         "age": "age aged ages turned turning turns",
         "number": "number nr num nummer número numéro",
-        "thing": "order invoice ticket case reference ref serial model part tracking item page room flight policy",
+        "thing": "ein fei vat company registration order invoice ticket case reference ref serial model part tracking item page room flight policy",
         "version": "version versions v ver release build chapter section firmware rfc paragraph clause § driver_version",
         "ip": "ip ipv4 ipv6 address host server client addr gateway dns subnet",
     }.items()

@@ -43,14 +43,8 @@ def beside(scan: Scan, word: Word, last: str) -> bool:
     if last in _MONTHS:
         match = _AFTER_MONTH.match(text, word.start)
         return match is not None and _day(scan, _back(text, word.start, last), match.end(), whole=match[1] is not None)
-    if (
-        word.digits
-        and last in _AGE_WORDS
-        and text[word.start - 2] != "."
-        and int(word.text) <= 120
-        and not _MORE.match(text, word.end)
-    ):
-        scan.add("AGE", word.start, word.end, 0.8)
+    if word.digits and int(word.text) <= 120 and _is_age(text, word, last):
+        scan.add("AGE", word.start, word.end, 0.8 if last in _AGE_WORDS else 0.6)
         return True
     match = _YEARS.match(text, word.start)
     if match and int(match[1]) <= 120:
@@ -58,6 +52,14 @@ def beside(scan: Scan, word: Word, last: str) -> bool:
         return True
     match = _BEFORE_MONTH.match(text, word.start)
     return match is not None and _day(scan, word.start, match.end(), whole=match[1] is not None)
+
+
+def _is_age(text: str, word: Word, last: str) -> bool:
+    """After "aged", "turned", "age of", "age is"; or "I am 34" with nothing after it that could be counted."""
+    if last not in _AGE_WORDS and last not in _AGE_JOINS:
+        return False
+    said = _AGE_BEFORE.search(text, max(0, word.start - 16), word.start)
+    return said is not None and not (_COUNTED if said[1] else _MORE).match(text, word.end)
 
 
 def _day(scan: Scan, start: int, end: int, *, whole: bool) -> bool:
@@ -79,6 +81,12 @@ _MONTHS: Final = words(
     " dec december"
 )
 _AGE_WORDS: Final = frozenset({"age", "aged", "turned", "turning", "turns", "ages"})
+_AGE_JOINS: Final = frozenset({"is", "of", "am", "m", "s"})
+_AGE_BEFORE: Final = re.compile(
+    r"\b(?:(?:ages?|aged)(?: of| is|:| :| =|=)?|turn(?:ed|s|ing)|(i am|i['’]m|i m|s?he is|s?he['’]s)) ?\Z",
+    re.IGNORECASE,
+)
+_COUNTED: Final = re.compile(r" ?[^\s.,!?;)]|[.,:/-]\d")
 _AFTER_MONTH: Final = re.compile(r"\d{1,2}(?:st|nd|rd|th)?\b(?:,? (\d{4})\b)?")
 _BEFORE_MONTH: Final = re.compile(
     r"\d{1,2}(?:st|nd|rd|th)?(?: of)?[ -](?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"

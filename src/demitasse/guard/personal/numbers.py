@@ -212,7 +212,7 @@ _IDS: Final[dict[int, tuple[Callable[[str], bool], ...]]] = {
 }
 """By size, where the words before say no more than that it is an id or a tax number."""
 
-_LOOSE: Final = frozenset({"phone", "card", "id", "license", *_TOLD})
+_LOOSE: Final = frozenset({"phone", "number", "card", "id", "license", *_TOLD})
 """Words that make any way of writing worth a look."""
 _SHAPES: Final = days.SHAPES | _CARDS | PHONE_SHAPES | set(_SHAPED) | {(3, 2, 4)} | _QUADS
 """All the ways of writing that are known by themselves."""

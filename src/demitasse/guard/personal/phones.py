@@ -14,32 +14,54 @@ from .scan import Scan, Window
 
 def phone(scan: Scan, window: Window) -> bool:
     """Whether this window is a number to dial. 7 to 15 digits (E.164's most)."""
-    digits, start, end, sizes, seps = window.digits, window.start, window.end, window.sizes, window.seps
-    if not 7 <= len(digits) <= 15:
+    if not 7 <= window.total <= 15:
         return False
-    text = scan.text
+    text, start = scan.text, window.start
+    bracket = text[start - 1 : start] == "("
+    start -= bracket
     before = text[start - 1 : start]
-    if before == "(":
-        start -= 1
-        before = text[start - 1 : start]
     if before == "+":
-        if not scan.may_check() or not _valid("+" + digits, None):
-            return False
-        scan.add("PHONE", start - 1, _extension(text, end), 1.0)
-        return True
-    if (before and before in ".,$€£#=_/\\&%") or text[end : end + 1] in {"%", "€", "£"}:
+        start -= 1
+        sure = _verified(scan, "+" + window.digits, None)
+    elif (before and before in ".,$€£#=_/\\&%") or text[window.end : window.end + 1] in {"%", "€", "£"}:
         return False
-    if "phone" in window.about and plausible(sizes, seps):
-        scan.add("PHONE", start, _extension(text, end), 0.8)
-        return True
-    if window.about[:1] == ("number",) and "thing" not in window.about and len(digits) <= 11 and sizes in _SAID:
-        scan.add("PHONE", start, _extension(text, end), 0.5)
-        return True
-    region = _region(digits, sizes, seps)
-    if region is None or not scan.may_check() or not _valid(digits, region):
-        return False
-    scan.add("PHONE", start, _extension(text, end), 0.75)
-    return True
+    elif _PART_BEFORE.search(text, max(0, start - 2), start) or _PART_AFTER.match(text, window.end):
+        return False  # a piece of a longer number
+    else:
+        sure = _told(scan, window) or _written(scan, window, bracket=bracket and not before.isalnum())
+    if sure:
+        scan.add("PHONE", start, _extension(text, window.end), sure)
+    return sure > 0
+
+
+def _told(scan: Scan, window: Window) -> float:
+    """How sure a word beside the number makes it."""
+    if not plausible(window.sizes, window.seps):
+        return 0.0
+    if "phone" in window.about:
+        return 0.8
+    if len(window.sizes) < 2 or window.total > 11 or "thing" in window.about:
+        return 0.0
+    if window.about[:1] == ("number",):
+        return 0.5
+    return 0.6 if _AFTER.match(scan.text, window.end) else 0.0
+
+
+def _written(scan: Scan, window: Window, *, bracket: bool) -> float:
+    """How sure the way of writing makes it, where no word tells."""
+    digits, sizes, seps = window.digits, window.sizes, window.seps
+    if sizes in _AMERICAN and seps <= _AMERICAN_PARTS and (sizes[0] == 3 or digits[0] == "1"):
+        return 0.75 if _verified(scan, digits, "US") == 1 else 0.55 * (seps != {" "})
+    if digits.startswith("00"):
+        return 0.75 * _verified(scan, "+" + digits[2:], None) if sizes in _ABROAD else 0.0
+    if seps - _PARTS or not plausible(sizes, seps):
+        return 0.0
+    if bracket and window.parted[:1] in {(") ",), (")",), (")-",)} and sizes[0] <= 4 and window.total <= 11:
+        return 0.0 if sizes[0] == 4 and digits[:2] in {"19", "20"} else 0.6
+    if digits[0] == "0" and 9 <= window.total <= 11 and len(seps) == 1 and sizes in SHAPES:
+        region = _TRUNK.get(sizes)
+        return 0.75 if region and _verified(scan, digits, region) == 1 else 0.55 * (len(sizes) > 2 or sizes in _TRUNK)
+    return 0.0
 
 
 def plausible(sizes: tuple[int, ...], seps: frozenset[str]) -> bool:
@@ -47,26 +69,19 @@ def plausible(sizes: tuple[int, ...], seps: frozenset[str]) -> bool:
     return len(sizes) <= 7 and all(size >= 2 for size in sizes[2:]) and not (seps == {"/"} and len(sizes) > 2)
 
 
-def _region(digits: str, sizes: tuple[int, ...], seps: frozenset[str]) -> str | None:
-    """Whose way of writing this is, where no word tells."""
-    if sizes in _AMERICAN and seps <= _AMERICAN_PARTS:
-        return "US" if len(digits) == 10 or digits[0] == "1" else None
-    if digits.startswith("00") and sizes in _ABROAD:
-        return "00"
-    if digits[0] != "0" or digits[1] == "0" or seps - {" ", "-", "/", ") ", ")"}:
-        return None
-    return _TRUNK.get(sizes)
-
-
-def _valid(number: str, region: str | None) -> bool:
+def _verified(scan: Scan, number: str, region: str | None) -> float:
+    """What the library says: 1 for a number that is given out, 0.7 for one of a possible length, 0 for none of the two."""
     import phonenumbers
 
-    if region == "00":
-        number, region = "+" + number[2:], None
+    if not scan.may_check():
+        return 0.0
     try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(number, region))
+        parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
-        return False
+        return 0.0
+    if phonenumbers.is_valid_number(parsed):
+        return 1.0
+    return 0.7 if phonenumbers.is_possible_number(parsed) else 0.0
 
 
 def _extension(text: str, end: int) -> int:
@@ -99,6 +114,7 @@ _TRUNK: Final[dict[tuple[int, ...], str]] = {
 }
 """By the sizes of the groups, for numbers that begin with the trunk's zero: the country that writes them so."""
 
+_PARTS: Final = frozenset({" ", "-", "/", ") ", ")", ")-"})
 _SAID: Final = frozenset(
     {
         (3, 4),
@@ -107,15 +123,32 @@ _SAID: Final = frozenset(
         (4, 4),
         (4, 3, 3),
         (3, 2, 2),
+        (3, 2, 3),
+        (2, 3, 3),
         (2, 3, 4),
+        (2, 4, 4),
         (4, 3, 4),
         (3, 4, 4),
+    }
+    | {
         (2, 2, 2, 2),
         (2, 2, 2, 2, 2),
+        (2, 3, 2, 2),
+        (3, 2, 2, 2),
+        (2, 3, 3, 4),
+        (2, 3, 3, 3),
+        (3, 3, 2, 2),
+        (4, 2, 2, 2),
     }
 )
-"""As numbers are said to somebody who asked for "your number"."""
+"""As numbers are written to somebody who has asked for one."""
 SHAPES: Final = _AMERICAN | _ABROAD | _SAID | frozenset(_TRUNK)
 """Sizes of the groups of a telephone number that is known by how it is written."""
 
+_PART_BEFORE: Final = re.compile(r"\d[-./]\Z")
+_PART_AFTER: Final = re.compile(r"[-./]\d")
+_AFTER: Final = re.compile(
+    r",?(?: \(| -)? (?:is|was|will be|as|for|on|at)?.{0,16}\b(?:phone|mobile|cell|telephone|fax|landline|whatsapp|my number)\b",
+    re.IGNORECASE,
+)
 _EXTENSION: Final = re.compile(r" ?,? ?(?:x|ext\.?|extension) ?\d{1,6}\b", re.IGNORECASE)
