@@ -191,6 +191,12 @@ class FakeControl:
         alerts = self.books.all_alerts
         self.books.all_alerts = [structs.replace(a, resolved_us=resolved_us) if a.id == id else a for a in alerts]
 
+    async def let_pass(self, code):
+        self.done.append(("let_pass", code))
+
+    async def let_wait(self, code):
+        self.done.append(("let_wait", code))
+
     async def switch(self, name, *, on):
         self.done.append(("switch", name, on))
 

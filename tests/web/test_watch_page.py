@@ -163,3 +163,23 @@ def test_the_command_line_tells_nothing_of_other_alerts():
         "drift_over",
     }
     assert as_json(WatchFacts(looked_us=None), [])["forecast"] is None
+
+
+def test_what_waits_for_a_person_passes_by_a_press_and_waits_again_by_the_undo(loud):
+    waits = Alert(
+        "approve-0a1b2c3d4e",
+        NOW_US,
+        "approval_needed",
+        "app",
+        "a call of key 'app' waits for a person",
+        "demitasse guard approve 0a1b2c3d4e",
+        undo="demitasse guard withdraw 0a1b2c3d4e",
+    )
+    loud.books.all_alerts = [waits, *loud.books.all_alerts]
+    assert "let it pass" in loud.get("/").text
+    said = loud.said(loud.press("/watch/do", alert=waits.id, back="/"))
+    loud.undo(said)
+    assert [done for done in loud.control.done if done[0].startswith("let")] == [
+        ("let_pass", "0a1b2c3d4e"),
+        ("let_wait", "0a1b2c3d4e"),
+    ]

@@ -14,6 +14,7 @@ from ..core.limits import Budget, Key
 from ..gateway.answer import Steps
 from ..store.ledger import SqliteLedger
 from ..web.facts import Visitor
+from .guarding import approve, withdraw
 from .steering import Steering
 
 
@@ -82,6 +83,12 @@ class StoreControl:
 
     async def reopen_alert(self, id: str) -> None:
         await asyncio.to_thread(self._ledger.reopen_alert, id)
+
+    async def let_pass(self, code: str) -> None:
+        await asyncio.to_thread(approve, self._ledger, code, self._steps().clock())
+
+    async def let_wait(self, code: str) -> None:
+        await asyncio.to_thread(withdraw, self._ledger, code)
 
     async def switch(self, name: str, *, on: bool) -> None:
         await self._steering.switch(name, on=on)

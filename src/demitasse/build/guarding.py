@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..config import ClassSettings, Config, GuardSettings
 from ..core.call import Call, Reply
@@ -19,7 +19,6 @@ from ..gateway.vaulting import Vaulting
 from ..guard.finding import NOTHING, Findings, Source
 from ..guard.scan import Scanner, scanner
 from ..store.ledger import SqliteLedger
-from ..store.settings import Settings
 from ..store.subjects import Subjects
 from ..store.vault import Vault
 from .keeping import master
@@ -133,7 +132,15 @@ class Approvals:
         return self._until.get(code, 0) > at_us
 
 
-def approve(settings: Settings, code: str, at_us: int) -> int:
+class Kept(Protocol):
+    """Where settings of the store are read and written: the running ledger, or a command beside it."""
+
+    def get_setting(self, name: str) -> Any: ...
+
+    def set_setting(self, name: str, value: Any) -> None: ...
+
+
+def approve(settings: Kept, code: str, at_us: int) -> int:
     """Let what bears this code pass; returns until when. Approvals that are over are forgotten."""
     kept = {name: until for name, until in (settings.get_setting(APPROVED) or {}).items() if until > at_us}
     kept[code] = at_us + APPROVED_US
@@ -141,7 +148,7 @@ def approve(settings: Settings, code: str, at_us: int) -> int:
     return kept[code]
 
 
-def withdraw(settings: Settings, code: str) -> bool:
+def withdraw(settings: Kept, code: str) -> bool:
     """Take an approval back; whether there was one."""
     kept = dict(settings.get_setting(APPROVED) or {})
     had = kept.pop(code, None) is not None

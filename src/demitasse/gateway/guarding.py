@@ -318,6 +318,7 @@ class Guard:
                 message=f"a call of key '{call.caller.key}' waits for a person: "
                 f"its {risk.source} text has an injection risk of {risk.score:.2f}",
                 remedy=remedy,
+                undo=f"demitasse guard withdraw {code}",
             )
         )
         raise Refused(

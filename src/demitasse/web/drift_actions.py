@@ -93,4 +93,10 @@ async def _run(desk: Desk, command: str, budgets: list[Budget]) -> str:
             return _accept(desk, name).text
         case ["demitasse", "drift", "--unaccept", name]:
             return _unaccept(desk, name).text
+        case ["demitasse", "guard", "approve", code]:
+            await desk.control.let_pass(code)
+            return f"{code} passes for a day"
+        case ["demitasse", "guard", "withdraw", code]:
+            await desk.control.let_wait(code)
+            return f"{code} waits again"
     raise ConfigError(f"no button does this; type it: {command}")

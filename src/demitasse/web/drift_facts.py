@@ -128,5 +128,7 @@ def button(remedy: str) -> str:
         "demitasse budgets remove ": "remove the budget",
         "demitasse drift --accept ": "it is the usual now",
         "demitasse drift --unaccept ": "compare as before",
+        "demitasse guard approve ": "let it pass",
+        "demitasse guard withdraw ": "let it wait",
     }
     return next((word for start, word in verbs.items() if remedy.startswith(start)), "")

@@ -204,6 +204,14 @@ class Control(Protocol):
         """Undoes ``resolve_alert``."""
         ...
 
+    async def let_pass(self, code: str) -> None:
+        """What the guard refused under this code passes for a day, in every process."""
+        ...
+
+    async def let_wait(self, code: str) -> None:
+        """Undoes ``let_pass``."""
+        ...
+
     async def switch(self, name: str, *, on: bool) -> None:
         """Turn a saving on or off, in every process."""
         ...
