@@ -143,9 +143,9 @@ class Kept(Protocol):
 def approve(settings: Kept, code: str, at_us: int) -> int:
     """Let what bears this code pass; returns until when. Approvals that are over are forgotten."""
     kept = {name: until for name, until in (settings.get_setting(APPROVED) or {}).items() if until > at_us}
-    kept[code] = at_us + APPROVED_US
+    until_us = kept[code] = at_us + APPROVED_US
     settings.set_setting(APPROVED, kept)
-    return kept[code]
+    return until_us
 
 
 def withdraw(settings: Kept, code: str) -> bool:
