@@ -306,6 +306,15 @@ async def test_11_webhooks(world: World) -> None:
     assert world.leaks() == []
 
 
+async def test_what_a_request_says_twice_goes_out_once(world: World) -> None:
+    twice = b'{"model":"echo","messages":[{"role":"user","content":"%s","content":"Hello."}]}' % SAID.encode()
+    async with world.running():
+        assert world.app is not None
+        answer = await ask(world.app.gateway, twice)
+        assert answer.json()["choices"][0]["message"]["content"] == "Hello."
+    assert world.leaks() == []
+
+
 async def test_embeddings_are_made_of_placeholders(world: World) -> None:
     async with world.running():
         for given in (SAID, [SAID, JANE]):

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demitasse.core.call import Kind
+from demitasse.core.errors import Refused
 from demitasse.wire import ask
-from demitasse.wire.parts import Part, parts, with_texts
+from demitasse.wire.parts import Part, parts, said_once, with_texts
 from demitasse.wire.passages import retrieved
 
 
@@ -177,6 +178,47 @@ def test_a_name_that_stands_twice_is_exchanged_twice() -> None:
     _, out = with_texts(fields(body), body, {("messages", 0, "content"): "J"})
     assert b"secret" not in out
     assert b"jane" not in out
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        b'[{"role":"user","content":"secret","content":"jane"}]',
+        b'[{"role":"user","content":"secret" , "cont\\u0065nt" :"jane"}]',
+        b'[{"role":"user","content":[{"type":"text","text":"secret"}],"content":"jane"}]',
+        b'[{"role":"user","content":"jane","x":{"a":"secret","a":null}}]',
+        b'[{"role":"user","content":"jane","x":{"\\"a":"secret","\\u0022a":1.50}}]',
+    ],
+)
+def test_what_is_said_twice_can_be_said_once(messages: bytes) -> None:
+    body = b'{"model":"m", "messages":' + messages + b' ,"stop":[ "x" ]}'
+    asked, twice = fields(body), []
+    assert [p.text for p in parts("chat", asked, twice)] == ["jane", "x"]
+    assert twice == ["messages"]
+    once, out = said_once(asked, body, twice)
+    assert b"secret" not in bytes(once["messages"]) + out
+    assert out.endswith(b' ,"stop":[ "x" ]}')
+    assert json.loads(out) == json.loads(body)
+    assert {n: bytes(raw) for n, raw in once.items()} == {n: bytes(raw) for n, raw in fields(out).items()}
+
+
+def test_what_cannot_be_said_once_is_refused() -> None:
+    body = b'{"model":"m","messages":[{"role":"user","content":"x"}],"extra":{"a":1,"a":1e999}}'
+    twice: list[str] = []
+    parts("chat", fields(body), twice)
+    with pytest.raises(Refused, match="a name twice"):
+        said_once(fields(body), body, twice)
+
+
+@given(st.text(max_size=40), st.booleans())
+def test_what_is_said_once_is_not_taken_for_twice(text: str, ascii_only: bool) -> None:
+    told = chat(
+        {"role": "user", "content": text, text: {text: [text, '"', '\\"', "\\\\", ':":"']}},
+        extra=[{"a": text}, {"a": 1e3}],
+    )
+    asked, twice = fields(json.dumps(told, ensure_ascii=ascii_only).encode()), []
+    parts("chat", asked, twice)
+    assert twice == []
 
 
 @pytest.mark.parametrize("place", [("messages", 3, "content"), ("messages", 0, "role", "x"), ("messages", 0), ("nobody",)])  # fmt: skip

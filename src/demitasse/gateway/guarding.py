@@ -25,7 +25,7 @@ from ..core.limits import Alert
 from ..guard import hidden as hidden_characters
 from ..guard.finding import Findings, Moderated
 from ..guard.scan import Scanner
-from ..wire.parts import Part, Place, parts, with_texts
+from ..wire.parts import Part, Place, parts, said_once, with_texts
 from ..wire.text import question
 from .closing import Facts
 from .guard_findings import Piece, Risk, Span, listed, pieces, replaced, risks, told, wanted
@@ -110,7 +110,10 @@ class Guard:
             facts.guard = Guarded(data_class=data_class, stays=stays) if stays else None
             return _passage(call, route, rules, stays, data_class)
         began = perf_counter()
-        asked = parts(call.kind, call.fields)
+        twice: list[str] = []
+        asked = parts(call.kind, call.fields, twice)
+        if twice:  # what nobody reads was not looked at, so it does not go anywhere either
+            call = _with(call, *said_once(call.fields, call.body, twice))
         chars = sum(len(part.text) for part in asked)
         if rules.max_chars is not None and chars > rules.max_chars:
             raise Refused(

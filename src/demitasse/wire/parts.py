@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Raw, Struct
 
 from ..core.call import Kind
+from ..core.errors import Refused
 from .passages import Span, retrieved
 
 Source = Literal["system", "user", "assistant", "tool", "retrieved"]
@@ -50,10 +51,11 @@ class Part(Struct, frozen=True):
         return found
 
 
-def parts(kind: Kind, fields: Mapping[str, Raw]) -> list[Part]:
+def parts(kind: Kind, fields: Mapping[str, Raw], twice: list[str] | None = None) -> list[Part]:
     """The texts of a request with these top-level members, in their order; empty strings are none.
 
-    Never raises for members that `ask.read` has let pass.
+    ``twice`` gets the members within which an object bears a name twice: readers take the last, and what the first holds is
+    none of the parts. See `said_once`. Never raises for members that `ask.read` has let pass.
     """
     found: list[Part] = []
     for name, raw in fields.items():
@@ -64,6 +66,8 @@ def parts(kind: Kind, fields: Mapping[str, Raw]) -> list[Part]:
             _leaf(found, _TOP.get(name, "user"), (name,), _decoded(raw), name in _NAMES)
         elif first in (b"[", b"{"):
             value = _decoded(raw)
+            if twice is not None and _quotes(bytes(raw)) != _quotes(msgspec.json.encode(value)):
+                twice.append(name)
             if name == "messages" or (name == "input" and kind == "chat" and value.__class__ is list):
                 _messages(found, name, value)
             else:
@@ -98,6 +102,19 @@ def with_texts(fields: Mapping[str, Raw], body: bytes, texts: Mapping[Place, str
     return {n: Raw(changed[n].encode()) if n in changed else raw for n, raw in fields.items()}, _exchanged(
         body, changed
     )
+
+
+def said_once(fields: Mapping[str, Raw], body: bytes, twice: Collection[str]) -> tuple[dict[str, Raw], bytes]:
+    """The request with these members as everybody reads them: of what an object says twice, the last.
+
+    Raises Refused where that cannot be told without changing something else.
+    """
+    try:
+        changed = {name: msgspec.json.encode(_read(fields[name])) for name in twice}
+    except msgspec.DecodeError:  # a number that no float holds
+        raise Refused("an object of the body bears a name twice; send each name once", code="invalid_json") from None
+    told = {name: now.decode() for name, now in changed.items()}
+    return {n: Raw(changed[n]) if n in changed else raw for n, raw in fields.items()}, _exchanged(body, told)
 
 
 _NO_TEXT: Final = frozenset(
@@ -164,6 +181,13 @@ def _decoded(raw: Raw) -> Any:
     except msgspec.DecodeError:
         # A number that no float holds; it is only passed on.
         return _json.decode(bytes(raw).decode())
+
+
+def _quotes(raw: bytes) -> int:
+    """Quotes around strings: two fewer for each member that was said before."""
+    if b"\\" in raw:
+        raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return raw.count(b'"')
 
 
 def _messages(found: list[Part], name: str, value: Any) -> None:
