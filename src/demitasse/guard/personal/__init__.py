@@ -36,7 +36,8 @@ def find(text: str) -> tuple[list[Entity], bool]:
     web.urls(scan)
     if _COLON.search(scan.text):
         web.colons(scan)
-    _digits(scan)
+    if _DIGIT.search(scan.text):
+        _digits(scan)
     return resolve(scan.found), scan.cut
 
 
@@ -79,7 +80,7 @@ def _digits(scan: Scan) -> None:
         elif not codes.code(scan, word) and not street.postcode(scan, word) and word.text[0].isdecimal():
             _beside(scan, word)
     _run(scan, group)
-    if seen >= 3:
+    if seen >= 3 and (text.count("-") >= 5 or text.count(".") >= 2):
         web.dashed_mac(scan)
 
 
@@ -94,15 +95,25 @@ def _run(scan: Scan, group: list[Word]) -> None:
 def _beside(scan: Scan, word: Word) -> None:
     """A small number means nothing without the word beside it."""
     said = scan.text[max(0, word.start - 40) : word.start]
-    match = _LAST.search(said)
-    last = match[1].lower() if match else ""
+    last = _last(said)
     near = last if "\n" not in said[-3:] else ""
     if word.size > 4 or not days.beside(scan, word, near):
         street.beside(scan, word, said, last)
 
 
+def _last(said: str) -> str:
+    """The word at the end, small, or nothing where more than three other signs follow it."""
+    bare = said.rstrip(" \n\t\r.,:#=")
+    if len(said) - len(bare) > 3:
+        return ""
+    at = len(bare)
+    while at and bare[at - 1].isalpha():
+        at -= 1
+    return bare[at:].lower()
+
+
 _SOFT: Final = NAMED | {"ADDRESS", "ZIP", "DATE"}
-_LAST: Final = re.compile(r"([^\W\d_]{1,30})[\s.,:#=]{0,3}\Z")
+_DIGIT: Final = re.compile(r"\d")
 _COLON: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]*+\d[^\W_]*+")
 _JOINS: Final = frozenset({" ", "-", ".", "/", ") ", ")", " (", "(", ")-", "-(", " - ", " / "})

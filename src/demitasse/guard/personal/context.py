@@ -59,7 +59,8 @@ _TOPICS: Final[dict[str, str]] = {
         "birth": "born birth birthday birthdate birthdays dob geboren née geburtsdatum nacimiento naissance nascita bday",
         "age": "age aged ages turned turning turns",
         "number": "number nr num nummer número numéro",
-        "thing": "ein fei vat company registration order invoice ticket case reference ref serial model part tracking item page room flight policy",
+        "thing": "ein fei vat company registration order invoice ticket case reference ref serial model part tracking"
+        " item page room flight policy",
         "version": "version versions v ver release build chapter section firmware rfc paragraph clause § driver_version",
         "ip": "ip ipv4 ipv6 address host server client addr gateway dns subnet",
     }.items()
