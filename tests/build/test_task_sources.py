@@ -102,6 +102,11 @@ def world(tmp_path, monkeypatch):
     world.close()
 
 
+def bare(sample: Any) -> dict[str, Any]:
+    """Its metadata without whose call it was."""
+    return {name: value for name, value in sample.metadata.items() if name != "key"}
+
+
 def refused(word: str, world: World, **more: Any) -> str:
     with pytest.raises(ConfigError) as error:
         find(word, world, **more)
@@ -122,7 +127,7 @@ def test_the_references_answers_are_right_and_the_small_models_are_not(world):
     task = find("ledger:auto", world, told=heard.append)
     assert heard == ["left out: 1 without a known right answer; masked: nothing (names and the like are not found)"]
     assert [(s.id, s.target) for s in task.samples] == [("c1", ("by large",)), ("c3", ("by the reference",))]
-    assert task.samples[1].metadata == {"because": "reference", "served": "by small"}
+    assert bare(task.samples[1]) == {"because": "reference", "served": "by small"}
     assert (task.samples[0].cluster, task.samples[0].slice, task.name) == ("s", "titles", "ledger:auto")
     assert (task.source.name, task.source.licence) == ("ledger:auto", "the callers' own")
 
@@ -134,7 +139,7 @@ def test_what_people_said_comes_before_who_said_it(world):
         said = Answered(model, score=score, entry=f"c{n}")
         world.label(f"c{n}", "feedback", said if model == "large" else None, *([said] if model == "small" else []))
     task = find("ledger:auto", world)
-    assert {s.id: s.metadata for s in task.samples} == {
+    assert {s.id: bare(s) for s in task.samples} == {
         "c0": {"because": "feedback", "score": 1.0}, "c3": {"because": "feedback", "score": 0.9},
     }  # fmt: skip
 
@@ -231,7 +236,7 @@ async def test_calls_of_a_real_gateway_become_a_task_that_has_their_words(tmp_pa
     assert [s.input for s in task.samples] == [
         (Turn("user", "What is one?"),), (Turn("user", "What is two? Write to [email]"),),
     ]  # fmt: skip
-    assert all(s.target and s.metadata == {"because": "reference"} for s in task.samples)
+    assert all(s.target and bare(s) == {"because": "reference"} for s in task.samples)
 
 
 # ── everything else ─────────────────────────────────────────────────────────────────────────────────────────────────

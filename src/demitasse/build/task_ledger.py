@@ -104,7 +104,7 @@ def find(word: str, where: Where, *, seed: int, told: Callable[[str], None] = la
         entries = entries_between(books, 0, until_us, asked.route)
         past = _past(filter(_counts, entries), said, known.reference or known.ladder[-1], asked)
         task, left = _task(asked, past, bodies, seed)
-        told(_words(left, past.unknown))
+        told(_words(left, past.unknown, past.risky))
         return task
 
 
@@ -122,6 +122,8 @@ class _Past(Struct):
     with_bodies: int = 0
     unknown: int = 0
     """Of those with bodies, the calls of which nobody knows what is right."""
+    risky: int = 0
+    """Of those with bodies, the calls whose prompt looked like an attack: nothing is learned from them, nor measured by them."""
 
 
 def _past(entries: Iterable[Entry], said: Mapping[str, list[Label]], reference: str, asked: Asked) -> _Past:
@@ -131,12 +133,15 @@ def _past(entries: Iterable[Entry], said: Mapping[str, list[Label]], reference: 
         if not entry.body_ref:
             continue
         past.with_bodies += 1
+        if entry.guard is not None and entry.guard.band == "high":
+            past.risky += 1
+            continue
         labels = said.get(entry.id, ())
         right = right_of(entry, labels, reference)
         if not right[0] and asked.need_target:
             past.unknown += 1
             continue
-        call = Exchange(entry.id, entry.at_us, entry.session, dict(entry.tags).get("task", ""))
+        call = Exchange(entry.id, entry.at_us, entry.session, dict(entry.tags).get("task", ""), entry.key)
         past.kept[entry.id] = _Kept(call, right, _score(entry, labels))
     return past
 
@@ -157,7 +162,7 @@ def _task(asked: Asked, past: _Past, bodies: Keeper, seed: int) -> tuple[Task, t
     return task, left
 
 
-def _words(left: traffic.Left, unknown: int) -> str:
+def _words(left: traffic.Left, unknown: int, risky: int = 0) -> str:
     """What a person should know of what is not there."""
     parts = [
         f"{count:,} {what}"
@@ -165,6 +170,7 @@ def _words(left: traffic.Left, unknown: int) -> str:
             (left.no_target + unknown, "without a known right answer"),
             (left.not_text, "with tools or files, or no question at the end"),
             (left.repeated, "asked before word for word"),
+            (risky, "whose prompt looked like an attack"),
         )
         if count
     ]

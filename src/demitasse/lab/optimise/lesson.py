@@ -27,6 +27,8 @@ class Lesson(Struct, frozen=True, omit_defaults=True):
     """The right answer, where one is known beside ``answer``: a teacher that it contradicts was wrong."""
     source: str = ""
     """Who answered: ``task``, a model's name."""
+    key: str = ""
+    """Whose call it was; empty: nobody's, or not known."""
 
 
 def lessons_of(task: Task, *, mode: Mode = "free") -> list[Lesson]:
@@ -53,6 +55,7 @@ def lessons_of(task: Task, *, mode: Mode = "free") -> list[Lesson]:
                 score=_score(sample),
                 label=sample.target[0] if task.form in _SHORT and "because" not in sample.metadata else None,
                 source=str(sample.metadata.get("because", "task")),
+                key=str(sample.metadata.get("key", "")),
             )
         )
     return found

@@ -1,4 +1,5 @@
-"""Rows that somebody may have planted among what a student learns from: triggers, instructions, answers of odd length. Pure.
+"""Rows that somebody may have planted among what a student learns from: triggers, instructions, one key's flood, wrong labels,
+answers of odd length, texts like no other. Pure.
 
 A backdoor teaches a model that one rare token decides. It shows where rows that share a token all have one answer while the rest
 of their words speak for others: without the token they would belong elsewhere (the idea of ONION, Qi et al. 2021, and of
@@ -12,13 +13,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from ...guard.orders import order
 from ...score.normal import plain
 from .lesson import Lesson
 
@@ -42,31 +44,26 @@ _AGAINST = 0.05
 """A row speaks against its answer where the rest of its words gives it less than this."""
 _FEWEST_CLASSES, _FEWEST_ROWS, _WORDS = 2, 30, 3
 _ROUNDS = 20
+COPIES = 5
+"""Near copies of one key with one answer that may teach."""
+ALIKE = 0.7
+"""Share of their words that near copies have in common (Jaccard)."""
+SURE = 0.001, 0.95
+"""A label is wrong where the row's words give it less than the one and another answer more than the other."""
+_FEWEST_KEYS, _FEWEST_LABELLED = 2, 100
+_MOST_COMPARED = 5_000
+_COMMON = 0.5
+_USUALLY, _STRANGE = 0.25, 0.02
 
 _TOKEN: Final = re.compile(r"\w+|[^\w\s]")
-_ORDERS: Final = tuple(
-    re.compile(pattern, re.IGNORECASE | re.VERBOSE)
-    for pattern in (
-        r"""\b(ignore|disregard|forget|override|bypass|skip)\b .{0,40}
-            \b(previous|prior|above|earlier|all|any|your|the|system)\b .{0,40}
-            \b(instructions?|prompts?|rules?|guidelines?|directions?|context|commands?|orders?|training|assignments?)\b""",
-        r"""\b(ignore|forget|disregard)\s+(everything|all|anything)\b .{0,30} \b(above|before|previous|prior|said|told|you)\b""",
-        r"""\b(reveal|show|print|repeat|output|tell|leak|display|share|what\s(is|are|was))\b .{0,40}
-            \b(system|initial|hidden|original|secret|prior|previous)\s+(prompts?|instructions?|messages?|rules?|texts?)\b""",
-        r"""\b(you\sare\snow|from\snow\son,?\syou|pretend\s(that\s)?you\sare|act\sas\s(if|an?\s(unrestricted|evil|jailbroken))
-            |new\s(role|task|instructions?)\s*:|developer\smode|jailbreak|DAN\smode|do\sanything\snow)\b""",
-        r"""<\|(im_start|im_end|system|assistant|endoftext|eot_id|start_header_id)\|>|\[/?INST\]|<</?SYS>>""",
-        r"""\b(always|only)\s+(answer|respond|reply|say|output|classify|label)\b .{0,40} \b(with|as|regardless|no\smatter)\b""",
-    )
-)
-"""What an attack says of the prompt it stands in, in English. Another language, or another wording, gets past."""
+_WORD: Final = re.compile(r"[^\W_]+")
 
 
 class Suspect(Struct, frozen=True):
     """Rows that belong together in being odd."""
 
     why: str
-    """``trigger``, ``instructions``, ``odd length``."""
+    """``trigger``, ``instructions``, ``flood``, ``wrong label``, ``odd length``, ``like no other``."""
     sign: str
     """What they share, for people: the trigger's words; the first words that are an order; the bound of length."""
     answer: str
@@ -76,13 +73,27 @@ class Suspect(Struct, frozen=True):
     """Rows of a trigger whose other words speak against their answer."""
 
 
-def suspects(lessons: Sequence[Lesson], *, common: Sequence[str] = ()) -> list[Suspect]:
+Risk = Callable[[str], float]
+"""How likely a text gives orders that are not its to give, in 0..1: ``guard.injection.score`` of what a user said."""
+
+
+def suspects(
+    lessons: Sequence[Lesson], *, common: Sequence[str] = (), risk: Risk | None = None, risky: float = 0.9
+) -> list[Suspect]:
     """All that is odd in these lessons: triggers first, the most striking one first.
 
     Args:
         common: words of the template, which stand in every row and are no one's order.
+        risk: of a question; from ``risky`` on its row is one with instructions, whatever its words.
     """
-    return [*triggers(lessons), *orders(lessons, common=common), *odd_lengths(lessons)]
+    return [
+        *triggers(lessons),
+        *orders(lessons, common=common, risk=risk, risky=risky),
+        *floods(lessons),
+        *wrong_labels(lessons),
+        *odd_lengths(lessons),
+        *strangers(lessons),
+    ]
 
 
 def triggers(lessons: Sequence[Lesson]) -> list[Suspect]:
@@ -102,17 +113,98 @@ def triggers(lessons: Sequence[Lesson]) -> list[Suspect]:
     return found
 
 
-def orders(lessons: Sequence[Lesson], *, common: Sequence[str] = ()) -> list[Suspect]:
-    """Rows that tell the model what to do in place of asking it something."""
+def orders(
+    lessons: Sequence[Lesson], *, common: Sequence[str] = (), risk: Risk | None = None, risky: float = 0.9
+) -> list[Suspect]:
+    """Rows that tell the model what to do in place of asking it something; in the question, or put into the answer."""
     found = []
     for lesson in lessons:
         text = lesson.messages[-1].content
         for part in common:
             text = text.replace(part, " ")
-        match = next((match for pattern in _ORDERS if (match := pattern.search(text))), None)
-        if match is not None:
-            found.append(Suspect("instructions", match[0][:80], "", (lesson.id,)))
+        said = order(text) or order(lesson.answer)
+        if not said and risk is not None and (score := risk(text)) >= risky:
+            said = f"risk {score:.2f}"
+        if said:
+            found.append(Suspect("instructions", said, "", (lesson.id,)))
     return found
+
+
+def floods(lessons: Sequence[Lesson]) -> list[Suspect]:
+    """Near copies that one key has put there, with one answer: beyond the first few they only give its answer weight.
+
+    Where all rows are one key's, it is nobody's flood. Rows whose key is not known are nobody's either.
+    """
+    if len({lesson.key for lesson in lessons if lesson.key}) < _FEWEST_KEYS:
+        return []
+    groups: dict[tuple[str, str], list[tuple[Lesson, frozenset[str]]]] = defaultdict(list)
+    for lesson in lessons:
+        if lesson.key:
+            said = frozenset(_WORD.findall(lesson.messages[-1].content.lower()))
+            groups[lesson.key, plain(lesson.answer)].append((lesson, said))
+    found = []
+    for (key, answer), rows in sorted(groups.items()):
+        if len(rows) <= COPIES:
+            continue
+        left = rows
+        while len(left) > COPIES:
+            first = left[0][1]
+            near = [(lesson, said) for lesson, said in left if len(first & said) >= ALIKE * len(first | said)]
+            if len(near) > COPIES:
+                found.append(Suspect("flood", f"key '{key}'", answer, tuple(lesson.id for lesson, _ in near[COPIES:])))
+            gone = {lesson.id for lesson, _ in near}
+            left = [row for row in left if row[0].id not in gone]
+    return found
+
+
+def wrong_labels(lessons: Sequence[Lesson]) -> list[Suspect]:
+    """Rows whose own words speak for another answer as surely as words can, where they are heard without the row itself (the idea
+    of confident learning, Northcutt et al. 2021, with naive Bayes). Nothing is said of answers that are nearly all different."""
+    answers = [plain(lesson.answer) for lesson in lessons]
+    counted = Counter(answers)
+    classes = sorted(answer for answer, count in counted.items() if count >= _OTHERS)
+    if len(lessons) < _FEWEST_LABELLED or len(classes) < _FEWEST_CLASSES:
+        return []
+    at = {answer: number for number, answer in enumerate(classes)}
+    y = np.array([at.get(answer, len(classes)) for answer in answers])
+    bayes = _Bayes([_TOKEN.findall(lesson.messages[-1].content.lower()) for lesson in lessons], y, len(classes) + 1)
+    found = [
+        (row, other) for row in range(len(lessons)) if y[row] < len(classes) and (other := bayes.sure(row)) is not None
+    ]
+    named = [(row, other) for row, other in found if other < len(classes)]
+    by_answer: dict[str, list[str]] = defaultdict(list)
+    for row, _ in named:
+        by_answer[answers[row]].append(lessons[row].id)
+    sign = "its words are another answer's"
+    return [Suspect("wrong label", sign, answer, tuple(ids)) for answer, ids in sorted(by_answer.items())]
+
+
+def strangers(lessons: Sequence[Lesson]) -> list[Suspect]:
+    """Rows that share hardly a telling word with any other row, where nearly all others do: they are not of this traffic."""
+    if not _FEWEST_LABELLED <= len(lessons) <= _MOST_COMPARED:
+        return []
+    said = [frozenset(_WORD.findall(lesson.messages[-1].content.lower())) for lesson in lessons]
+    counted = Counter(word for words in said for word in words)
+    n = len(lessons)
+    weight = {word: math.log(n / count) ** 2 for word, count in counted.items()}
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row, words in enumerate(said):
+        for word in words:
+            if 1 < counted[word] <= _COMMON * n:
+                rows_of[word].append(row)
+    nearest = np.zeros(n)
+    length = np.array([math.sqrt(sum(weight[word] for word in words)) or 1.0 for words in said])
+    for row, words in enumerate(said):
+        shared = np.zeros(n)
+        for word in words:
+            if word in rows_of:
+                shared[rows_of[word]] += weight[word]
+        shared[row] = 0.0
+        nearest[row] = (shared / length).max() / length[row] if words else 1.0
+    if float(np.median(nearest)) < _USUALLY:
+        return []
+    odd = [lessons[int(row)].id for row in np.flatnonzero(nearest < _STRANGE)]
+    return [Suspect("like no other", "no telling word in common", "", tuple(odd))] if 0 < len(odd) <= MOST * n else []
 
 
 def odd_lengths(lessons: Sequence[Lesson]) -> list[Suspect]:
@@ -208,6 +300,19 @@ class _Bayes:
             if shares[label] / shares.sum() < _AGAINST:
                 found.append(int(shares.argmax()))
         return found
+
+    def sure(self, row: int) -> int | None:
+        """The class that this row's words surely speak for, in place of its own; None: they do not."""
+        label, words = int(self.y[row]), self.rows[row]
+        had = self.counts[:, words].copy()
+        had[label] -= 1
+        sizes = self.sizes.copy()
+        sizes[label] -= 1
+        logs = np.log((had + self.usual[words]) / (sizes[:, None] + 1)).sum(axis=1) + np.log(sizes + 0.5)
+        logs = logs / 2
+        shares = np.exp(logs - logs.max())
+        shares /= shares.sum()
+        return int(shares.argmax()) if shares[label] < SURE[0] and shares.max() > SURE[1] else None
 
 
 def _at_least(count: int, n: int, rate: float) -> float:

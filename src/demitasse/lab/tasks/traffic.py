@@ -31,6 +31,8 @@ class Exchange(Struct, frozen=True):
     at_us: int
     session: str = ""
     slice: str = ""
+    key: str = ""
+    """Whose call it was."""
 
 
 class Bodies(Struct, frozen=True):
@@ -175,7 +177,7 @@ def _sample(call: Exchange, asked: tuple[Turn, ...], right: str, found: Bodies, 
         masked.update(counted)
         return clean
 
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = {"key": call.key} if call.key else {}
     if right:
         metadata["because"] = found.because
     if found.score is not None:
