@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib
 import io
 import json
 import logging
 import os
+import pkgutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,13 +18,15 @@ from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
-from msgspec import structs
+from msgspec import Struct, structs
 
+import demitasse
 from demitasse.build.app import App
 from demitasse.build.logs import Discreet
 from demitasse.cli import main
 from demitasse.cli.ground import World as Ground
 from demitasse.config import load
+from demitasse.config.describe import describe
 from demitasse.core import access
 from demitasse.core.call import Call, Caller, Event, Reply, Wish
 from demitasse.core.keys import mac, make
@@ -336,6 +340,52 @@ def test_reprs_hold_no_words_and_no_keys() -> None:
     for thing in (call, caller, reply, Event(ANSWER.encode()), Wish(idempotency_key=PROMPT), [call, reply]):
         told = repr(thing)
         assert not [text for text in (*WORDS.values(), *KEYS.values()) if text in told], told
+
+
+def test_a_webhook_written_into_the_file_is_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "demitasse.toml"
+    file.write_text(f'[alerts]\nwebhook = "https://hooks.example/{WEBHOOK}"\n')
+    config = load(file, {}, tmp_path)
+    assert WEBHOOK not in repr(config)
+    (row,) = (row for row in describe(config) if row.setting == "alerts.webhook")
+    assert row.value == "set, not shown"
+
+
+def test_whatever_holds_words_or_credentials_has_a_quiet_repr() -> None:
+    """Structs on a call's way: a field that may hold such, and a repr that would print it."""
+    loud = {
+        "body",
+        "text",
+        "request",
+        "reply",
+        "token",
+        "secret",
+        "provider_key",
+        "api_key",
+        "webhook",
+        "fields",
+        "headers",
+    }
+    found = set()
+    for module in pkgutil.walk_packages(demitasse.__path__, "demitasse."):
+        if module.name.split(".")[1] not in ("core", "wire", "gateway", "providers", "guard", "store", "config"):
+            continue
+        for name, kind in vars(importlib.import_module(module.name)).items():
+            if (
+                isinstance(kind, type)
+                and issubclass(kind, Struct)
+                and kind.__module__ == module.name
+                and name[0] != "_"
+            ):
+                holds = {f for f in kind.__struct_fields__ if f in loud and not _is_quiet(kind, f)}
+                if holds and "__repr__" not in vars(kind):
+                    found.add(f"{name} ({', '.join(sorted(holds))})")
+    assert found <= {"Torn (text)", "Proven (text)", "Checked (text)"}, "sentences of ours"
+
+
+def _is_quiet(kind: type[Struct], field: str) -> bool:
+    """The field's own type prints no words."""
+    return "Reply" in str(kind.__annotations__.get(field, ""))
 
 
 @pytest.mark.parametrize(

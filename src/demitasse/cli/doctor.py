@@ -33,8 +33,6 @@ LITTLE_DISK: Final = 2 * GB
 NO_DISK: Final = 100 * MB
 LARGE_WAL: Final = 256 * MB
 AHEAD_US: Final = 60 * 1_000_000
-OFTEN_SECRET: Final = {"alerts.webhook"}
-"""Addresses that whoever knows them can use."""
 OLDEST_SQLITE: Final = (3, 35, 0)
 
 
@@ -204,8 +202,7 @@ def _settings(place: Place) -> Iterator[Finding]:
     from ..config.describe import describe
 
     for row in describe(place.config()):
-        value = "set, not shown" if row.setting in OFTEN_SECRET and row.value else row.value or "unset"
-        yield Finding("ok", "setting", f"{row.setting} = {value} ({row.origin})")
+        yield Finding("ok", "setting", f"{row.setting} = {row.value or 'unset'} ({row.origin})")
 
 
 def _foreign(config: Config) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgspec import NODEFAULT, Struct, inspect
 
@@ -29,10 +29,19 @@ class Documented(NamedTuple):
     meaning: str
 
 
+OFTEN_SECRET: Final = frozenset({"alerts.webhook"})
+"""Addresses that whoever knows them can use."""
+_NOT_SHOWN: Final = "set, not shown"
+
+
 def describe(config: Config) -> list[Row]:
     """Every setting of this configuration, in the order of the reference."""
     return [
-        Row(setting, toml(value), config.origins.get(setting, _above(setting, config)))
+        Row(
+            setting,
+            _NOT_SHOWN if setting in OFTEN_SECRET and value else toml(value),
+            config.origins.get(setting, _above(setting, config)),
+        )
         for setting, value in _walk(config)
     ]
 

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from ..core.quiet import quiet
+
 Origin = Literal["default", "file", "env", "command", "store"]
 
 Count = Annotated[int, Meta(ge=1)]
@@ -278,6 +280,8 @@ class Breaker(Struct, frozen=True):
 class Alerts(Struct, frozen=True):
     """Who is told."""
 
+    __repr__ = quiet
+
     webhook: Annotated[str | None, says("URL that each alert is posted to as JSON.")] = None
     webhook_env: Annotated[str | None, says("Environment variable with that URL, for those that hold a secret.")] = None
 
@@ -382,6 +386,10 @@ class GuardSettings(Struct, frozen=True):
     checks: Annotated[
         tuple[CheckName, ...], says("Checks on answers. On a ladder a draft that fails one is not given.")
     ] = ("schema", "leaks")
+    redteam_days: Annotated[
+        Annotated[int, Meta(ge=0, le=365)],
+        says("Replay the built-in attacks against the guard every so many days, and tell where less is caught; 0: never."),
+    ] = 0
     max_chars: Annotated[Count | None, says("Longest prompt, in characters; unset: any that fits a request.")] = None
     on_cap: Annotated[
         Literal["pass", "local", "refuse"], says("What is done with a call that is too much to look at whole.")

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from ..core.call import Call
 from ..core.fingerprint import DELIVERY
+from ..core.quiet import quiet
 
 MAX_CHARS: Final = 4_000
 """Of the question: a longer one has too much in it to be the same as another."""
@@ -24,6 +25,8 @@ Why = Literal["kind", "wish", "sampled", "tools", "media", "shape", "length", "h
 
 class Asked(Struct, frozen=True):
     """A question that may share an answer with others of its partition."""
+
+    __repr__ = quiet
 
     call_id: str
     tenant: str

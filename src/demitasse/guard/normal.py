@@ -18,12 +18,15 @@ from typing import Final
 
 from msgspec import Struct
 
+from ..core.quiet import quiet
 from .disguise import disguised
 from .lookalikes import ALWAYS, LIKE
 
 
 class Normal(Struct, frozen=True):
     """A text, and where each of its code points comes from."""
+
+    __repr__ = quiet
 
     text: str
     origin: Sequence[int] | None = None

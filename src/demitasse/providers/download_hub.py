@@ -19,6 +19,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from msgspec import Struct
 
+from ..core.quiet import quiet
 from .catalogue import HubSource
 from .target import Progress, PullError, Target, check_room, copy
 
@@ -43,6 +44,8 @@ class Found(Struct, frozen=True):
 
 class Login(Struct, frozen=True):
     """Which hub, and who asks."""
+
+    __repr__ = quiet
 
     endpoint: str = _ENDPOINT
     token: str | None = None

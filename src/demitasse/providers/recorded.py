@@ -13,11 +13,14 @@ from msgspec import Struct
 from ..core.call import Call, Event, Reply, Send, Usage
 from ..core.errors import UpstreamError
 from ..core.fingerprint import DELIVERY, fingerprint
+from ..core.quiet import quiet
 from ..wire.chunks import explode, rename
 
 
 class Recording(Struct, frozen=True):
     """What is kept of an answered call; both texts as they were on the wire."""
+
+    __repr__ = quiet
 
     id: str
     """The entry's."""

@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from ..core.errors import ConfigError
 from ..core.evidence import Answered, EvidenceBooks, Label
+from ..core.quiet import quiet
 from ..wire.text import Said, turns
 from .guard import Done
 
@@ -33,6 +34,8 @@ State = Literal["open", "judged", "ruled"]
 
 class Texts(Struct, frozen=True):
     """A call's request and answer, as they were on the wire."""
+
+    __repr__ = quiet
 
     request: bytes
     reply: bytes

@@ -14,6 +14,7 @@ from msgspec import Raw, Struct, structs
 
 from ..core.call import Kind
 from ..core.errors import Refused
+from ..core.quiet import quiet
 
 MAX_DEPTH = 100
 """Levels of nesting a body may have; JSON schemas of tools stay below 20."""
@@ -28,6 +29,8 @@ MAX_ITEMS = 20_000
 
 class Ask(Struct, frozen=True):
     """What a request asks for. ``fields`` are its top-level members in their order, each undecoded."""
+
+    __repr__ = quiet
 
     kind: Kind
     body: bytes

@@ -9,12 +9,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from ..core.quiet import quiet
+
 _TEXT_LIMIT = 400
 """Characters of an upstream's own words that are passed on; error pages can be long."""
 
 
 class Fault(Struct, frozen=True):
     """What an upstream said went wrong: a short text, its own code and type, and its object when it is in our shape."""
+
+    __repr__ = quiet
 
     message: str
     type: str | None = None

@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from ..core.call import Kind
 from ..core.errors import Refused
+from ..core.quiet import quiet
 from .passages import Span, retrieved
 
 Source = Literal["system", "user", "assistant", "tool", "retrieved"]
@@ -27,6 +28,8 @@ Place = tuple[str | int, ...]
 
 class Part(Struct, frozen=True):
     """One string of a request."""
+
+    __repr__ = quiet
 
     source: Source
     place: Place

@@ -10,9 +10,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from ..core.quiet import quiet
+
 
 class Said(Struct, frozen=True):
     """One turn: who spoke, and what."""
+
+    __repr__ = quiet
 
     role: str
     text: str

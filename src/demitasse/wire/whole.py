@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from ..core.call import Call
+from ..core.quiet import quiet
 from .chunks import WHOLE_OBJECT, encode, read_choices, read_fields
 from .errors import Fault, fault_of, read_fault
 from .finish import WHOLE, BrokenAnswerError, finish_word
@@ -19,6 +20,8 @@ from .tools import ToolCalls
 
 class Answer(Struct, frozen=True):
     """A complete answer as the client sees it, and what the books need of it."""
+
+    __repr__ = quiet
 
     body: bytes
     model: str | None
