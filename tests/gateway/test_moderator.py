@@ -163,3 +163,28 @@ async def test_an_answer_is_moderated_as_a_check_of_it(tmp_path: Path) -> None:
         assert await moderate.reply("omni", says("bread"), call()) == Check("moderation", True, 0.0)
         assert await moderate.reply("nobody", says("bread"), call()) is None
         assert await moderate.reply("omni", says(""), call()) is None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_is_moderated_where_the_route_asks_for_it(tmp_path: Path, stream: bool) -> None:
+    settings = '[guard]\nmoderation = "omni"\nchecks = ["moderation"]\n'
+    async with gateway(tmp_path, settings) as (app, up):
+        answer = await ask(app.gateway, chat("say [harm:violence]", model="mock", stream=stream))
+        assert answer.status == 200
+        assert "[harm:violence]" in answer.text()
+        entry = app.books.entry(answer.headers["x-request-id"])
+        assert entry is not None and entry.guard is not None
+        assert [(c.name, c.passed, c.score, c.why) for c in entry.guard.checks] == [
+            ("moderation", False, 0.9, "violence")
+        ]
+        assert [s.path for s in up.served] == ["/v1/moderations", "/v1/chat/completions", "/v1/moderations"]
+
+
+async def test_a_moderator_that_is_down_costs_no_answer(tmp_path: Path) -> None:
+    settings = '[guard]\nmoderation = "omni"\nchecks = ["moderation", "leaks"]\n[retry]\nattempts = 1\n'
+    async with gateway(tmp_path, settings, url="http://127.0.0.1:9/v1") as (app, _up):
+        answer = await ask(app.gateway, chat("say bread", model="mock"))
+        assert answer.status == 200
+        entry = app.books.entry(answer.headers["x-request-id"])
+        assert entry is not None and entry.guard is not None
+        assert [check.name for check in entry.guard.checks] == ["leaks"]

@@ -35,6 +35,8 @@ def _profile(place: str, profile: GuardSettings, no_model: Callable[[str], str])
             yield from _known(f"{place}.personal.{type}", "type of personal data", type, TYPES)
     if profile.moderation and (wrong := no_model(profile.moderation)):
         yield Problem(f"{place}.moderation", wrong)
+    if "moderation" in profile.checks and not profile.moderation:
+        yield Problem(f"{place}.moderation", "missing; name the model that is to moderate answers")
     if profile.moderated == "refuse" and not profile.moderation:
         yield Problem(f"{place}.moderation", "missing; name the model that finds what is to be refused")
 

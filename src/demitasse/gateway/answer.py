@@ -214,6 +214,7 @@ async def _climb(
         outcome = "cancelled" if gone else "answered"
         flags = ("drained",) if gone else ()
         facts.guard = passage.checked(reply, facts.guard)
+        facts.guard = await passage.moderated(reply, facts.guard)
     except CutAtHold:
         outcome, flags = "answered", ("cut_at_hold",)
         await publish(Event(finish_chunk(flight.events[-1].data, "length")))

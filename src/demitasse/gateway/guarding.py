@@ -12,14 +12,15 @@ import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from time import perf_counter, thread_time
 from typing import NamedTuple, Protocol
 
 import msgspec
 from msgspec import Raw, structs
 
-from ..core.call import Call
-from ..core.entry import Guarded
+from ..core.call import Call, Reply
+from ..core.entry import Check, Guarded
 from ..core.errors import Refused
 from ..core.limits import Alert
 from ..guard import hidden as hidden_characters
@@ -54,6 +55,10 @@ class Moderate(Protocol):
     def __call__(
         self, model: str, text: str, call: Call, *, refuse: bool = False
     ) -> Awaitable[tuple[Moderated, ...]]: ...
+
+    def reply(self, model: str, reply: Reply, call: Call) -> Awaitable[Check | None]:
+        """The same of an answer, as a check of it; None: the model could not be asked."""
+        ...
 
 
 class Redacted(NamedTuple):
@@ -155,7 +160,10 @@ class Guard:
             call = _without_tools(call)
         facts.guard = seen = structs.replace(seen, took_us=int((perf_counter() - began) * 1e6))
         passage = structs.replace(
-            _passage(call, route, rules, stays, data_class), restorer=restorer, redacted=bool(want.spans or restorer)
+            _passage(call, route, rules, stays, data_class),
+            restorer=restorer,
+            moderate=self._of_answers(rules),
+            redacted=bool(want.spans or restorer),
         )
         if rules.moderation and self._moderate is not None:
             facts.guard = await self._moderated(passage.call, rules, seen)
@@ -354,6 +362,11 @@ class Guard:
         if key in texts and any(part.place == key and part.text[:128] == call.session for part in asked):
             call = structs.replace(call, session=texts[key][:128])  # it names the session in the books
         return _with(call, fields, body), restorer
+
+    def _of_answers(self, rules: Rules) -> Callable[[Reply, Call], Awaitable[Check | None]] | None:
+        if self._moderate is None or not rules.moderation or "moderation" not in rules.checks:
+            return None
+        return partial(self._moderate.reply, rules.moderation)
 
     async def _moderated(self, call: Call, rules: Rules, seen: Guarded) -> Guarded:
         assert self._moderate is not None

@@ -90,7 +90,7 @@ class Moderator:
             return None
         try:
             harm = await self(model, text, call, refuse=True)
-        except Refused:
+        except (Refused, StoreError):
             return None
         named = ", ".join(one.category for one in harm)
         return Check("moderation", not harm, round(max((one.score for one in harm), default=0.0), 4), named)

@@ -5,17 +5,20 @@ Knows placeholders and events; decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from msgspec import Struct, structs
 
 from ..core.call import Call, Event, Reply
-from ..core.entry import Guarded
+from ..core.entry import Check, Guarded
 from ..core.errors import UpstreamError
 from .ladder import Judge
 from .route import Route
 from .steps import Client
+
+log = logging.getLogger("demitasse")
 
 
 class Restorer(Protocol):
@@ -40,6 +43,8 @@ class Passage(Struct, frozen=True, eq=False):
     checks: tuple[str, ...] = ()
     """What answers are checked for, by the names of ``[guard] checks``."""
     restorer: Restorer | None = None
+    moderate: Callable[[Reply, Call], Awaitable[Check | None]] | None = None
+    """Asks a model whether an answer is harmful; None: not asked for."""
     redacted: bool = False
     """Placeholders stand in it. They are this session's alone, so that no other question's answer fits this one."""
 
@@ -65,6 +70,18 @@ class Passage(Struct, frozen=True, eq=False):
 
         found = check_reply(self.call, reply, checks_of(self.checks))
         return structs.replace(told, checks=found) if found else told
+
+    async def moderated(self, reply: Reply, told: Guarded | None) -> Guarded | None:
+        """The same with what the moderator says of the answer. Never raises; a stream has been sent by then."""
+        if self.moderate is None or told is None:
+            return told
+        try:
+            found = await self.moderate(reply, self.call)
+        except Exception:
+            # An answer that is given and paid for is not taken back because nobody could look at it.
+            log.exception("the answer of call %s was not moderated", self.call.id)
+            return told
+        return structs.replace(told, checks=(*told.checks, found)) if found is not None else told
 
     def listening(self, client: Client) -> Client:
         """The client, to whom values come back in the place of placeholders."""
