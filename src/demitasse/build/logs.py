@@ -59,7 +59,7 @@ def _hide(told: traceback.TracebackException, error: BaseException) -> None:
     """Here and in everything that it came from."""
     if not isinstance(error, _SAFE):
         told._str = "(its message is not logged: it may hold words of a call)"  # type: ignore[attr-defined]  # noqa: SLF001 - it is kept nowhere else
-        told.__notes__ = None  # type: ignore[assignment]
+        told.__notes__ = None
     for inner, cause in ((told.__cause__, error.__cause__), (told.__context__, error.__context__)):
         if inner is not None and cause is not None:
             _hide(inner, cause)
