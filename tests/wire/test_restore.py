@@ -11,7 +11,7 @@ import pytest
 from demitasse.core.call import Event, Reply
 from demitasse.wire.lane import grammar_of
 from demitasse.wire.restore import Restorer
-from tests.wire.chunkings import VALUES, assembled, events, mismatch, spelled, text
+from tests.wire.chunkings import VALUES, assembled, events, mismatch, pieces, spelled, text
 
 JANE = "jane@example.com"
 MAP = {"<EMAIL_k3x7qa>": JANE, "<API_KEY_a2b3c4>": 'a"b\\c\nd'}
@@ -133,14 +133,74 @@ def test_a_value_is_escaped_as_the_string_that_it_comes_to_stand_in() -> None:
     assert message(told("It is <API_KEY_a2b3c4>."))["content"] == f"It is {key}."
 
 
-def test_log_probabilities_that_would_spell_a_placeholder_are_left_out() -> None:
-    logprobs = {"content": [{"token": "<EMAIL", "logprob": -1.0}, {"token": "_k3x7qa>", "logprob": -1.0}]}
-    choice = {"index": 0, "delta": {"content": "<EMAIL_k3x7qa>"}, "logprobs": logprobs, "finish_reason": None}
-    (sent,) = Restorer(MAP).event(events([{"choices": [choice]}], chat=True)[0])
-    assert json.loads(sent.data)["choices"][0] == choice | {"delta": {"content": JANE}, "logprobs": None}
-    whole = {"index": 0, "message": {"content": "<EMAIL_k3x7qa>"}, "logprobs": logprobs, "finish_reason": "stop"}
-    body = json.dumps({"choices": [whole]}).encode()
-    assert json.loads(Restorer(MAP).reply(Reply(body, "m", None)).body)["choices"][0]["logprobs"] is None
+def tokens(*texts: str) -> dict[str, Any]:
+    return {
+        "content": [{"token": t, "logprob": -1.0, "bytes": None, "top_logprobs": []} for t in texts],
+        "refusal": None,
+    }
+
+
+def streamed_tokens(texts: list[str], restorer: Restorer) -> tuple[str, list[str]]:
+    """The text and the tokens that a client adds up, of a stream of one token a chunk."""
+    told = [
+        {"choices": [{"index": 0, "delta": {"content": t}, "logprobs": tokens(t), "finish_reason": None}]}
+        for t in texts
+    ]
+    told.append({"choices": [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}]})
+    sent = [e for event in events(told, chat=True) for e in restorer.event(event)] + restorer.end()
+    choice = json.loads(assembled(sent, chat=True))["choices"][0]
+    found = (choice.get("logprobs") or {}).get("content") or []
+    return choice["message"]["content"], [token["token"] for token in found]
+
+
+def whole_tokens(texts: list[str], restorer: Restorer) -> tuple[str, list[str]]:
+    choice = {"index": 0, "message": {"content": "".join(texts)}, "logprobs": tokens(*texts), "finish_reason": "stop"}
+    body = restorer.reply(Reply(json.dumps({"choices": [choice]}).encode(), "m", None)).body
+    (choice,) = json.loads(body)["choices"]
+    return choice["message"]["content"], [token["token"] for token in choice["logprobs"]["content"]]
+
+
+def test_log_probabilities_keep_the_tokens_that_spell_no_placeholder() -> None:
+    texts = ["the", " sage", " to", " <", "EMAIL", "_k3", "x7qa", ">", " now", " and", " <", "b", ">", " e"]
+    wanted = (f"the sage to {JANE} now and <b> e", ["the", " sage", " to", " now", " and", " <", "b", ">", " e"])
+    assert streamed_tokens(texts, Restorer(MAP)) == whole_tokens(texts, Restorer(MAP)) == wanted
+    plain = ["the", " <", "EMAIL"]
+    assert streamed_tokens(plain, Restorer(MAP)) == whole_tokens(plain, Restorer(MAP)) == ("the <EMAIL", plain)
+
+
+def test_random_tokens_spell_no_placeholder_and_are_the_same_in_a_stream() -> None:
+    kept = 0
+    for seed in range(300):
+        draw = random.Random(seed)
+        texts = [p for p in pieces(text(draw), draw) if p] or ["x"]
+        streamed = streamed_tokens(texts, Restorer(VALUES))
+        assert streamed == whole_tokens(texts, Restorer(VALUES)), seed
+        read, left = streamed
+        kept += len(left)
+        if read != "".join(texts):
+            assert len(left) < len(texts), seed
+        assert all(Restorer(VALUES).text(token) == token for token in left), seed
+    assert kept > 300
+
+
+def test_log_probabilities_of_completions_come_with_texts_that_are_as_they_were() -> None:
+    logprobs = {"tokens": ["Hi"], "token_logprobs": [-1.0], "top_logprobs": None, "text_offset": [0]}
+
+    def choice(said: str) -> dict[str, Any]:
+        return {"index": 0, "text": said, "logprobs": logprobs, "finish_reason": None}
+
+    for said, wanted in (("Hi", logprobs), ("<EMAIL_k3x7qa>", None)):
+        (sent,) = Restorer(MAP).event(events([{"choices": [choice(said)]}], chat=False)[0])
+        assert json.loads(sent.data)["choices"][0]["logprobs"] == wanted
+        body = json.dumps({"choices": [choice(said)]}).encode()
+        assert json.loads(Restorer(MAP).reply(Reply(body, "m", None)).body)["choices"][0]["logprobs"] == wanted
+
+
+def test_what_a_vendor_adds_to_a_chunk_comes_although_its_text_is_held_back() -> None:
+    told = {"choices": [{"index": 0, "delta": {"content": "<EM"}, "finish_reason": None}], "citations": ["a"]}
+    (sent,) = Restorer(MAP).event(events([told], chat=True)[0])
+    assert json.loads(sent.data)["citations"] == ["a"]
+    assert json.loads(sent.data)["choices"] == []
 
 
 def test_a_stream_holds_back_only_what_may_become_a_placeholder() -> None:

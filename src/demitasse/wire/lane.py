@@ -35,7 +35,7 @@ class Told(Protocol):
 class Lane:
     """One string of an answer as it grows."""
 
-    __slots__ = ("_as_json", "_grammar", "_keep", "_known", "_seen", "around", "held", "name", "told")
+    __slots__ = ("_as_json", "_grammar", "_keep", "_known", "_seen", "around", "held", "name", "replaced", "told")
 
     def __init__(self, grammar: Grammar, known: Mapping[str, str], *, as_json: bool, keep: bool) -> None:
         self._grammar = grammar
@@ -44,6 +44,8 @@ class Lane:
         self._keep = keep
         self._seen: list[str] = []
         self.held = ""
+        self.replaced = 0
+        """Values that were put in."""
         self.told: Told | None = None
         """Of the event that it last came with, and where within it."""
         self.around: dict[str, Any] = {}
@@ -73,6 +75,7 @@ class Lane:
                 at = match.start() + 1
                 continue
             start, end, value = found
+            self.replaced += 1
             out += (text[done:start], self._escaped(value, text[:start]))
             done = at = end
             if end > tail:

@@ -12,8 +12,7 @@ wrote in another case, without its brackets, with brackets escaped for HTML or J
 underscores escaped for Markdown is known too; what is not in the map is left as it is.
 
 In arguments of tools, and in content that is JSON, a value is escaped as the string that it comes to stand in, and a string
-within a string twice. ``logprobs`` are of the placeholders' tokens and not of the values, and would spell them: they become
-null. Knows no detector, no vault and no session.
+within a string twice. ``logprobs`` keep the tokens that belong to no placeholder. Knows no detector, no vault and no session.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from msgspec import Raw, structs
 from ..core.call import Event, Reply
 from .chunks import encode, read_choices, read_fields
 from .lane import SPECIAL, Lane, grammar_of, squashed
+from .logprobs import Waiting, of_whole
 
 Step = str | int | tuple[str]
 """A member's name, an item's ``index``, or the type of items that have none."""
@@ -40,13 +40,14 @@ class Restorer:
         values: by placeholder, with its brackets or without. Empty: everything passes as it is.
     """
 
-    __slots__ = ("_grammar", "_keep", "_known", "_lanes", "_last")
+    __slots__ = ("_grammar", "_keep", "_known", "_lanes", "_last", "_waiting")
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._known = {squashed(placeholder): value for placeholder, value in values.items()}
         self._keep = any(SPECIAL.search(value) for value in values.values())
         self._grammar = grammar_of(values) if values else None
         self._lanes: dict[Path, Lane] = {}
+        self._waiting: dict[int, Waiting] = {}
         self._last: dict[str, Raw] = {}
 
     def __bool__(self) -> bool:
@@ -56,7 +57,7 @@ class Restorer:
         """A whole text with its values."""
         if self._grammar is None:
             return text
-        return Lane(self._grammar, self._known, as_json=False, keep=self._keep).feed(text, last=True)
+        return self._new_lane().feed(text, last=True)
 
     def body(self, body: bytes) -> bytes:
         """Any JSON with its values, error objects for example; what is no JSON is taken for text."""
@@ -101,18 +102,17 @@ class Restorer:
             told_here = _Told()
             at = choice.get("index") or 0
             self._feed(choice, (at,), told_here)
+            if choice.get("logprobs") is not None:
+                self._tokens_of(choice, at, told_here)
             if choice.get("finish_reason"):
                 out += self._flush((at,), told_here)
-            if choice.get("logprobs") is not None:
-                choice["logprobs"] = None
-                told_here.changed = True
             changed |= told_here.changed
             if told_here.emptied and not told_here.left and not choice.get("finish_reason"):
                 continue  # all of it is held back
             shown.append(choice)
         if not changed:
             return [*out, event]
-        if shown or "usage" in fields:
+        if shown or not fields.keys() <= _EMPTY_HEAD:
             fields["choices"] = Raw(encode(shown))
             out.append(Event(encode(fields), event.content, event.text_chars))
         return out
@@ -140,11 +140,22 @@ class Restorer:
     def _choices(self, choices: list[dict[str, Any]]) -> bool:
         changed = False
         for choice in choices:
+            texts = choice.get("message") or choice
+            was = dict(texts)
             changed |= self._all(choice)
-            if choice.get("logprobs") is not None:
-                choice["logprobs"] = None
-                changed = True
+            told = choice.get("logprobs")
+            if told is not None:
+                differs = lambda name, texts=texts, was=was: texts.get(name) != was.get(name)  # noqa: E731
+                choice["logprobs"] = of_whole(told, differs, self._new_lane)
         return changed
+
+    def _tokens_of(self, choice: dict[str, Any], at: int, told: _Told) -> None:
+        waiting = self._waiting.setdefault(at, Waiting())
+        was = choice["logprobs"]
+        choice["logprobs"] = waiting.passed(
+            was, lambda name: self._lanes.get((at, "text") if name == "text" else (at, "delta", name))
+        )
+        told.changed |= choice["logprobs"] != was
 
     def _all(self, value: dict[str, Any]) -> bool:
         """As a stream of one piece, so that both come to the same."""
@@ -209,9 +220,12 @@ class Restorer:
     def _lane(self, path: Path, name: str) -> Lane:
         lane = self._lanes.get(path)
         if lane is None:
-            assert self._grammar is not None
-            lane = self._lanes[path] = Lane(self._grammar, self._known, as_json=name in _ARGUMENTS, keep=self._keep)
+            lane = self._lanes[path] = self._new_lane(as_json=name in _ARGUMENTS)
         return lane
+
+    def _new_lane(self, *, as_json: bool = False) -> Lane:
+        assert self._grammar is not None
+        return Lane(self._grammar, self._known, as_json=as_json, keep=self._keep)
 
     def _flush(self, path: Path, told: _Told) -> list[Event]:
         """What is held back below this path: into the strings that just came, where they did, else as events of their own."""
@@ -219,13 +233,16 @@ class Restorer:
         for place, lane in self._lanes.items():
             if place[: len(path)] != path or not lane.held:
                 continue
+            before = lane.replaced
             rest = lane.feed("", last=True)
             if lane.told is told:
                 lane.append(rest)
                 told.changed = True
             elif rest:
                 fields = {name: raw for name, raw in self._last.items() if name in _HEAD and name != "usage"}
-                choice = {"index": place[0], **_built(place[1:], rest), "logprobs": None, "finish_reason": None}
+                waiting = self._waiting.get(place[0]) if isinstance(place[0], int) else None
+                tokens = waiting.rest(lane.name) if waiting is not None and lane.replaced == before else None
+                choice = {"index": place[0], **_built(place[1:], rest), "logprobs": tokens, "finish_reason": None}
                 fields["choices"] = Raw(encode([choice]))
                 out.append(Event(encode(fields), content=True, text_chars=len(rest)))
         return out
@@ -250,6 +267,8 @@ _SAME: Final = object()
 _HEAD: Final = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "provider"}
 )
+_EMPTY_HEAD: Final = _HEAD - {"usage"}
+"""A chunk with these members alone and no choices says nothing."""
 _WORDS: Final = frozenset({"role", "type", "object", "finish_reason"})
 _ONCE: Final = frozenset({"id", "name", "model", "format"})
 """Strings that a stream says once: they don't grow."""
