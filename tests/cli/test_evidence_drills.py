@@ -101,3 +101,28 @@ def run_sync(run, *arguments):
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(run, *arguments).result()
+
+
+def test_replays_of_attacks_stand_in_the_pack_and_on_the_detectors_card(filled, run, data, tmp_path):
+    from demitasse.store.settings import Settings
+
+    told = {
+        "at": "2026-11-20T00:00:00Z",
+        "model": "guard",
+        "suite": "built in",
+        "n": 120,
+        "rate": 0.05,
+        "interval": [0.02, 0.1],
+        "missed": [],
+    }
+    settings = Settings(data, clock=lambda: NOW_US)
+    settings.set_setting("redteam.runs", [{**told, "at": "2025-01-01T00:00:00Z"}, told])
+    settings.close()
+    run("evidence", "out.zip")
+    archive = zipfile.ZipFile(tmp_path / "out.zip")
+    assert json.loads(archive.read("security.json"))["redteam"] == [told]  # the old one is of another period
+    row = next(row for row in json.loads(archive.read("controls.json"))["rows"] if row["id"] == "MS-2.7-007")
+    assert row["status"] == "evidenced" and "5.0% of 120 attacks got through" in row["proofs"][0]["says"]
+    card = json.loads(run("card", "injection", "--json").stdout)
+    assert card["kind"] == "detector" and card["safety"][0]["value"] == 0.05 and len(card["identity"]["sha256"]) == 64
+    assert "cards/injection.html" in archive.namelist()

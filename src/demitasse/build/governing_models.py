@@ -5,11 +5,15 @@ Reads; asks no model and fetches nothing. Of what it cannot find it says nothing
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,7 +24,7 @@ from ..core.call import BUCKETS
 from ..core.ledger import Bucket
 from ..core.price import PICO_PER_USD_PER_MTOK, Card
 from ..lab.evals.bias import Bias, Score
-from ..lab.governance.cards import UNKNOWN, Energy, Evaluated, Figure, Identity, Issue, Kind, ModelCard, Priced, Use
+from ..lab.governance.cards import UNKNOWN, Energy, Figure, Identity, Issue, Kind, Priced
 from ..lab.governance.register import Accepted, Answer, Licensed, Profile, licensed
 from ..lab.optimise.artefact import Manifest, made
 from ..providers import catalogue
@@ -31,7 +35,21 @@ from ..web.energy import Meter
 from ..web.report import iso, watt_hours
 
 HERE: Final = "this machine"
-DETECTORS: Final = "demitasse.guard"
+
+
+class Detector(Struct, frozen=True):
+    """A model that ships inside the package, as ``detectors.toml`` tells it."""
+
+    name: str
+    title: str
+    package: str
+    file: str
+    licence: str
+    method: str
+    use: str
+    data: str
+    page: str
+    limits: tuple[str, ...] = ()
 
 
 class Origin(Struct, frozen=True):
@@ -65,7 +83,7 @@ class Shelf:
         return self._config.governance.profile
 
     def names(self) -> list[str]:
-        """What the configuration names, what was made here and what was fetched."""
+        """What the configuration names, what was made here, what was fetched, and the guard's own."""
         fetched = [
             entry.name
             for entry in (*catalogue.catalogue().values(), *catalogue.embeddings().values())
@@ -78,6 +96,8 @@ class Shelf:
                     *self._config.models,
                     *(name for name in fetched if name not in sources),
                     *(f"{PREFIX}{name}" for name in self.manifests if f"{PREFIX}{name}" not in sources),
+                    *(("injection",) if self._config.guard.on else ()),
+                    *(("names",) if self._config.guard.on and self._config.guard.names else ()),
                 )
             )
         )
@@ -88,6 +108,7 @@ class Shelf:
         prefix = name.partition("/")[0]
         return (
             name in self._config.models
+            or name in detectors()
             or name in entries
             or (name.startswith(PREFIX) and name.removeprefix(PREFIX) in self.manifests)
             or (prefix in VENDORS and "/" in name)
@@ -110,6 +131,8 @@ class Shelf:
             return Origin(
                 name, kind, settings.provider, runs, settings.region or runs, identity=Identity(names), limits=limits
             )
+        if name in detectors():
+            return detector(name)
         if (
             name.startswith(("hf:", PREFIX))
             or name.endswith(".gguf")
@@ -293,22 +316,26 @@ def issue(at_us: int, what: str, *, open: bool) -> Issue:
     return Issue(iso(at_us), what, open)
 
 
-def detectors() -> dict[str, dict[str, Any]]:
-    """Models that ship inside the package, by name: their ``*.card.json``, where a detector has one."""
-    found: dict[str, dict[str, Any]] = {}
-    for path in _below(Path(str(files(DETECTORS)))):
-        try:
-            told = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        except (OSError, msgspec.DecodeError):
-            continue
-        found[str(told.get("name", path.stem.removesuffix(".card")))] = told
-    return found
+@lru_cache(maxsize=1)
+def detectors() -> dict[str, Detector]:
+    """Models that ship inside the package, by name."""
+    told = tomllib.loads((files("demitasse.lab.governance") / "detectors.toml").read_text("utf-8"))
+    return {one.name: one for one in msgspec.convert(told["detector"], list[Detector])}
 
 
-def _below(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.card.json"))
-
-
-__all__ = [
-    "Evaluated", "ModelCard", "Origin", "Shelf", "Use", "detectors", "energies", "figures_of", "issue", "priced",
-]  # fmt: skip
+def detector(name: str) -> Origin:
+    """Where one of ``detectors`` comes from; its hash is that of the file as it is installed."""
+    told = detectors()[name]
+    raw = b""
+    with contextlib.suppress(OSError, ModuleNotFoundError):
+        raw = (files(told.package) / told.file).read_bytes()
+    identity = Identity(
+        upstream=(told.title,),
+        file=told.file,
+        sha256=hashlib.sha256(raw).hexdigest() if raw else "",
+        bytes=len(raw) or None,
+        origin="ships with Demitasse",
+        method=told.method,
+    )
+    limits = (*told.limits, f"Its evaluation stands on {told.page} of the project.")
+    return Origin(name, "detector", "local", HERE, HERE, told.licence, identity, told.use, told.data, limits=limits)

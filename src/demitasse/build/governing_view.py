@@ -24,6 +24,7 @@ from ..lab.governance.clean import cleaned
 from ..store.tally import DAY_US, Counted
 from ..web.energy import Meter
 from ..web.report import iso
+from . import redteaming
 from .facts import meter
 from .governing_models import Origin, Shelf, energies, figures_of, issue, priced
 from .governing_sources import Sources, Window
@@ -106,7 +107,7 @@ class View:
     @cached_property
     def biases(self) -> list[tuple[Run, tuple[Figure, ...]]]:
         """Runs of BBQ with their scores."""
-        found = []
+        found: list[tuple[Run, tuple[Figure, ...]]] = []
         for run in self.runs:
             if len(found) == MOST_BIAS_RUNS:
                 break
@@ -206,9 +207,9 @@ def evaluated(run: Run) -> Evaluated:
 
 
 def redteam_runs(view: View) -> list[dict[str, Any]]:
-    """Replays of attacks that are kept, oldest first."""
-    kept = view.sources.store.get_setting("redteam.runs") or []
-    return [one for one in kept if isinstance(one, dict) and "at" in one]
+    """Replays of attacks in the window, oldest first."""
+    since, until = iso(view.window.since_us), iso(view.window.until_us)
+    return [run for run in view.sources.store.get_setting(redteaming.RUNS) or [] if since <= run["at"] <= until]
 
 
 def _issues(view: View, name: str) -> tuple[Issue, ...]:
@@ -228,7 +229,9 @@ def _issues(view: View, name: str) -> tuple[Issue, ...]:
 def _safety(view: View, name: str) -> list[Figure]:
     found = []
     for run in redteam_runs(view):
-        if run.get("model") == name and isinstance(run.get("rate"), int | float):
+        if run.get("model") == (redteaming.GUARD if name == "injection" else name) and isinstance(
+            run.get("rate"), int | float
+        ):
             interval = run.get("interval")
             span = (float(interval[0]), float(interval[1])) if interval else None
             found.append(Figure("red team: attacks that got through", run["rate"], span, run.get("n", 0), run["at"]))

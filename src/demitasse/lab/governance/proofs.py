@@ -195,9 +195,12 @@ def _refusals_counted(told: Mapping[str, Any]) -> Said:
 
 def _redteam(told: Mapping[str, Any]) -> Said:
     runs = told["redteam"]
-    return bool(
-        runs
-    ), f"{_n(len(runs), 'run')}, the last {runs[-1]['at'][:10]}" if runs else "no replay of attacks is kept"
+    if not runs:
+        return False, "no replay of attacks in the period"
+    last = runs[-1]
+    low, high = last["interval"]
+    of = f"{last['rate']:.1%} of {_n(last['n'], 'attack')} got through ({low:.1%} to {high:.1%})"
+    return True, f"{_n(len(runs), 'run')}, the last on {last['at'][:10]} against '{last['model']}': {of}"
 
 
 def _chain(told: Mapping[str, Any]) -> Said:
