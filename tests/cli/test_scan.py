@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -181,3 +182,26 @@ def test_a_line_is_answered_before_the_next_is_sent() -> None:
         child.kill()
         child.stdout.close()
         child.wait()
+
+
+PAGE = (Path(__file__).parents[2] / "docs/scan.md").read_text(encoding="utf-8")
+
+
+def test_the_pages_example_finds_what_the_page_shows(run: Run) -> None:
+    """But for the risk of injection, which is the model's."""
+    given = re.findall(r"^ +'(\{.*\})' \\$", PAGE, re.MULTILINE)
+    shown = re.findall(r"^    (line .*)$", PAGE, re.MULTILINE)
+    found = run("scan", input="\n".join(given)).stdout.splitlines()
+    assert [line for line in found if "injection" not in line][:-1] == [
+        line for line in shown if "injection" not in line
+    ]
+    assert len(given) == 4
+
+
+def test_the_pages_python_runs_and_prints_what_it_shows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(code, {})
+    assert capsys.readouterr().out.strip() in code
