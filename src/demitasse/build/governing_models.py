@@ -26,6 +26,7 @@ from ..core.price import PICO_PER_USD_PER_MTOK, Card
 from ..lab.evals.bias import Bias, Score
 from ..lab.governance.cards import UNKNOWN, Energy, Figure, Identity, Issue, Kind, Priced
 from ..lab.governance.register import Accepted, Answer, Licensed, Profile, licensed
+from ..lab.governance.register import Kind as Held
 from ..lab.optimise.artefact import Manifest, made
 from ..providers import catalogue
 from ..providers.download import note, place
@@ -84,11 +85,9 @@ class Shelf:
 
     def names(self) -> list[str]:
         """What the configuration names, what was made here, what was fetched, and the guard's own."""
-        fetched = [
-            entry.name
-            for entry in (*catalogue.catalogue().values(), *catalogue.embeddings().values())
-            if note(place(entry, self._models)) is not None
-        ]
+        listed: list[catalogue.Entry | catalogue.Embedding] = [*catalogue.catalogue().values()]
+        listed += catalogue.embeddings().values()
+        fetched = [entry.name for entry in listed if note(place(entry, self._models)) is not None]
         sources = {one.source for one in self._config.models.values()}
         return list(
             dict.fromkeys(
@@ -153,7 +152,9 @@ class Shelf:
 
     def licensed(self, origin: Origin) -> Licensed:
         """Its row of the register."""
-        kind = "hosted" if origin.kind == "hosted" else "service" if origin.kind == "recorded" else "weights"
+        kind: Held = "weights"
+        if origin.kind in ("hosted", "recorded"):
+            kind = "hosted" if origin.kind == "hosted" else "service"
         return licensed(
             origin.name,
             kind=kind,
