@@ -68,6 +68,7 @@ def found(text: str) -> list[tuple[str, str]]:
         ("my driving licence: W426-545-30-761-0", "DRIVER_LICENSE", "W426-545-30-761-0"),
         ("my number is 467 3395", "PHONE", "467 3395"),
         ("434 14 557 is my new mobile", "PHONE", "434 14 557"),
+        ("60-56-85-91 is my phone", "PHONE", "60-56-85-91"),
         ("(99) 645-791", "PHONE", "(99) 645-791"),
         ("123-456-7890", "PHONE", "123-456-7890"),
         ("0487 98 11 92", "PHONE", "0487 98 11 92"),
@@ -199,6 +200,13 @@ def test_the_library_verifies_only_so_many_candidates_and_says_when_it_stopped()
     assert cut
     verified = [one for one in entities if one.score == 0.75]
     assert 0 < len(verified) <= scan.FREE_CHECKS + len(text) * scan.CHECKS_PER_1000 // 1000
+
+
+def test_a_table_of_numbers_is_looked_at_only_so_far_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not find("12/31 10:15 4111 " * 20)[1]
+    monkeypatch.setattr(scan, "FREE_TRIES", 5)
+    monkeypatch.setattr(scan, "TRIES_PER_1000", 0)
+    assert find("1.2.3.4, " * 10)[1]
 
 
 def test_more_words_with_digits_than_are_read_cut_the_result(monkeypatch: pytest.MonkeyPatch) -> None:

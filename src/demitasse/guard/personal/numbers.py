@@ -12,12 +12,15 @@ from itertools import pairwise, product
 from typing import Final
 
 from . import checks, codes, days
+from .phones import FIRM as FIRM_PHONES
 from .phones import SHAPES as PHONE_SHAPES
 from .phones import phone, plausible
 from .scan import Scan, Window, Word
 
 MOST_GROUPS: Final = 9
 MOST_DIGITS: Final = 19
+LOOSE_GROUPS: Final = 12
+"""How many groups after a word that tells are looked at in any way of writing."""
 
 
 def run(scan: Scan, words: list[Word]) -> None:
@@ -33,31 +36,35 @@ def run(scan: Scan, words: list[Word]) -> None:
     told = not _LOOSE.isdisjoint(about)
     at = 0
     while at < len(words):
+        before = text[words[at].start - 1 : words[at].start]
         # without a word that tells, or a plus sign, only known ways of writing are worth a look
-        loose = told or text[words[at].start - 1 : words[at].start] == "+"
-        at += _at(scan, words, seps, sizes, at, about, loose=loose)
+        loose = before == "+" or (told and at < LOOSE_GROUPS)
+        dialled = before == "(" or words[at].text[0] == "0"
+        until = min(len(words), at + MOST_GROUPS)
+        while until > at:
+            if _worth(sizes, seps, at, until, loose=loose, dialled=dialled):
+                if not scan.may_try():
+                    return
+                if _window(scan, Window(words[at:until], seps[at : until - 1], about)):
+                    break
+            until -= 1
+        at = max(until, at + 1)
 
 
-def _at(
-    scan: Scan,
-    words: list[Word],
-    seps: tuple[str, ...],
-    sizes: tuple[int, ...],
-    at: int,
-    about: tuple[str, ...],
-    *,
-    loose: bool,
-) -> int:
-    """How many groups from ``at`` on are used up."""
-    until = min(len(words), at + MOST_GROUPS)
-    while until > at:
-        shape = sizes[at:until]
-        if (
-            shape in _SHAPES or (loose and sum(shape) <= MOST_DIGITS) or (until - at == 1 and shape[0] >= 7)
-        ) and _window(scan, Window(words[at:until], seps[at : until - 1], about)):
-            return until - at
-        until -= 1
-    return 1
+def _worth(sizes: tuple[int, ...], seps: tuple[str, ...], at: int, until: int, *, loose: bool, dialled: bool) -> bool:
+    """Whether the groups from ``at`` to ``until`` are worth a look: by their sizes alone, which is what makes tables cheap."""
+    shape = sizes[at:until]
+    if loose:
+        return sum(shape) <= MOST_DIGITS
+    if shape not in _SHAPES:
+        return until - at == 1 and shape[0] >= 7
+    if shape == (4, 4, 4):  # a fourth group makes it a card's
+        return until == len(sizes) or sizes[until] != 4
+    if shape in _QUADS and set(seps[at : until - 1]) == {"."}:  # an address has four parts, not five
+        return "." not in seps[until - 1 : until] and (not at or seps[at - 1] != ".")
+    if shape in _QUADS and shape not in PHONE_SHAPES:
+        return False
+    return dialled or until == len(sizes) or shape in _FIRM
 
 
 def _window(scan: Scan, window: Window) -> bool:
@@ -214,5 +221,6 @@ _IDS: Final[dict[int, tuple[Callable[[str], bool], ...]]] = {
 
 _LOOSE: Final = frozenset({"phone", "number", "card", "id", "license", *_TOLD})
 """Words that make any way of writing worth a look."""
-_SHAPES: Final = days.SHAPES | _CARDS | PHONE_SHAPES | set(_SHAPED) | {(3, 2, 4)} | _QUADS
+_FIRM: Final = days.SHAPES | _CARDS | FIRM_PHONES | set(_SHAPED) | {(3, 2, 4)}
+_SHAPES: Final = _FIRM | PHONE_SHAPES | _QUADS
 """All the ways of writing that are known by themselves."""

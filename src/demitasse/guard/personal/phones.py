@@ -142,6 +142,8 @@ _SAID: Final = frozenset(
     }
 )
 """As numbers are written to somebody who has asked for one."""
+FIRM: Final = _AMERICAN | _ABROAD
+"""Those that need neither a word nor a nought or bracket at the beginning."""
 SHAPES: Final = _AMERICAN | _ABROAD | _SAID | frozenset(_TRUNK)
 """Sizes of the groups of a telephone number that is known by how it is written."""
 

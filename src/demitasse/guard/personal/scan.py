@@ -13,6 +13,11 @@ CHECKS_PER_1000: Final = 8
 """Candidates that a library verifies (telephone numbers, 30 to 60 µs each) in one call: a few in any text, more in a long one."""
 
 
+FREE_TRIES: Final = 400
+TRIES_PER_1000: Final = 200
+"""Windows of digits that are looked at in one call, some 5 µs each: more than any text needs that is not a table of numbers."""
+
+
 class Word:
     """A run of letters and digits with at least one digit; ``digits`` says that there is nothing else."""
 
@@ -46,12 +51,13 @@ class Window:
 class Scan:
     """``text`` has ASCII digits, spaces and dashes, code point for code point: every offset is the given text's."""
 
-    __slots__ = ("_around", "checks_left", "cut", "found", "text")
+    __slots__ = ("_around", "checks_left", "cut", "found", "text", "tries_left")
 
     def __init__(self, text: str) -> None:
         self.text = fold(text)
         self.found: list[Entity] = []
         self.checks_left = FREE_CHECKS + len(text) * CHECKS_PER_1000 // 1000
+        self.tries_left = FREE_TRIES + len(text) * TRIES_PER_1000 // 1000
         self.cut = False
         self._around: tuple[int, tuple[str, ...]] = (-1, ())
 
@@ -63,6 +69,14 @@ class Scan:
         if self._around[0] != at:
             self._around = (at, topics(self.text, at))
         return self._around[1]
+
+    def may_try(self) -> bool:
+        """Whether one more window of digits may be looked at."""
+        if self.tries_left <= 0:
+            self.cut = True
+            return False
+        self.tries_left -= 1
+        return True
 
     def may_check(self) -> bool:
         """Whether one more candidate may go to a library. From the first that may not, the result is cut."""
