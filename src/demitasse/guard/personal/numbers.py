@@ -62,7 +62,7 @@ def _worth(sizes: tuple[int, ...], seps: tuple[str, ...], at: int, until: int, *
         return until == len(sizes) or sizes[until] != 4
     if shape in _QUADS and set(seps[at : until - 1]) == {"."}:  # an address has four parts, not five
         return "." not in seps[until - 1 : until] and (not at or seps[at - 1] != ".")
-    if shape in _QUADS and shape not in PHONE_SHAPES:
+    if shape in _QUADS and shape not in PHONE_SHAPES and shape not in _FIRM:
         return False
     return dialled or until == len(sizes) or shape in _FIRM
 
