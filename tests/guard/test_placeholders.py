@@ -57,6 +57,20 @@ def test_every_type_makes_a_placeholder_that_is_restored_and_needs_no_escape(typ
     assert literals(f"a {placeholder} b") == {placeholder}
 
 
+def test_what_a_system_prompt_holds_is_the_same_in_all_sessions_of_a_tenant_wherever_it_stands() -> None:
+    cut = [Cut(0, len(JANE), "EMAIL")]
+
+    def both(session: str, tenant: str = "t") -> tuple[str, ...]:
+        bob = Text("bob@example.com", [Cut(0, 15, "EMAIL")])
+        return redacted(Text(JANE, cut, shared=True), Text(JANE, cut), bob, session=session, tenant=tenant).texts
+
+    first, second, other = both("s"), both("s2"), both("s", tenant="t2")
+    assert first[0] == first[1] == second[0]
+    assert first[2] != second[2]
+    assert not {*first} & {*other}
+    assert first[0] != one(JANE, JANE)
+
+
 def test_identifiers_get_no_brackets_and_the_same_letters() -> None:
     cut = [Cut(0, len(JANE), "EMAIL")]
     told = redacted(Text(JANE, cut), Text(JANE, cut, name=True))

@@ -374,6 +374,18 @@ async def test_a_conversation_goes_out_in_the_same_words_at_every_turn(world: Wo
     assert world.leaks() == []
 
 
+async def test_conversations_share_the_words_of_their_system_prompt(world: World) -> None:
+    system = {"role": "system", "content": f"You answer for {JANE}."}
+    async with world.running():
+        for name in ("ann", "bob"):
+            answer = await world.ask({"messages": [system, user(f"I am {name}@example.com. Ask {JANE}.")]})
+            assert f"{name}@example.com" in told(answer)
+    first, second = (call["messages"] for call in world.outside.calls())
+    assert first[0] == second[0]
+    assert first[0]["content"].split()[-1].strip(".") in second[1]["content"]
+    assert world.leaks() == []
+
+
 async def test_kept_bodies_hold_placeholders_and_the_vault_what_they_stand_for(world: World) -> None:
     async with world.running():
         answer = await world.ask({"messages": [user(SAID)]}, x_demitasse_session="s")

@@ -34,7 +34,7 @@ class Redactor:
         _elsewhere(asked, cuts)
         touched = [part for part in asked if cuts.get(part.place)]
         redaction = Redaction.of(
-            (Text(part.text, cuts[part.place], part.name) for part in touched),
+            (Text(part.text, cuts[part.place], part.name, part.source == "system") for part in touched),
             secret=self._secret,
             tenant=call.caller.tenant,
             session=call.session,

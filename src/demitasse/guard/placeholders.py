@@ -12,7 +12,7 @@ import hmac
 import re
 import unicodedata
 from base64 import b32encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -36,6 +36,9 @@ class Text(NamedTuple):
     cuts: Sequence[Cut] = ()
     name: bool = False
     """An identifier: placeholders without brackets."""
+    shared: bool = False
+    """It begins many sessions (a system prompt): what it holds has the same placeholder in all sessions of the tenant, or no
+    two of them would share a provider's cache."""
 
 
 class Redaction(Struct, frozen=True):
@@ -57,9 +60,10 @@ class Redaction(Struct, frozen=True):
             tenant, session: placeholders of others are other ones.
         """
         texts = list(texts)
-        made = _Made(secret, f"{len(tenant)}:{tenant}{session}\0".encode())
         merged = [_merged(text.cuts) for text in texts]
         hidden = {_key(text.text, cut) for text, cuts in zip(texts, merged, strict=True) for cut in cuts if cut.mask}
+        common = {_key(text.text, cut) for text, cuts in zip(texts, merged, strict=True) for cut in cuts if text.shared}
+        made = _Made(secret, tenant, session, common)
         out = []
         values: dict[str, str] = {}
         masked: set[str] = set()
@@ -115,9 +119,11 @@ _LIKE = re.compile(r"(?<![A-Z])[A-Z][A-Z_]{1,23}_[a-z2-7]{6,24}(?![a-z0-9])")
 class _Made:
     """The placeholders of one call."""
 
-    def __init__(self, secret: bytes, who: bytes) -> None:
+    def __init__(self, secret: bytes, tenant: str, session: str, common: Collection[tuple[str, str]]) -> None:
         self._secret = secret
-        self._who = who
+        self._tenant = f"{len(tenant)}:{tenant}".encode()
+        self._session = session.encode("utf-8", "surrogatepass")
+        self._common = common
         self._by_value: dict[tuple[str, str], str] = {}
         self._taken: set[str] = set()
 
@@ -126,7 +132,8 @@ class _Made:
         known = self._by_value.get((type, value))
         if known is not None:
             return known
-        told = self._who + f"{type}\0{value}".encode("utf-8", "surrogatepass")
+        whose = b"all\0" if (type, value) in self._common else b"one:" + self._session + b"\0"
+        told = self._tenant + whose + f"{type}\0{value}".encode("utf-8", "surrogatepass")
         letters = b32encode(hmac.digest(self._secret, told, "sha256")).decode().lower()
         name = label(type)
         chars = _CHARS
