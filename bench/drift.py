@@ -27,7 +27,7 @@ from demitasse.stats.intervals import clopper_pearson
 
 from . import machine
 
-FIRST_DAY = 20_760  # a Monday
+FIRST_DAY = 20_759  # a Monday
 STREAMS = (
     "length",
     "score",
@@ -213,12 +213,12 @@ def false_spend(kind: str, runs: int, months: int, seed: int) -> dict[str, Any]:
     for run in range(runs):
         whole = spending(kind, days, np.random.default_rng(seed + run))
         silent: dict[tuple[str, str], int] = {}
+        part = Hours({})
         for hour in range((FIRST_DAY + 28) * 24, (FIRST_DAY + days) * 24):
-            part = (
-                Hours({s: {h: x for h, x in own.items() if hour - 28 * 24 <= h <= hour} for s, own in whole.by.items()})
-                if hour % 24 == 0
-                else part
-            )
+            if hour % 24 == 0:
+                part = Hours(
+                    {s: {h: x for h, x in own.items() if hour - 28 * 24 <= h < hour} for s, own in whole.by.items()}
+                )
             for subject, own in whole.by.items():
                 part.by[subject][hour] = own.get(hour, 0.0)
             known = [s for s, until in silent.items() if until > hour]

@@ -17,7 +17,7 @@ from demitasse.store.settings import Settings
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
-MONDAY_US = 20_760 * DAY_US  # Monday, 3 November 2026
+MONDAY_US = 20_759 * DAY_US  # 2 November 2026
 RHYTHM = (0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 3, 2, 3, 3, 3, 2, 2, 1, 1, 0, 0, 0, 0)
 """Of thirty calls a day, how many begin in each hour."""
 

@@ -209,7 +209,7 @@ def test_a_runaway_that_ends_is_told_as_over(site: Watched) -> None:
 
 def test_a_batch_that_comes_every_night_is_no_anomaly(site: Watched) -> None:
     rng = random.Random(13)
-    site.before(21, rng)
+    site.before(24, rng)
     for day in range(24):
         at_us = MONDAY_US + day * DAY_US + 2 * HOUR_US
         site.book(
