@@ -92,12 +92,12 @@ class Auditing:
         return entry.key, opened, closed
 
     async def start(self) -> None:
-        """Sign what the last run left, and do again what the chain says was erased."""
+        """Do again what the chain says was erased, before anything that came back with a copy is read."""
         await asyncio.to_thread(self._begin)
-        await self._checkpoint()
 
     async def run(self) -> None:
-        """Follow the ledger until cancelled."""
+        """Sign what the last run left, then follow the ledger until cancelled."""
+        await self._checkpoint()
         while True:
             await asyncio.sleep(TICK_S)
             await self._follow_erasures()
