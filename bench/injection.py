@@ -52,14 +52,13 @@ def by_source() -> dict[str, Any]:
     """Recall of the attacks of a source that the model never saw, where 1 % of honest texts are alarmed at.
 
     Two thresholds: from the honest texts of that source (yanismiraoui has none: those of deepset, which is then left out of training
-    too), and, harder, from honest texts of the training's side that were kept out of training.
+    too), and, harder, from honest requests of other kinds that were kept out of training (CLINC150, BANKING77).
     """
     rows = train.rows(DATA, SEED)
     held = sources.held(DATA, SEED)
     y = np.array([row.attack for row in rows])
     names = np.array([row.source for row in rows])
     x = fit.features([row.text for row in rows])
-    kept_out = np.random.default_rng(SEED).random(len(rows)) < 0.15
     found: dict[str, Any] = {}
     for name in sources.ATTACKED:
         judge = "deepset" if name == "yanismiraoui" else name
@@ -68,31 +67,23 @@ def by_source() -> dict[str, Any]:
         honest = logits([row for row in rows if row.source == judge and not row.attack], made)
         attacks = logits([row for row in rows if row.source == name and row.attack], made)
         recall, _ = reached(honest, attacks)
-        part = others & ~(kept_out & ~y)
-        made = train.direct_head(x[part], y[part], names[part])
-        own = logits([row for row, there in zip(rows, others & kept_out & ~y, strict=True) if there], made)
-        attacks2, honest2 = (
-            logits([r for r in rows if r.source == at and r.attack is kind], made)
-            for at, kind in ((name, True), (judge, False))
-        )
         outside = logits(held, made)
-        recall2, threshold = reached(np.concatenate((own, outside)), attacks2)
+        recall2, threshold = reached(outside, attacks)
         found[name] = {
             "attacks": len(attacks),
             "honest": len(honest),
             "honest_of": judge,
             "recall": round(recall, 4),
             "auc": round(auc(honest, attacks), 4),
-            "threshold_from_training_side": {
+            "threshold_from_elsewhere": {
                 "recall": round(recall2, 4),
-                "false_alarms": round(float((honest2 > threshold).mean()), 4),
-                "recall_on_requests_never_trained_on": round(reached(outside, attacks2)[0], 4),
+                "false_alarms": round(float((honest > threshold).mean()), 4),
             },
         }
         print(name, json.dumps(found[name]), flush=True)
     mean = float(np.mean([one["recall"] for one in found.values()]))
     three = float(np.mean([one["recall"] for name, one in found.items() if name != "yanismiraoui"]))
-    harder = float(np.mean([one["threshold_from_training_side"]["recall"] for one in found.values()]))
+    harder = float(np.mean([one["threshold_from_elsewhere"]["recall"] for one in found.values()]))
     return {
         "rate": RATE,
         "sources": found,

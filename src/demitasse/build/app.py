@@ -73,6 +73,7 @@ from .lab_pages import LabFolder
 from .models import Found, Models
 from .observing import observer
 from .proving import Proving
+from .redteaming import RedTeaming
 from .shadowing import Counted, Shadowing
 from .similar import Similar
 from .steering import Steering
@@ -175,6 +176,12 @@ class App:
         self._shadowing = Shadowing(self.assessor, self._metrics, self._secret)
         self._similar = Similar(self.assessor, data, clock=clock, draw=random.random)
         self._drifting = Drifting(data, self.books, self.ledger, promoted=self.ledger.promoted, clock=clock)
+        self._redteaming = RedTeaming(
+            self.ledger,
+            days=lambda: self.config.guard.redteam_days,
+            false_alarms=lambda: self.config.guard.false_alarms,
+            clock=clock,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self.keeps_learned = True
         """Whether the next start is to go on with what this one's calls taught of prompt caches."""
@@ -206,6 +213,7 @@ class App:
         self._tasks.append(asyncio.create_task(self._similar.run()))
         self._tasks.append(asyncio.create_task(self._similar.run_keeping()))
         self._tasks.append(asyncio.create_task(self._drifting.run(self._alarm)))
+        self._tasks.append(asyncio.create_task(self._redteaming.run(self._alarm)))
         if self._keeper is not None:
             self._tasks.append(asyncio.create_task(self._keeper.expire()))
         self._ready = ""

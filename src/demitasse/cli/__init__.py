@@ -33,6 +33,7 @@ from .licences import licences
 from .models import models
 from .optimise import optimise
 from .plan import plan
+from .redteam import redteam
 from .replay import replay
 from .robustness import robustness
 from .savings import savings
@@ -70,7 +71,7 @@ for command in (
     *(tasks,),
     *(optimise,),
     *(tune,),
-    *(scan,),
+    *(scan, redteam),
     *(guard,),
     *(card, datasheet, licences, evidence),
     *(drift, forecast),
