@@ -14,8 +14,11 @@ from demitasse.build.drift_watch import MOST_OPEN
 from demitasse.core.entry import Guarded
 from demitasse.core.errors import ConfigError
 from demitasse.core.evidence import OWN_KEY
+from demitasse.testing import MockUpstream
 from tests.build.drift_ledger import DAY_US, HOUR_US, MONDAY_US, Watched, entry, usual_day
+from tests.build.test_app import Site
 from tests.build.test_ladder import certificate
+from tests.story.asgi import ask, until
 
 MINUTE_US = 60_000_000
 
@@ -261,3 +264,15 @@ def test_the_month_is_forecast_and_few_days_say_so(site: Watched) -> None:
     forecast = site.drifting.facts().forecast
     assert forecast.low_usd < forecast.usd < forecast.high_usd and forecast.weekdays
     assert forecast.so_far_usd <= forecast.usd
+
+
+async def test_a_gateway_watches_by_itself_and_shows_it(tmp_path: Path) -> None:
+    async with MockUpstream() as up:
+        gateway = Site(tmp_path, up)
+        gateway.write()
+        async with gateway.app() as app:
+            await until(lambda: app._drifting.facts().looked_us is not None)
+            answer = await ask(app.gateway, b"", path="/watch", method="GET")
+            assert answer.status == 200
+            assert "Nothing to watch yet" in answer.body.decode()
+        assert (tmp_path / "data" / "windows.sqlite3").stat().st_mode & 0o077 == 0
