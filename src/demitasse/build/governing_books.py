@@ -14,8 +14,10 @@ from ..lab.governance.proofs import FLOOR_DAYS
 from ..store import checkpoints
 from ..store.examine import examine
 from ..store.tally import DAY_US
+from ..store.windows import FILE as WINDOWS
+from ..store.windows import Windows
 from ..web.promises import promises
-from ..web.report import build_report, iso, watt_hours
+from ..web.report import HOUR_US, build_report, iso, watt_hours
 from .governing_use import (
     bias_runs,
     certificates,
@@ -93,7 +95,7 @@ def energy(view: View) -> dict[str, Any]:
     by_model = view.sources.books.buckets(*_span(view), ("model", "cache", "outcome")) if hosted else []
     sums, lacking = view.meter.sums(total, by_model)
     free = sum(row.requests for row in view.traffic if row.cache in ("exact", "coalesced", "semantic"))
-    asked = total.requests - free
+    asked = sum(row.requests for row in view.traffic if row.attempts)
     methods = []
     for one in sums:
         calls = one.calls or asked
@@ -109,6 +111,7 @@ def energy(view: View) -> dict[str, Any]:
         "about": "Energy and emissions of calls, from and to, by method; methods are never added up. What was spared is the mean "
         "call's energy times the calls that a cache answered: modelled, grade C.",
         "calls": total.requests,
+        "answered_by_a_model": asked,
         "answered_without_a_model": free,
         "methods": methods,
         "lacking": lacking or None,
@@ -136,7 +139,24 @@ def incidents(view: View) -> dict[str, Any]:
         "watched": sorted({one.route for one in kept if one.in_force}),
         "drift": [one for one in found if one["kind"] in KINDS],
         "watched_for": [{"stream": one.name, "says": one.says, "alert": one.alert} for one in STREAMS],
+        "watch": _watch(view),
     }
+
+
+def _watch(view: View) -> list[dict[str, Any]]:
+    """Routes that the watch over drift has summed up, with the days since it began."""
+    if not (view.sources.data / WINDOWS).exists():
+        return []
+    windows = Windows(view.sources.data)
+    try:
+        found = windows.routes(view.window.since_us // HOUR_US)
+    finally:
+        windows.close()
+    now = view.window.now_us // HOUR_US
+    return [
+        {"route": route, "hours_with_calls": hours, "since": iso(first * HOUR_US), "days": (now - first) // 24}
+        for route, (hours, first) in sorted(found.items())
+    ]
 
 
 def retention(view: View) -> dict[str, Any]:

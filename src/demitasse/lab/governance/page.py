@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -109,10 +110,23 @@ def environment() -> Environment:
         auto_reload=False,
     )
     env.filters.update(
-        {"plain": plain, "label": label, "columns": columns, "day": day, "html_name": _html_name, "shape": shape}
+        {
+            "plain": plain,
+            "label": label,
+            "columns": columns,
+            "day": day,
+            "html_name": _html_name,
+            "shape": shape,
+            "brief": brief,
+        }
     )
     env.globals["most_rows"] = MOST_ROWS
     return env
+
+
+def brief(value: Any) -> bool:
+    """Whether an object is short enough for one line."""
+    return isinstance(value, Mapping) and all(shape(one) in ("plain", "list") for one in value.values())
 
 
 def shape(value: Any) -> str:
@@ -133,11 +147,12 @@ def plain(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{Decimal(f'{value:.4g}'):f}"
     if isinstance(value, list | tuple):
-        return ", ".join(plain(one) for one in value) or "none"
+        span = len(value) == 2 and all(isinstance(one, int | float) for one in value)
+        return (" to " if span else ", ").join(plain(one) for one in value) or "none"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {plain(one)}" for name, one in value.items()) or "none"
+        return ", ".join(f"{label(name)} {plain(one)}" for name, one in value.items()) or "none"
     return str(value)
 
 
@@ -149,10 +164,15 @@ _UNITS: Final = {
 
 LABELS: Final = {
     "answer": "use in a business", "says": "the terms", "read": "terms of", "outputs": "learning from its answers",
-    "outputs_say": "the terms on answers", "outputs_source": "source of these", "upstream": "its own name", "origin": "came from",
-    "guarded": "calls looked at", "acted": "calls in which something was done", "found": "found, by type", "done": "done",
-    "cut": "calls not looked through whole", "by_day": "by day", "done_by_day": "done, by day", "did": "what was done",
-    "own": "our own calls", "rows": "rows", "happened": "real fail-overs", "here": "of these, on this machine",
+    "outputs_say": "the terms on answers", "outputs_source": "source of these", "upstream": "its own name",
+    "origin": "came from", "head": "end of the chain", "root": "root of the tree",
+    "holds": "all is as it was written", "recomputed": "recomputed for this pack",
+    "dropped": "rows dropped by retention", "wh_per_call": "Wh a call", "co2_g_per_call": "g CO2e a call",
+    "usd_per_mtok": "USD per million tokens", "usd_per_request": "USD a request", "used_by": "who uses it",
+    "lacking": "what would tell more", "guarded": "calls looked at", "acted": "calls in which something was done",
+    "found": "found, by type", "done": "done", "cut": "calls not looked through whole", "by_day": "by day",
+    "done_by_day": "done, by day", "did": "what was done", "own": "our own calls", "rows": "rows",
+    "happened": "real fail-overs", "here": "of these, on this machine",
     "not_approved": "called though not on the list now", "stands": "shown", "runs": "where it computes",
     "bands": "calls by band of injection risk", "items": "certificates",
 }  # fmt: skip

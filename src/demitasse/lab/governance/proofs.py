@@ -154,6 +154,8 @@ def _guard_counts(told: Mapping[str, Any]) -> Said:
 
 
 def _guard_acts(told: Mapping[str, Any]) -> Said:
+    if not told["acted"] and not told["found"]:
+        return False, "nothing was found that anything could be done about"
     if not told["acted"]:
         return False, "nothing was done about what was found: things are only counted until an action is set"
     done = ", ".join(f"{name} {n:,}" for name, n in list(told["done"].items())[:4])
@@ -243,12 +245,18 @@ def _energy(told: Mapping[str, Any]) -> Said:
     return True, said
 
 
+LEARNING_DAYS: Final = 5
+"""Whole days of calls that the watch over drift takes before it can say anything."""
+
+
 def _watched(told: Mapping[str, Any]) -> Said:
-    if not told["calls"]:
-        return False, "no calls to watch"
-    streams, routes = _n(len(told["watched_for"]), "stream"), _n(len(told["watched"]), "route")
+    routes = [one for one in told["watch"] if one["days"] >= LEARNING_DAYS]
     drift, labels = _n(len(told["drift"]), "report"), _n(told["labels"], "label")
-    return True, f"{streams} of numbers on every route, {drift} of drift; {routes} under a certificate, {labels}"
+    under = f"{_n(len(told['watched']), 'route')} under a certificate with {labels}"
+    if not routes and not (told["watched"] and told["labels"]):
+        return False, f"the watch over drift takes {LEARNING_DAYS} days of calls on a route; {under}"
+    streams = _n(len(told["watched_for"]), "stream")
+    return True, f"{streams} of numbers on {_n(len(routes), 'route')}, {drift} of drift; {under}"
 
 
 def _incidents_kept(told: Mapping[str, Any]) -> Said:
