@@ -64,7 +64,8 @@ def test_a_prompt_of_high_risk_leaves_nothing_behind():
     [
         (Findings(secrets=(Secret("api_key", 0, 5),)), "secret (api_key)"),
         (Findings(hidden=(Hidden("tag", 0, 5),)), "hidden"),
-        (Findings(injection=Injection(0.99, "high")), "reads like instructions"),
+        (Findings(injection=Injection(0.9995, "high")), "reads like instructions"),
+        (Findings(injection=Injection(0.99, "high")), ""),
         (Findings(injection=Injection(0.3, "medium"), hidden=(Hidden("control", 0, 1),)), ""),
     ],
 )
@@ -73,10 +74,10 @@ def test_what_the_guards_detectors_find_in_an_answer_counts(found, why):
     assert why in said if why else said == ""
 
 
-def test_the_detectors_read_an_answer_as_what_it_will_be_an_untrusted_text():
+def test_the_detectors_read_an_answer_as_a_users_text_since_answers_tell_people_what_to_do():
     seen = []
     Poisoning(lambda text, source: seen.append((text, source)) or Findings()).may_be_cached(call(), reply("Hello."))
-    assert seen == [("assistant\nHello.", "retrieved")]
+    assert seen == [("assistant\nHello.", "user")]
 
 
 def test_embeddings_hold_no_words():

@@ -60,7 +60,7 @@ def guard(
     redactor = Redactor(secret, vaulting if any(map(_redacts, rules.all())) else None)
     return Guard(
         rules,
-        lambda false_alarms, names: scanner(false_alarms=false_alarms, names=names, injection=False),
+        lambda false_alarms, names: scanner(false_alarms=false_alarms, names=names),
         redactor,
         recall=redactor.recall,
         secret=secret,
