@@ -176,7 +176,12 @@ def test_a_key_is_found_whatever_stands_around_it(before: str, value: str, after
 def test_folding_keeps_every_place(text: str) -> None:
     low = lowered(text)
     assert len(low) == len(text)
-    assert all(a == b for a, b in zip(text, low, strict=True) if not a.isalpha())
+    assert all(b == a.lower() for a, b in zip(text, low, strict=True) if a.isascii())
+
+
+def test_one_character_alone_grows_when_it_is_folded() -> None:
+    """Of all there are; a newer Unicode may bring another."""
+    assert [c for c in map(chr, range(0x110000)) if len(c.lower()) != 1] == ["İ"]
 
 
 def test_places_stay_true_beside_letters_that_grow_when_folded() -> None:
