@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import tempfile
 from collections.abc import Callable
@@ -11,17 +12,20 @@ from typing import Any
 
 import msgspec
 
+from demitasse.cli.scan import read_lines
 from demitasse.config.load import parse
 from demitasse.config.read import SettingsError
 from demitasse.core.call import Call
 from demitasse.core.errors import ConfigError, DemitasseError, Refused
-from demitasse.guard import answers, grounding, hidden, normal, personal, secrets
+from demitasse.guard import answers, grounding, hidden, injection, normal, personal, secrets
+from demitasse.guard.names import recogniser
 from demitasse.guard.placeholders import Cut, Redaction, Text
 from demitasse.lab.outcome_file import read_outcomes
 from demitasse.lab.tasks import files as task_files
 from demitasse.lab.tasks import logs as task_logs
 from demitasse.providers import gguf
 from demitasse.providers.gguf import BadFileError
+from demitasse.store import checkpoints, export, proofs, receipts
 from demitasse.store.invoice import InvoiceError
 from demitasse.store.invoice import read as read_invoice
 from demitasse.wire.ask import read as read_ask
@@ -35,6 +39,7 @@ from demitasse.wire.whole import NoAnswerError, read_answer
 
 Target = Callable[[bytes], None]
 _CALL = Call("c", "c", 0, "chat", b"{}", {}, "m", stream=True)
+_tagger = recogniser("own")
 _VALUES = {"<EMAIL_k3x7qa>": 'ann "o" \\ @example.com', "<PHONE_aaaaaa>": "+49 30 1234567"}
 
 
@@ -136,6 +141,38 @@ def _decodes(data: bytes) -> bool:
     return True
 
 
+def _injection(data: bytes) -> None:
+    """Any text has a risk between 0 and 1, whoever wrote it."""
+    text = data.decode("utf-8", "ignore")
+    for source in ("user", "tool"):
+        assert 0 <= injection.score(text, source) <= 1  # type: ignore[arg-type]
+
+
+def _names(data: bytes) -> None:
+    """Names of any text lie in it, in order."""
+    text, at = data.decode("utf-8", "ignore"), 0
+    for one in _tagger(text)[0]:
+        assert at <= one.start < one.end <= len(text)
+        at = one.end
+
+
+def _evidence_of_audit(data: bytes) -> None:
+    """Exports, proofs, receipts and checkpoints that somebody else hands over."""
+    with contextlib.suppress(export.Misfit, DemitasseError):
+        export.verify(io.BytesIO(data))
+    for read in (proofs.verify, receipts.verify):
+        with contextlib.suppress(DemitasseError):
+            read(data)
+    with contextlib.suppress(DemitasseError):
+        checkpoints.read_all(data.decode("utf-8", "replace"), "checkpoints")
+
+
+def _scan(data: bytes) -> None:
+    """Lines of `demitasse scan`."""
+    for line in read_lines(io.BytesIO(data), "user"):
+        assert line.number > 0
+
+
 def _invoice(data: bytes) -> None:
     """A provider's usage export."""
     with contextlib.suppress(InvoiceError):
@@ -165,6 +202,10 @@ TARGETS: dict[str, Target] = {
     "wire.stream": _stream,
     "wire.restore": _restore,
     "guard": _guard,
+    "guard.injection": _injection,
+    "guard.names": _names,
+    "audit": _evidence_of_audit,
+    "import.scan": _scan,
     "import.invoice": _invoice,
     "import.settings": _settings,
     "import.jsonl": _in_file(".jsonl", task_files.load),
