@@ -124,6 +124,25 @@ def test_a_call_is_proven_to_whoever_has_nothing_of_the_ledger(run, filled, said
     assert "there is no call 'none'" in run("audit", "prove", "none", status=1).stderr
 
 
+def test_a_ledger_is_proven_to_go_on_from_a_checkpoint_that_somebody_kept(run, filled, key, tmp_path):
+    (tmp_path / "kept").write_text(run("audit", "checkpoint").stdout)
+    ledger = SqliteLedger.open(filled)
+    for n in range(20):
+        ledger.post(entry(f"more-{n}", NOW_US))
+    ledger.close()
+    (tmp_path / "growth.json").write_text(run("audit", "prove", "--from", "kept").stdout)
+    away = ("--data", str(tmp_path / "elsewhere"))
+    said = run("audit", "verify", "growth.json", "--key", key, *away).stdout
+    assert "the ledger of 33 rows goes on from the one of 13" in said
+    raw = json.loads((tmp_path / "growth.json").read_text())
+    for change in ({"path": raw["path"][:-1]}, {"second": raw["first"]}, {"first": raw["second"]}):
+        (tmp_path / "bad.json").write_text(json.dumps(raw | change))
+        run("audit", "verify", "bad.json", status=1)
+    tamper(filled, "UPDATE events SET leaf = CAST(CAST(leaf AS TEXT) || ' ' AS BLOB) WHERE seq = 9")
+    assert "does not go on from" in run("audit", "prove", "--from", "kept", status=1).stderr
+    run("audit", "prove", status=2)
+
+
 def test_a_text_is_proven_to_be_the_calls_and_no_other_is(run, filled, said, tmp_path):
     (tmp_path / "proof.json").write_text(run("audit", "prove", "--text", "asked", said).stdout)
     away = ("--data", str(tmp_path / "elsewhere"))

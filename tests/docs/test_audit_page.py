@@ -19,7 +19,7 @@ from demitasse.config.tree import Audit
 from demitasse.store.examine import Report
 from demitasse.store.export import Verified
 from demitasse.store.ledger import SqliteLedger
-from demitasse.store.proofs import Proof, Proven
+from demitasse.store.proofs import Grown, Growth, Proof, Proven
 from demitasse.store.receipts import Checked, Receipt
 from demitasse.store.retention import LEAST_DAYS, NOTICE_DAYS
 from demitasse.store.segments import ROWS
@@ -80,9 +80,11 @@ def test_the_objects_have_the_documented_fields() -> None:
 
     assert documented("receipt") == set(Receipt.__struct_fields__)
     assert documented("proof") == set(Proof.__struct_fields__)
+    assert documented("growth") == set(Growth.__struct_fields__)
     assert documented("examination") - {"row", "size", "kind", "message"} == {"valid", *Report.__struct_fields__}
-    others = {"kind", "receipt", "id", "seq", "text"}
+    others = {"kind", "receipt", "id", "seq", "text", "first_us"}
     assert documented("verified file") == set(Verified.__struct_fields__) | others
+    assert set(Grown.__struct_fields__) <= documented("verified file")
     assert set(Proven.__struct_fields__) | set(Checked.__struct_fields__) <= documented("verified file")
 
 

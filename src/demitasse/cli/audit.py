@@ -68,19 +68,26 @@ def verify(
 
 
 @audit.command()
-@click.argument("id")
+@click.argument("id", required=False)
 @click.option(
     "--text", metavar="TEXTFILE", help="Put the key in that shows whether this is what was asked or answered."
 )
+@click.option("--from", "old", metavar="FILE", help="Instead: the ledger goes on from the last checkpoint in FILE.")
 @placed
-def prove(place: Place, id: str, text: str | None) -> None:
+def prove(place: Place, id: str | None, text: str | None, old: str | None) -> None:
     """A proof that the call ID is in the books, as JSON for whoever has nothing of them; check it with `audit verify FILE`.
 
     With --text it also proves, to whoever has that text, that it is the one of the call. The call's commitment is over the body
     as it was sent and the answer as the model gave it, to the last byte.
     """
-    from .audit_files import proof_of
+    from .audit_files import growth_from, proof_of
 
+    if (id is None) == (old is None) or (old is not None and text is not None):
+        raise click.UsageError("name a call's ID, or a file of checkpoints with --from")
+    if old is not None:
+        click.echo(msgspec.json.format(msgspec.json.encode(growth_from(place, old)), indent=2))
+        return
+    assert id is not None
     click.echo(msgspec.json.format(msgspec.json.encode(proof_of(place, id, text)), indent=2))
 
 

@@ -15,7 +15,7 @@ from .ground import Failure, Place, say, say_json
 
 if TYPE_CHECKING:
     from ..store.checkpoints import Checkpoint
-    from ..store.proofs import Proof
+    from ..store.proofs import Growth, Proof
 
 MOST_BYTES = 16 << 20
 """Of a proof, a receipt, or a file of checkpoints; exports have no limit."""
@@ -65,6 +65,17 @@ def proof_of(place: Place, id: str, text: str | None) -> Proof:
     if not any(mac is not None and opens(key, mac, said) for mac in (entry.prompt_mac, entry.reply_mac)):
         raise Failure(f"{text} is neither what call {entry.id} asked nor what it was answered, to the last byte")
     return proofs.prove(place.data, entry.id, key)
+
+
+def growth_from(place: Place, file: str) -> Growth:
+    """The proof that the ledger goes on from the last checkpoint of a file."""
+    from ..store import checkpoints, proofs
+
+    found, _ = checkpoints.read_all(_bytes(place, file, MOST_BYTES).decode(errors="replace"), file)
+    if not found:
+        raise Failure(f"there is no checkpoint in {file}")
+    latest_checkpoint(place)
+    return proofs.grow(place.data, found[-1].checkpoint)
 
 
 def export_to(place: Place, file: str, since_us: int | None, until_us: int | None) -> dict[str, Any]:
@@ -126,6 +137,11 @@ def verify_file(place: Place, file: str, keys: tuple[str, ...], text: str | None
         told = {
             "kind": "receipt",
             **msgspec.to_builtins(receipts.verify(_bytes(place, file, MOST_BYTES), keys, own, said)),
+        }
+    elif _kind_of(path) == proofs.GROWTH:
+        told = {
+            "kind": "growth",
+            **msgspec.to_builtins(proofs.verify_growth(_bytes(place, file, MOST_BYTES), keys, own)),
         }
     elif _kind_of(path) == proofs.KIND:
         told = {"kind": "proof", **msgspec.to_builtins(proofs.verify(_bytes(place, file, MOST_BYTES), keys, own, said))}
@@ -194,6 +210,8 @@ def _show(file: str, told: dict[str, Any], pinned: bool) -> None:
             say(f"{rows} are what was written: they fit the checkpoint of {told['size']:,} rows{at}")
         case "proof":
             say(f"call {told['id']} is row {told['seq']:,} of the {told['size']:,} that the checkpoint covers{at}")
+        case "growth":
+            say(f"the ledger of {told['size']:,} rows goes on from the one of {told['first']:,}{at}")
         case "receipt":
             said = told["receipt"]
             where = f" in {said['region']}" if said["region"] else ""

@@ -19,12 +19,13 @@ from .chain import decode_entry, leaf_hash
 from .checkpoints import Checkpoint
 from .migrations import FILE, connect
 from .receipts import matched
-from .segments import Leaves
+from .segments import ROWS, Leaves
 from .signing import fingerprint
-from .tree import included, inclusion
+from .tree import consistency, consistent, included, inclusion
 from .trouble import trouble
 
 KIND = "audit proof 1"
+GROWTH = "audit growth 1"
 
 
 class Proof(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -77,6 +78,77 @@ def prove(data: Path, id: str, text_key: bytes | None = None) -> Proof:
     text, raw = _as_text(leaf)
     key = None if text_key is None else base64.b64encode(text_key).decode()
     return Proof(KIND, id, seq, tuple(hash.hex() for hash in found), seal.note, text, raw, key)
+
+
+class Growth(Struct, frozen=True, forbid_unknown_fields=True):
+    """What `audit prove --from` prints: that the ledger of one checkpoint is the beginning of another's. ``path``: hex, RFC 6962
+    2.1.2."""
+
+    demitasse: str
+    first: str
+    second: str
+    path: tuple[str, ...]
+
+
+class Grown(Struct, frozen=True):
+    """What such a proof is worth."""
+
+    valid: bool
+    first: int = 0
+    size: int = 0
+    first_us: int = 0
+    at_us: int = 0
+    key: str = ""
+    own: bool = False
+    why: str = ""
+
+
+def grow(data: Path, old: Checkpoint) -> Growth:
+    """The proof that the ledger goes on from a checkpoint that somebody kept, to its own last one.
+
+    Raises StoreError: it does not, or no proof can be made any more, because rows up to there were dropped.
+    """
+    path = Path(data) / FILE
+    db = connect(path, wait_ms=2_000)
+    try:
+        db.execute("BEGIN")
+        new, leaves = _seal(db, max(old.size, 1)), Leaves(db)
+        if old.size % ROWS and old.size < leaves.dropped:
+            raise StoreError(f"no proof can be made from {old.size} rows: some of them were dropped since")
+        if old.size and leaves.root(old.size) != old.root:
+            raise StoreError(
+                f"the ledger does not go on from the checkpoint of {old.size} rows; see: demitasse audit verify"
+            )
+        found = consistency(old.size, new.size, leaves.node) if old.size else []
+    except sqlite3.Error as error:
+        raise trouble(path, error) from error
+    finally:
+        db.close()
+    return Growth(GROWTH, old.note, new.note, tuple(hash.hex() for hash in found))
+
+
+def verify_growth(raw: bytes, keys: tuple[str, ...] = (), own: bytes | None = None) -> Grown:
+    """Whether such a proof shows what it says."""
+    try:
+        proof = msgspec.json.decode(raw, type=Growth)
+        first, second = checkpoints.read(proof.first), checkpoints.read(proof.second)
+        path = [bytes.fromhex(hash) for hash in proof.path]
+    except (msgspec.DecodeError, ValueError) as error:
+        return Grown(False, why=f"it cannot be read: {error}")
+    why = ""
+    for one in (first, second):
+        checked = checkpoints.signed(one, own)
+        if not checked.valid:
+            why = why or f"the checkpoint of {one.size} rows is not what was signed: {checked.why}"
+        elif keys and checked.key not in keys:
+            why = why or f"the checkpoint of {one.size} rows is signed by {checked.key}, not by a key given with --key"
+    if not why and proof.demitasse != GROWTH:
+        why = "it is another kind of file"
+    if not why and first.public != second.public and not keys:
+        why = "its checkpoints are signed by two keys; name both with --key if both count"
+    if not why and not consistent(first.size, second.size, first.root, second.root, path):
+        why = f"the {second.size} rows do not go on from the {first.size}"
+    return Grown(not why, first.size, second.size, first.at_us, second.at_us, second.key, second.public == own, why)
 
 
 def verify(raw: bytes, keys: tuple[str, ...] = (), own: bytes | None = None, text: bytes | None = None) -> Proven:
