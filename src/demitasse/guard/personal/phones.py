@@ -61,7 +61,18 @@ def _written(scan: Scan, window: Window, *, bracket: bool) -> float:
     if digits[0] == "0" and 9 <= window.total <= 11 and len(seps) == 1 and sizes in SHAPES:
         region = _TRUNK.get(sizes)
         return 0.75 if region and _verified(scan, digits, region) == 1 else 0.55 * (len(sizes) > 2 or sizes in _TRUNK)
-    return 0.0
+    return (
+        0.4 if sizes in _SAID and seps in _LONE and "thing" not in window.about and _alone(scan.text, window) else 0.0
+    )
+
+
+def _alone(text: str, window: Window) -> bool:
+    """Nothing beside it that could make it a part of a sum, a table or a range of years."""
+    if window.sizes == (4, 4) and all(word.text[:2] in {"19", "20"} for word in window.words):
+        return False
+    return not (
+        _BESIDE_BEFORE.search(text, max(0, window.start - 8), window.start) or _BESIDE_AFTER.match(text, window.end)
+    )
 
 
 def plausible(sizes: tuple[int, ...], seps: frozenset[str]) -> bool:
@@ -147,6 +158,11 @@ FIRM: Final = _AMERICAN | _ABROAD
 SHAPES: Final = _AMERICAN | _ABROAD | _SAID | frozenset(_TRUNK)
 """Sizes of the groups of a telephone number that is known by how it is written."""
 
+_LONE: Final = frozenset({frozenset({" "}), frozenset({"-"})})
+_BESIDE_BEFORE: Final = re.compile(
+    r"(?:\d[\s,;|]{0,2}|[-*+=:/<>~^|#\[{\t]|\b(?:apt|suite|unit|flat|room|box)\.?)\s?\Z", re.IGNORECASE
+)
+_BESIDE_AFTER: Final = re.compile(r"[-*+=/<>~^|\]}\t]|[\s,;|]{1,3}[\d*+=<>|]|\s?%|:\d| (?![a-z])[^\W\d_]")
 _PART_BEFORE: Final = re.compile(r"\d[-./]\Z")
 _PART_AFTER: Final = re.compile(r"[-./]\d")
 _AFTER: Final = re.compile(
