@@ -175,7 +175,14 @@ class App:
         )
         self._shadowing = Shadowing(self.assessor, self._metrics, self._secret)
         self._similar = Similar(self.assessor, data, clock=clock, draw=random.random)
-        self._drifting = Drifting(data, self.books, self.ledger, promoted=self.ledger.promoted, clock=clock)
+        self._drifting = Drifting(
+            data,
+            self.books,
+            self.ledger,
+            promoted=self.ledger.promoted,
+            clock=clock,
+            recordings=self._keeper.recording if self._keeper is not None else None,
+        )
         self._redteaming = RedTeaming(
             self.ledger,
             days=lambda: self.config.guard.redteam_days,
@@ -233,12 +240,12 @@ class App:
             await asyncio.to_thread(self._telemetry.close)
         await self._alarm.close()
         await self._http.close()
+        await asyncio.to_thread(self._drifting.close)
         if self._keeper is not None:
             self._keeper.close()
         self._vaulting.close()
         await self._auditing.stop()
         self._keep_learned()
-        await asyncio.to_thread(self._drifting.close)
         self.evidence.close()
         self.books.close()
         self.ledger.close()

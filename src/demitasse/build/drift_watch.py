@@ -31,6 +31,7 @@ from ..store.windows import KEEP_DAYS, Closed, Windows
 from ..web.drift_facts import WatchFacts
 from . import drift_alerts as told
 from .drift_rows import facts_of
+from .drift_topics import Topics
 
 log = logging.getLogger("demitasse.watch")
 
@@ -66,6 +67,7 @@ class DriftWatch:
         data: the directory of the ledger.
         promoted: the certificates in force.
         clock: UTC microseconds.
+        topics: what prompts are about; None: their words are not kept.
     """
 
     def __init__(
@@ -76,7 +78,9 @@ class DriftWatch:
         *,
         promoted: Callable[[], Sequence[Certificate]],
         clock: Callable[[], int],
+        topics: Topics | None = None,
     ) -> None:
+        self._topics = topics
         self._data = data
         self._books = books
         self._store = store
@@ -109,8 +113,10 @@ class DriftWatch:
             now_us = self._clock()
             windows, closed = self._open()
             since_us = now_us - 2 * 35 * DAY_US
+            if self._topics is not None:
+                self._topics.begin(windows.meta("topics"))
             for _ in range(_MOST_AT_ONCE):
-                if windows.follow(closed, _fold, _route_of, since_us=since_us, most=_AT_ONCE) < _AT_ONCE:
+                if windows.follow(closed, self._fold, _route_of, since_us=since_us, most=_AT_ONCE) < _AT_ONCE:
                     break
             hours = self._spent(now_us)
             daily = _daily_usd(hours, now_us)
@@ -125,6 +131,8 @@ class DriftWatch:
                 for route in routes.values():
                     windows.put_state(route.name, msgspec.json.encode(route))
                 windows.set_meta("spend", msgspec.json.encode(found))
+                if self._topics is not None:
+                    windows.set_meta("topics", self._topics.kept())
                 windows.forget(now_us // HOUR_US - 24 * KEEP_DAYS)
             for id in over:
                 self._resolve(id)
@@ -156,6 +164,12 @@ class DriftWatch:
                 windows.put_state(route, msgspec.json.encode(known))
             if alert and day:
                 self._resolve(alert)
+
+    def _fold(self, kept: bytes | None, entries: list[Entry]) -> bytes:
+        sketches = msgspec.json.decode(kept, type=Sketches) if kept else {}
+        for entry in entries:
+            take(sketches, entry, self._topics(entry) if self._topics is not None else None)
+        return msgspec.json.encode(sketches)
 
     def _open(self) -> tuple[Windows, Closed]:
         if self._windows is None or self._closed is None:
@@ -296,13 +310,6 @@ class DriftWatch:
 
 def _route_of(entry: Entry) -> str:
     return "" if entry.key in OWN_KEYS else entry.route
-
-
-def _fold(kept: bytes | None, entries: list[Entry]) -> bytes:
-    sketches = msgspec.json.decode(kept, type=Sketches) if kept else {}
-    for entry in entries:
-        take(sketches, entry)
-    return msgspec.json.encode(sketches)
 
 
 def _decode(state: bytes) -> Route:

@@ -20,6 +20,7 @@ from ..core.policy import Certificate
 from ..web.drift_facts import NOBODY, WatchFacts
 
 if TYPE_CHECKING:
+    from .drift_topics import Recordings
     from .drift_watch import DriftWatch, Store
 
 log = logging.getLogger("demitasse.watch")
@@ -35,6 +36,7 @@ class Drifting:
         store: where alerts are marked as over.
         promoted: the certificates in force.
         clock: UTC microseconds.
+        recordings: the kept bodies of a call, from which it is told what prompts are about; None: none are kept.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class Drifting:
         *,
         promoted: Callable[[], Sequence[Certificate]],
         clock: Callable[[], int],
+        recordings: Recordings | None = None,
     ) -> None:
+        self._recordings = recordings
         self._data = data
         self._books = books
         self._store = store
@@ -92,13 +96,15 @@ class Drifting:
                 self._watch = None
 
     def _opened(self) -> DriftWatch:
+        from .drift_topics import Topics  # noqa: PLC0415 - see the module
         from .drift_watch import DriftWatch  # noqa: PLC0415 - see the module
 
         with self._making:
             if self._closed:
                 raise StoreError("the watch is closed, since this process stops")
             if self._watch is None:
+                topics = Topics(self._recordings, self._data / "models") if self._recordings is not None else None
                 self._watch = DriftWatch(
-                    self._data, self._books, self._store, promoted=self._promoted, clock=self._clock
+                    self._data, self._books, self._store, promoted=self._promoted, clock=self._clock, topics=topics
                 )
             return self._watch
