@@ -170,3 +170,51 @@ def test_a_data_directory_that_cannot_be_is_a_sentence(run, data, command):
     said = run(*command, status=1)
     assert str(data) in said.output
     assert "Traceback" not in said.output
+
+
+def test_a_role_is_a_bundle_of_scopes_and_scopes_add_to_it(run, data):
+    paul = json.loads(run("keys", "create", "paul", "--role", "auditor", "--scope", "content", "--json").stdout)
+    assert paul["scopes"] == ["read", "audit", "content"]
+    assert paul["role"] is None
+    assert json.loads(run("keys", "create", "olga", "--role", "operator", "--json").stdout)["role"] == "operator"
+    assert json.loads(run("keys", "create", "dora", "--json").stdout)["role"] == "developer"
+    assert keys_of(data)["paul"].scopes == ("read", "audit", "content")
+
+
+def test_rotating_with_an_overlap_keeps_the_old_secret_until_its_end(run, data):
+    first = json.loads(run("keys", "create", "alice", "--json").stdout)
+    second = run("keys", "rotate", "alice", "--overlap", "1h")
+    key = keys_of(data)["alice"]
+    assert key.old_mac == mac(server_secret(data), first["key"].encode())
+    assert key.old_until_us == NOW_US + 3_600_000_000
+    assert "opens until" in second.stderr
+    assert "old secret until" in run("keys", "list").stdout
+    third = json.loads(run("keys", "rotate", "alice", "--json").stdout)
+    assert third["old_secret_until"] is None
+    assert keys_of(data)["alice"].old_mac == b""
+
+
+def test_an_overlap_never_outlives_the_old_secrets_own_end(run, data):
+    run("keys", "create", "alice", "--expires", "1h")
+    run("keys", "rotate", "alice", "--overlap", "30d")
+    assert keys_of(data)["alice"].old_until_us == NOW_US + 3_600_000_000
+
+
+def test_the_list_shows_class_budgets_and_the_day_of_the_last_call(filled, run, tmp_path):
+    (tmp_path / "demitasse.toml").write_text(
+        '[classes.health]\ntypes = ["SSN"]\n[tenants.alice]\ndata_class = "health"\n'
+    )
+    run("keys", "create", "alice", "--budget", "5/day")
+    (alice,) = json.loads(run("keys", "list", "--json").stdout)
+    assert (alice["data_class"], alice["budgets"]) == ("health", ["key-alice"])
+    assert alice["last_used"] == "2026-11-21"
+    shown = run("keys", "list").stdout
+    assert "health" in shown
+    assert "$5.00/day" in shown
+
+
+def test_keys_are_listed_and_revoked_under_a_broken_configuration_too(run, tmp_path):
+    run("keys", "create", "alice")
+    (tmp_path / "demitasse.toml").write_text('[server]\nport = "no"\n')
+    assert "alice" in run("keys", "list").stdout
+    run("keys", "revoke", "alice")

@@ -111,12 +111,12 @@ def list_(place: Place, as_json: bool, every: bool) -> None:
         last = last_days(books, now_us)
         every_key, budgets = settings.keys(), settings.budgets()
     found = [key for key in every_key if every or state(key, now_us) not in {"revoked", "expired"}]
+    own = _key_budgets(budgets)
     if as_json:
-        limits = _key_budgets(budgets)
         say_json(
             [
                 _key_json(key, now_us, _data_class(classes, key))
-                | {"budgets": limits.get(key.name, [])}
+                | {"budgets": [budget.name for budget in own.get(key.name, ())]}
                 | _used_json(used.get(key.name), last.get(key.name))
                 for key in found
             ]
@@ -140,7 +140,10 @@ def list_(place: Place, as_json: bool, every: bool) -> None:
             "paid",
         )
         rows = [
-            _key_row(key, now_us, used.get(key.name), last.get(key.name), _data_class(classes, key)) for key in found
+            _key_row(
+                key, now_us, used.get(key.name), last.get(key.name), _data_class(classes, key), own.get(key.name, [])
+            )
+            for key in found
         ]
         table(columns, rows, right=("calls", "paid"))
 
@@ -262,12 +265,12 @@ def _data_class(classes: dict[str, str], key: Key) -> str | None:
     return classes.get(tenant_of(key.name, key.team)) or None
 
 
-def _key_budgets(budgets: Sequence[Budget]) -> dict[str, list[str]]:
-    """Names of the budgets that are for one key alone, by key."""
-    found: dict[str, list[str]] = {}
+def _key_budgets(budgets: Sequence[Budget]) -> dict[str, list[Budget]]:
+    """The budgets that are for one key alone, by key."""
+    found: dict[str, list[Budget]] = {}
     for budget in budgets:
         if budget.scope == "key":
-            found.setdefault(budget.subject, []).append(budget.name)
+            found.setdefault(budget.subject, []).append(budget)
     return found
 
 
@@ -309,11 +312,12 @@ def _used_json(used: Bucket | None, last_us: int | None) -> dict[str, Any]:
 
 
 def _key_row(
-    key: Key, now_us: int, used: Bucket | None, last_us: int | None, data_class: str | None
+    key: Key, now_us: int, used: Bucket | None, last_us: int | None, data_class: str | None, budgets: list[Budget]
 ) -> tuple[str, ...]:
     from ..web.render import money
 
     limits = [f"{n:,} {unit}" for n, unit in ((key.rpm, "rpm"), (key.tpm, "tpm")) if n]
+    limits += [f"{money(b.limit_nanos)}/{b.period}" for b in budgets if b.limit_nanos is not None]
     at = state(key, now_us)
     old_us = _old_until_us(key, now_us)
     shown = f"{at}: {key.paused}" if at == "paused" else at
