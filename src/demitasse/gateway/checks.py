@@ -12,20 +12,35 @@ from functools import cached_property
 from typing import Any, Final
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from ..core.call import Call, Reply
 from ..core.entry import Check as Found
 from ..guard.answers import leaks as leaks_of
 from ..guard.grounding import ground
-from ..score.asked import Asked as Form
-from ..score.asked import asked_of
 from ..score.draft import fits
 from ..score.normal import Answer, answer_of
 from ..wire.parts import Part, parts
+from ..wire.passages import retrieved
+from ..wire.text import turns
 from .ladder import Judge, Verdict
 
 log = logging.getLogger("demitasse")
+
+
+class Form(Struct, frozen=True):
+    """What a request demands of its answer's form."""
+
+    json: bool = False
+    schema: dict[str, Any] | None = None
+    """None: any JSON object."""
+    tools: dict[str, Any] = {}
+    """The JSON schema of each tool's arguments; None where a tool has none."""
+    must_call: bool = False
+
+
+_FREE: Final = Form()
+_FORMED: Final = frozenset({"response_format", "tools", "functions", "tool_choice"})
 
 
 class Asked:
@@ -36,15 +51,26 @@ class Asked:
 
     @cached_property
     def form(self) -> Form:
-        """The form that the answer must have."""
-        return asked_of(msgspec.json.encode(self.call.fields) if self.call.fields else self.call.body)
+        """The form that the answer must have. Costs nothing where none is asked for."""
+        fields = self.call.fields
+        if fields.keys().isdisjoint(_FORMED):
+            return _FREE
+        wanted, choice = _decoded(self.call, "response_format"), _decoded(self.call, "tool_choice")
+        kind = wanted.get("type") if isinstance(wanted, dict) else None
+        inner = wanted.get("json_schema") if isinstance(wanted, dict) else None
+        schema = inner.get("schema") if isinstance(inner, dict) else None
+        return Form(
+            json=kind in ("json_object", "json_schema"),
+            schema=schema if isinstance(schema, dict) else None,
+            tools=self._tools(),
+            must_call=choice == "required" or isinstance(choice, dict),
+        )
 
-    @cached_property
-    def tools(self) -> dict[str, Any]:
-        """The JSON schema of each tool's arguments; None where a tool has none."""
+    def _tools(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for member in ("tools", "functions"):
-            for tool in _decoded(self.call, member) or ():
+            listed = _decoded(self.call, member)
+            for tool in listed if isinstance(listed, list) else ():
                 function = tool.get("function", tool) if isinstance(tool, dict) else None
                 if isinstance(function, dict) and isinstance(function.get("name"), str):
                     found[function["name"]] = function.get("parameters")
@@ -72,13 +98,15 @@ class Asked:
     @cached_property
     def instructions(self) -> str:
         """What the application told the model beforehand, without the passages in it."""
-        return "\n".join(
-            part.text[start:end]
-            for part in self.parts
-            if part.place[0] == "messages"
-            for source, start, end in part.pieces()
-            if source == "system"
-        )
+        told = []
+        for said in turns(self.call.body):
+            if said.role in ("system", "developer"):
+                at = 0
+                for start, end in retrieved(said.text):
+                    told.append(said.text[at:start])
+                    at = end
+                told.append(said.text[at:])
+        return "\n".join(told)
 
 
 Check = Callable[[Asked, Reply], Found | None]
@@ -93,7 +121,7 @@ def schema(asked: Asked, reply: Reply) -> Found | None:
     """
     form, said = asked.form, _said(reply)
     if said.tool_calls:
-        return _result("schema", _wrong_calls(asked, said))
+        return _result("schema", _wrong_calls(form.tools, said))
     if form.must_call:
         return _result("schema", "a tool call was demanded, and none came")
     if not form.json:
@@ -197,9 +225,9 @@ def _result(name: str, why: str) -> Found:
     return Found(name, passed=not why, why=why)
 
 
-def _wrong_calls(asked: Asked, said: Answer) -> str:
+def _wrong_calls(tools: dict[str, Any], said: Answer) -> str:
     for name, written in said.tool_calls:
-        if asked.tools and name not in asked.tools:
+        if tools and name not in tools:
             return "a tool was called that is not offered"
         try:
             value = msgspec.json.decode(written or "{}")
@@ -207,7 +235,7 @@ def _wrong_calls(asked: Asked, said: Answer) -> str:
             return "a tool call's arguments are not JSON"
         if not isinstance(value, dict):
             return "a tool call's arguments are no object"
-        if not fits(value, asked.tools.get(name)):
+        if not fits(value, tools.get(name)):
             return "a tool call's arguments are not of its schema"
     return ""
 
