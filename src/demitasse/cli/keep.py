@@ -31,7 +31,7 @@ def backup(place: Place, file: str) -> None:
         raise Failure(f"there is no directory {target.parent}; create it first")
     done = copy(place.data, target)
     say(f"{done}: {done.stat().st_size:,} bytes, one moment of the ledger, checked")
-    note(f"not in it: {place.data / 'secret'}, without which keys are worth nothing; keep that apart")
+    note(f"not in it: {place.data / 'secret'}, without which keys are worth nothing, and signing_key; keep those apart")
 
 
 @click.command()
@@ -45,6 +45,8 @@ def restore(place: Place, file: str) -> None:
     say(f"the ledger in {place.data} is now {file}, checked row by row")
     if old is not None:
         note(f"the one before it lies at {old}")
+    if (place.data / "checkpoints").exists():
+        note("rows that were signed since the copy was made are missed from now on: see demitasse audit verify")
 
 
 @click.command()
