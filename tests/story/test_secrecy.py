@@ -46,9 +46,21 @@ PROVIDER_KEY = "sk-canary-provider-0123456789abcdef"
 CLIENT_KEY = "sk-canary-client-fedcba9876543210"
 WEBHOOK = "canary-webhook-secret"
 OTEL_KEY = "canary-otel-header-secret"
+BODY_KEY = base64.b64encode(b"canary master key, of 32 bytes !").decode()
+KEEP = """
+[keep]
+bodies = true
+master_key_env = "CANARY_MASTER"
+"""
 
 WORDS = {"prompt": PROMPT, "answer": ANSWER, "system prompt": SYSTEM, "found value": VALUE, "found card": CARD}
-KEYS = {"provider key": PROVIDER_KEY, "client's provider key": CLIENT_KEY, "webhook": WEBHOOK, "otel header": OTEL_KEY}
+KEYS = {
+    "provider key": PROVIDER_KEY,
+    "client's provider key": CLIENT_KEY,
+    "webhook": WEBHOOK,
+    "otel header": OTEL_KEY,
+    "bodies' key": BODY_KEY,
+}
 
 CONFIG = """
 [server]
@@ -167,10 +179,10 @@ class Boom:
 
 
 class Scene:
-    def __init__(self, home: Path, url: str) -> None:
+    def __init__(self, home: Path, url: str, more: str) -> None:
         self.home, self.data = home, home / "data"
         self.file = home / "demitasse.toml"
-        self.file.write_text(CONFIG.format(url=url))
+        self.file.write_text(CONFIG.format(url=url) + more)
         self.env = {
             "HOME": str(home),
             "PATH": os.environ["PATH"],
@@ -207,10 +219,10 @@ class Scene:
         return result.output.encode() + repr(result.exception).encode()
 
 
-async def played(home: Path) -> Scene:
+async def played(home: Path, more: str) -> Scene:
     """All that is asked, and all that can then be read."""
     async with Indiscreet().listening() as url:
-        scene = Scene(home, url)
+        scene = Scene(home, url, more)
         app = App(
             load(scene.file, scene.env, home), scene.data, scene.env, base_url="http://127.0.0.1:4141", clock=now_us
         )
@@ -300,9 +312,11 @@ async def _read(scene: Scene, app: App) -> None:
         scene.told[f"JSON of {path}"] = await get(path, accept="application/json")
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return asyncio.run(played(tmp_path_factory.mktemp("secrecy")))
+@pytest.fixture(scope="module", params=["", KEEP], ids=["nothing is kept", "bodies are kept"])
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CANARY_MASTER", BODY_KEY)  # the process's own environment is where it is looked for
+        return asyncio.run(played(tmp_path_factory.mktemp("secrecy"), request.param))
 
 
 def leaks(scene: Scene, hay: bytes, *, but: tuple[str, ...] = ()) -> set[str]:
@@ -313,6 +327,8 @@ def test_nothing_planted_is_in_any_place_that_can_be_read(scene: Scene) -> None:
     found = {place: told for place, hay in scene.told.items() if (told := leaks(scene, hay))}
     assert found == {}
     assert len(scene.told) > 25
+    if "[keep]" in scene.file.read_text():
+        assert len(scene.told["file bodies.sqlite3"]) > 4096, "bodies are there, and encrypted"
     assert b"Traceback" in scene.told["log"], "steps did fail, and the log says where"
     assert scene.told["log"].count(b"RuntimeError") >= 5
 
