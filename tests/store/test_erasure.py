@@ -92,6 +92,17 @@ def test_a_copy_of_the_keys_brings_them_back_only_until_the_next_start(tmp_path)
     kept.close()
 
 
+@pytest.mark.parametrize("tenant", [False, True])
+def test_a_text_that_came_before_the_erasure_and_is_brought_after_it_is_not_kept(tmp_path, tenant):
+    kept = keep(tmp_path, ("r0", JANE))
+    erase(tmp_path, [TEAM if tenant else JANE], 5, tenant=tenant)
+    for ref, of_us in (("r1", 4), ("r2", 6)):
+        kept.put(ref, JANE.name, TEXT, 10**9, tenant=JANE.tenant, now_us=7, of_us=of_us)
+    assert kept.get("r1") is None
+    assert kept.get("r2") == TEXT
+    kept.close()
+
+
 def test_an_erased_key_lingers_nowhere(tmp_path):
     write(tmp_path, 1)
     keep(tmp_path, ("r1", JANE)).close()

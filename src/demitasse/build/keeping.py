@@ -65,7 +65,7 @@ class Keeper:
             complete=reply.complete,
         )
         whose, now_us = self._subjects.of(call), self._clock()
-        put = partial(self._bodies.put, tenant=whose.tenant, now_us=now_us)
+        put = partial(self._bodies.put, tenant=whose.tenant, now_us=now_us, of_us=call.at_us)
         try:
             put(call.id, whose.name, msgspec.json.encode(recording), expires_us)
             if found_by_question:

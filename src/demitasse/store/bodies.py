@@ -32,6 +32,7 @@ CREATE INDEX IF NOT EXISTS bodies_by_expiry ON bodies (expires_us);
 
 
 _AT_ONCE = 200
+_LATE = "SELECT 1 FROM held.erased WHERE subject IN (?, ?) AND at_us >= ?"
 _EXPIRE = "DELETE FROM bodies WHERE ref IN (SELECT ref FROM main.bodies WHERE expires_us <= ? LIMIT ?)"
 
 
@@ -55,13 +56,24 @@ class Bodies:
             self._take_over()
 
     def put(
-        self, ref: str, subject: str, plaintext: bytes, expires_us: int, *, tenant: str | None = None, now_us: int = 0
+        self,
+        ref: str,
+        subject: str,
+        plaintext: bytes,
+        expires_us: int,
+        *,
+        tenant: str | None = None,
+        now_us: int = 0,
+        of_us: int | None = None,
     ) -> None:
         """Keep a body under ``ref`` until ``expires_us`` (UTC microseconds); the same ``ref`` is replaced.
 
-        ``tenant``: whose calls the subject's are, itself by default; ``now_us``: the age of its key, should it be made now.
+        ``tenant``: whose calls the subject's are, itself by default; ``now_us``: the age of its key, should it be made now;
+        ``of_us``: when the text came: one from before its subject was erased is not kept, however late it is brought.
         """
         with self._writing():
+            if of_us is not None and self._db.execute(_LATE, (subject, tenant or subject, of_us)).fetchone():
+                return
             key = self._key(subject, make=(tenant or subject, now_us))
             assert key is not None
             sealed = self._sealer.seal(key, plaintext, _bound(ref, subject))

@@ -170,15 +170,16 @@ def read_all(text: str, name: str) -> tuple[list[Place], list[Torn]]:
     """The same of a text; ``name``: what to call it."""
     found: list[Place] = []
     torn: list[Torn] = []
-    at = 0
+    at, line = 0, 1
     while at < len(text):
-        where = f"{name}, line {text.count(chr(10), 0, at) + 1}"
+        where = f"{name}, line {line}"
         note = _NOTE.match(text, at)
         end = note.end() if note is not None else _next(text, at)
         try:
             found.append(Place(read(text[at:end]), where))
         except ValueError:
             torn.append(Torn(text[at:end], where))
+        line += text.count("\n", at, end)
         at = end
     return found, torn
 
