@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -57,18 +57,19 @@ class Grounding(Struct, frozen=True):
 
 def ground(answer: str, context: str) -> Grounding:
     """Hold an answer's claims against the context. Work is linear in both."""
-    known = _Known(context)
     seen: set[frozenset[str]] = set()
-    claims: list[Claim] = []
+    said: list[tuple[_Said, int, int]] = []
     for start, end in sentences(answer):
-        text = answer[start:end]
-        said = _Said(text)
-        if not said.claims or said.key in seen:
-            continue
-        seen.add(said.key)
-        claims.append(_held_against(said, known, start, end))
-        if len(claims) >= _MOST_CLAIMS:
-            break
+        one = _Said(answer[start:end])
+        if one.claims and one.key not in seen:
+            seen.add(one.key)
+            said.append((one, start, end))
+            if len(said) >= _MOST_CLAIMS:
+                break
+    if not said:
+        return Grounding(())
+    known = _Known(context, {word for one, _, _ in said for word in one.words})
+    claims = [_held_against(one, known, start, end) for one, start, end in said]
     return Grounding(tuple(claims))
 
 
@@ -124,9 +125,10 @@ _FEWEST_WORDS = 3
 
 _ITEM = re.compile(r"\s{0,20}(?:[-*•+>|]|\d{1,3}[.)])\s{1,8}")
 _STOP = re.compile(
-    r"(?<![A-Z])(?<!\b[A-Za-z]\.[A-Za-z])(?<!\bMr)(?<!\bDr)(?<!\bMs)(?<!\bSt)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)[.!?…]"
+    r"[.!?…](?<![A-Z].)(?<!\b[A-Za-z]\.[A-Za-z].)(?<!\bMr.)(?<!\bDr.)(?<!\bMs.)(?<!\bSt.)(?<!\bvs.)(?<!\be\.g.)(?<!\bi\.e.)"
     r"(?:[\"')\]*]{0,3})\s{1,8}(?=[^a-z])|[。！？]"
 )
+"""Where a sentence ends. What must not stand before the mark is looked at behind it: else it would be looked at everywhere."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?")
 _NAME = re.compile(r"(?<![.!?:\"“(*\-•\n] )(?<!\A)\b[A-Z][a-zà-ÿ]{2,}\b|\b[A-Z]{2,}[0-9]*\b")
@@ -176,19 +178,19 @@ class _Said:
 
 
 class _Known:
-    """A context, ready to be asked."""
+    """A context, ready to be asked about some words (their stems)."""
 
-    def __init__(self, context: str) -> None:
-        self.places: dict[str, list[int]] = {}
-        self.vocabulary = {_plain(word) for word in _WORD.findall(context)}
-        self._beginnings = {
-            word[:size] for word in self.vocabulary for size in range(_STEM_OF_NAME, min(len(word), _LONGEST_NAME) + 1)
-        }
+    def __init__(self, context: str, asked: set[str]) -> None:
+        words = set(_WORD.findall(context))
+        # Most words of a long context are in no claim, and a text has few different ones.
+        telling = {word: stem for word in words if (stem := _stem(word.casefold())) in asked}
+        self.vocabulary = {_plain(word) for word in words}
         self.numbers = _numbers(context) | {_SPELLED[word] for word in self.vocabulary & _SPELLED.keys()}
+        self.places: dict[str, list[int]] = {}
         self.count = 0
         counts: Counter[str] = Counter()
         for self.count, (start, end) in enumerate(sentences(context), 1):
-            for word in {_stem(w) for w in _words(context[start:end])}:
+            for word in {telling[w] for w in set(_WORD.findall(context, start, end)) & telling.keys()}:
                 counts[word] += 1
                 places = self.places.setdefault(word, [])
                 if len(places) < _MOST_PLACES:
@@ -199,6 +201,12 @@ class _Known:
         """Whether a name stands there, perhaps with another ending: *Arab* where *Arabic* is said."""
         beginning = name[: min(max(_STEM_OF_NAME, len(name) - 3), _LONGEST_NAME)]
         return name in self.vocabulary or beginning in self._beginnings
+
+    @cached_property
+    def _beginnings(self) -> set[str]:
+        return {
+            word[:size] for word in self.vocabulary for size in range(_STEM_OF_NAME, min(len(word), _LONGEST_NAME) + 1)
+        }
 
     def weight(self, word: str) -> float:
         """How much a word tells: one that stands everywhere, little."""
