@@ -139,10 +139,10 @@ def test_reads_groups_of_few_dimensions_whatever_the_traffic():
     assert len(books.asked) <= 6
 
 
-def test_the_forecast_needs_three_whole_days():
-    days = [calls(hour=HOUR - 24 * i, cost_nanos=NANOS) for i in range(3)]
+def test_the_forecast_needs_five_whole_days():
+    days = [calls(hour=HOUR - 24 * i, cost_nanos=NANOS) for i in range(5)]
     assert month_of(*days).forecast is None
-    assert month_of(*days, calls(hour=HOUR - 72, cost_nanos=NANOS)).forecast is not None
+    assert month_of(*days, calls(hour=HOUR - 120, cost_nanos=NANOS)).forecast is not None
 
 
 def test_the_forecast_of_an_even_spender_is_that_rate_without_doubt():
@@ -150,7 +150,7 @@ def test_the_forecast_of_an_even_spender_is_that_rate_without_doubt():
     forecast = build_report(books, MONTH, NOW_US, NOW_US).forecast
     rest_days = (month_end_us(NOW_US) - NOW_US) / DAY_US
     assert forecast.nanos == pytest.approx((20 + rest_days) * NANOS)
-    assert forecast.plus_minus_nanos == 0
+    assert forecast.plus_minus_nanos < NANOS / 1000
 
 
 def test_an_uneven_spender_gets_an_interval():

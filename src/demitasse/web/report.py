@@ -7,7 +7,6 @@ moment is passed in. A saving never leaves this module without its baseline, its
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from ..core.entry import Grade
 from ..core.evidence import LAB_KEY, OWN_KEY, OWN_KEYS
 from ..core.ledger import Books, Bucket
 from ..core.money import usd
+from ..stats.forecast import MOST, forecast
 from .energy import EnergySum, Meter
 from .promises import Promise, promise_json, share_text
 from .savings import UNCHANGED, Saving, saved_by_all, savings_of
@@ -358,28 +358,25 @@ def _at(hour: int, row: Bucket) -> Bucket:
 
 
 def _forecast(books: Books, month_days: Iterable[Bucket], now_us: int) -> Forecast | None:
-    """Paid so far plus the mean of the last 28 whole days for what is left of the month.
+    """Paid so far plus what `stats.forecast` says of the rest of the month; ± is the wider side of its 95 % interval.
 
-    ± is the 95 % prediction interval of that rest, days taken as independent: t · s · √(r + r²/n). None with fewer
-    than three whole days, or nothing priced.
+    None with fewer than five whole days, or nothing priced.
     """
     today, end = now_us // DAY_US, month_end_us(now_us)
-    history = books.buckets(max(0, (today - 28) * DAY_US), today * DAY_US, ("day",))
+    history = books.buckets(max(0, (today - MOST) * DAY_US), today * DAY_US, ("day",))
     paid = {row.hour // 24: row.cost_nanos for row in history if row.hour is not None and row.requests}
-    n = today - min(paid, default=today)
-    if n < 3 or not any(paid.values()):
-        return None
-    daily = [paid.get(day, 0) for day in range(today - n, today)]
-    mean = sum(daily) / n
-    deviation = math.sqrt(sum((x - mean) ** 2 for x in daily) / (n - 1))
-    rest_days = (end - now_us) / DAY_US
+    first = min(paid, default=today)
     so_far = sum(row.cost_nanos for row in month_days)
-    spread = _T95[min(n - 1, len(_T95)) - 1] * deviation * math.sqrt(rest_days + rest_days**2 / n)
-    return Forecast(so_far + round(mean * rest_days), round(spread), n)
-
-
-_T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10)
-"""Student's t, two-sided 95 %, for 1, 2, … degrees of freedom; beyond the table its last row is close enough."""
+    told = forecast(
+        [float(paid.get(day, 0)) for day in range(first, today)],
+        (end - now_us) / DAY_US,
+        first_weekday=(first + 3) % 7,
+        so_far=so_far,
+    )
+    if told is None:
+        return None
+    wider = max(told.high - told.value, told.value - told.low)
+    return Forecast(round(told.value), round(wider), told.days)
 
 
 def _slice_json(s: Slice) -> dict[str, Any]:
