@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import shutil
 
 import pytest
@@ -9,7 +10,7 @@ from audit_ledger import rewrite, seal, sql, write
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from demitasse.core.errors import StoreError
-from demitasse.store import checkpoints
+from demitasse.store import checkpoints, export
 from demitasse.store.audit import verify
 from demitasse.store.chain import leaf_hash
 from demitasse.store.checkpoints import FILE, read, read_all, read_file, sign, signed
@@ -127,6 +128,21 @@ def test_checkpoints_of_another_key_do_not_count_unless_they_are_named(kept, tmp
     assert f"signed by the key {fingerprint(thief.public)}" in message
     assert examine(kept, keys=[fingerprint(thief.public), fingerprint(Signer(kept).public)]).valid
     assert not examine(kept, keys=[fingerprint(thief.public)]).valid, "then this folder's own does not count"
+
+
+def test_a_new_key_signs_the_same_rows_again_and_exports_go_by_it(kept):
+    seal(kept, 20)
+    old = fingerprint(Signer(kept).public)
+    (kept / "signing_key").unlink()
+    assert seal(kept, 21).size == 12
+    assert seal(kept, 22) is None
+    new = fingerprint(Signer(kept).public)
+    assert [problem.size for problem in examine(kept).problems] == [5, 10, 12], "the old key's are told"
+    assert examine(kept, keys=[old, new]).valid
+    out = io.BytesIO()
+    export.write(kept, out, Signer(kept), 23)
+    out.seek(0)
+    assert export.verify(out, (new,)).valid
 
 
 def test_nothing_is_signed_that_does_not_go_on_from_what_was_signed(kept):

@@ -38,6 +38,10 @@ _NOTE = re.compile(
     r"— (?P=origin) (?P<signature>[A-Za-z0-9+/]{91}=)\n"
 )
 _WAIT_MS = 5_000
+_PUT = (
+    "INSERT INTO checkpoints (size, at_us, note) VALUES (?,?,?) ON CONFLICT (size) DO UPDATE SET at_us = excluded.at_us, "
+    "note = excluded.note WHERE note NOT LIKE ?"  # one of the same size and key is there to stay
+)
 
 
 class Checkpoint(Struct, frozen=True):
@@ -112,8 +116,8 @@ def make(data: Path, signer: Signer, at_us: int) -> Checkpoint | None:
         if made is None:
             return None
         _settled(path)
-        row = (made.size, at_us, made.note)
-        if not db.execute("INSERT OR IGNORE INTO checkpoints (size, at_us, note) VALUES (?,?,?)", row).rowcount:
+        key = f"%\nkey ed25519:{_base64(signer.public)}\n%"
+        if not db.execute(_PUT, (made.size, at_us, made.note, key)).rowcount:
             return None  # another process was first
     except sqlite3.Error as error:
         raise trouble(path, error) from error
@@ -195,7 +199,7 @@ def _signed_now(db: sqlite3.Connection, signer: Signer, at_us: int) -> Checkpoin
                 f"the ledger does not go on from its checkpoint of {last.size} rows, so no other is signed; "
                 "see what was changed with: demitasse audit verify"
             )
-        if leaves.size == (last.size if last is not None else 0):
+        if leaves.size == (last.size if last is not None and last.public == signer.public else 0):
             return None
         return sign(signer, leaves.size, leaves.root(), at_us)
     finally:

@@ -134,7 +134,7 @@ def write(
         db.execute("BEGIN")
         leaves = Leaves(db)
         low, high = span(db, since_us, until_us)
-        seals = _seals(db, low, high)
+        seals = _seals(db, low, high, signer.public)
         digest = hashlib.sha256()
         for line in _lines(db, leaves, signer, low, high, seals, at_us):
             digest.update(line)
@@ -188,15 +188,18 @@ def _lines(
             yield line_of(_encode(Signed(one.note, tuple(h.hex() for h in after))))
 
 
-def _seals(db: sqlite3.Connection, low: int, high: int) -> list[Checkpoint]:
-    """The checkpoints of these rows, and the first that covers them all; where they are very many, some of them."""
+def _seals(db: sqlite3.Connection, low: int, high: int, public: bytes) -> list[Checkpoint]:
+    """This key's checkpoints of these rows, and the first that covers them all; where they are very many, some of them."""
     found: list[Checkpoint] = []
     for (note,) in db.execute("SELECT note FROM checkpoints WHERE size >= ? ORDER BY size", (low,)):
         try:
-            found.append(checkpoints.read(str(note)))
+            one = checkpoints.read(str(note))
         except ValueError:
             raise StoreError("a checkpoint in the ledger is damaged; see: demitasse audit verify") from None
-        if found[-1].size >= high:
+        if one.public != public:
+            continue
+        found.append(one)
+        if one.size >= high:
             return [*found[: -1 : len(found) // MOST_SEALS + 1], found[-1]]
     raise StoreError("no checkpoint covers these rows; make one with: demitasse audit checkpoint")
 
