@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from .ground import Commands, Failure, Place, note, on_terminal, placed, say, say_json
+from .ground import Commands, Failure, Place, note, on_terminal, placed, progress, say, say_json
 
 if TYPE_CHECKING:
     from ..store.examine import Report
@@ -58,7 +58,8 @@ def verify(
         raise click.UsageError("--text goes with FILE: a proof or a receipt")
     from ..store.examine import examine
 
-    report = examine(place.data, keys=keys, files=_there(place, files))
+    with progress("reading rows") as step:
+        report = examine(place.data, keys=keys, files=_there(place, files), step=step)
     if as_json:
         say_json(_json(report))
     else:

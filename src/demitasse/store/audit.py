@@ -6,7 +6,7 @@ Reads only; knows the tables and the chain, nothing of who asks.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from .changes import Correction, corrected, label_name
 from .evidence import read_label
 from .migrations import FILE, connect, prepare
 from .rollup import DIMENSIONS, HOUR_US, MEASURES, Sums, dimensions, measures
-from .segments import LEVEL, ROWS
+from .segments import LEVEL, ROWS, rows
 from .tree import Frontier
 from .trouble import trouble
 
@@ -37,6 +37,7 @@ _LATE = (
     "WHERE joined.kind = 'joined' AND closing.outcome IS NOT NULL AND joined.seq > closing.seq"
 )
 Place = tuple[int, tuple[str, ...]]
+Step = Callable[[int, int], None]
 
 
 class Followed(Struct):
@@ -90,8 +91,12 @@ def recount(data: Path) -> list[str]:
         db.close()
 
 
-def follow(db: sqlite3.Connection, sizes: Iterable[int] = ()) -> Followed:
-    """Read all rows, recompute chain and tree, and note the root at each of ``sizes``. Inside one transaction."""
+def follow(db: sqlite3.Connection, sizes: Iterable[int] = (), step: Step = lambda _done, _total: None) -> Followed:
+    """Read all rows, recompute chain and tree, and note the root at each of ``sizes``. Inside one transaction.
+
+    ``step``: told how many rows were read since it was last told, and of how many.
+    """
+    total = rows(db)
     done = Followed(roots={}, differing=[])
     segments = db.execute("SELECT at, hash, chain, dropped_us IS NOT NULL FROM segments ORDER BY at").fetchall()
     frontier, chain = Frontier(), GENESIS
@@ -118,6 +123,7 @@ def follow(db: sqlite3.Connection, sizes: Iterable[int] = ()) -> Followed:
         segment.append(leaf_hash(leaf))
         if segment.size == ROWS or seq in wanted:
             if segment.size == ROWS:
+                step(ROWS, total)
                 at = (seq - 1) >> LEVEL
                 if known.pop(at, (segment.root(), chain)) != (segment.root(), chain):
                     done.differing.append(f"rows {seq - ROWS + 1} to {seq} are not what their segment's hash says")

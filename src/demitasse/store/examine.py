@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from ..core.errors import StoreError
 from . import checkpoints
-from .audit import Followed, follow, recount
+from .audit import Followed, Step, follow, recount
 from .checkpoints import Checkpoint, Place, Torn
 from .migrations import FILE, connect, prepare
 from .segments import ROWS
@@ -63,11 +63,17 @@ class Report(Struct, frozen=True):
         return not self.problems
 
 
-def examine(data: Path, *, keys: Iterable[str] = (), files: Iterable[Path] = ()) -> Report:
+def examine(
+    data: Path,
+    *,
+    keys: Iterable[str] = (),
+    files: Iterable[Path] = (),
+    step: Step = lambda _done, _total: None,
+) -> Report:
     """Look at the whole ledger in ``data``.
 
     ``keys``: fingerprints of the keys whose checkpoints count; none: this folder's. ``files``: further files of checkpoints.
-    Raises StoreError where the ledger cannot be read, OSError where one of ``files`` cannot.
+    ``step`` is told how it goes on, as by ``follow``. Raises StoreError where the ledger cannot be read, OSError where one of ``files`` cannot.
     """
     path = Path(data) / FILE
     if not path.exists():
@@ -84,7 +90,7 @@ def examine(data: Path, *, keys: Iterable[str] = (), files: Iterable[Path] = ())
         places = [*inside, *(place for found, _ in beside for place in found)]
         proofs = {size: bytes(proof) for size, proof in db.execute("SELECT size, proof FROM checkpoints") if proof}
         ends = {int.from_bytes(proof[:8]) for proof in proofs.values()}
-        done = follow(db, {place.checkpoint.size for place in places} | ends)
+        done = follow(db, {place.checkpoint.size for place in places} | ends, step)
         told = _told_dropped(db)
     except sqlite3.Error as error:
         raise trouble(path, error) from error
