@@ -16,7 +16,9 @@ from random import Random
 
 import numpy as np
 
-from bench.names.fill import COMPANIES, NATIONALITIES, REGIONS, STATES, Filler, Names, names
+from bench.names.fill import Filler
+from bench.names.slots import Names, names
+from bench.names.tables import COMPANIES, NATIONALITIES, REGIONS, STATES
 from demitasse.guard.names.features import TABLE_BITS, Seer, hashed, words
 from demitasse.guard.names.tagger import LABELS, TYPES, WEIGHTS, best
 

@@ -71,7 +71,7 @@ class Seer:
     def _word(self, word: str) -> tuple[int, ...]:
         known = self._known.get(word)
         if known is None:
-            if len(self._known) > 50_000:
+            if len(self._known) > 20_000:
                 self._known.clear()
             small = _NUMBER.sub("0", word.lower())
             known = (
