@@ -47,6 +47,20 @@ async def test_an_auditor_is_told_by_the_client_that_it_may_not_call(world: Worl
     assert world.gateway.ask("/metrics", authorization=f"Bearer {key}")[0] == 200
 
 
+async def test_a_developer_lists_its_own_calls_and_sees_no_others(world: World) -> None:
+    keys_of = {name: create_key(world.data, name) for name in ("dora", "dirk")}
+    for key in keys_of.values():
+        assert await asked(world, key)
+    for name, key in keys_of.items():
+        status, body = world.gateway.ask("/demitasse/calls", authorization=f"Bearer {key}")
+        rows = json.loads(body)["calls"]
+        assert status == 200
+        assert [row["key"] for row in rows] == [name]
+        other = next(k for n, k in keys_of.items() if n != name)
+        assert world.gateway.ask(f"/demitasse/calls/{rows[0]['id']}", authorization=f"Bearer {other}")[0] == 404
+        assert world.gateway.ask(f"/demitasse/calls/{rows[0]['id']}", authorization=f"Bearer {key}")[0] == 200
+
+
 async def test_both_secrets_work_during_an_overlap_and_none_after_revocation(world: World) -> None:
     old = create_key(world.data, "ci")
     assert await asked(world, old)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .app import App
 
 _LOG_LINES = 12
+_OWN_CALLS = 50
 UNITS = {
     "capex_usd": "USD",
     "cores": "cores",
@@ -54,6 +55,11 @@ def call_facts(books: SqliteBooks, id: str) -> dict[str, Any] | None:
     """One call as ``GET /demitasse/calls/{id}`` tells it: the object of ``ledger --json``."""
     entry = books.entry(id)
     return None if entry is None else entry_json(entry)
+
+
+def own_calls(books: SqliteBooks, key: str) -> list[dict[str, Any]]:
+    """A key's newest calls, as ``GET /demitasse/calls`` tells them: objects of ``ledger --json``, the newest first."""
+    return [entry_json(entry) for _, entry in books.entries(last=_OWN_CALLS, key=key)]
 
 
 def model_rows(found: Found, steps: Steps) -> list[ModelRow]:

@@ -46,6 +46,7 @@ PATHS: Final[dict[str, str]] = {
     "GET /readyz": OPEN,
     "GET /metrics": "read",
     "POST /demitasse/feedback": "call",
+    "GET /demitasse/calls": ANY,  # the caller's own
     "GET /demitasse/calls/*": "read",
     "GET /demitasse/semantic": "read",
     "GET /demitasse/semantic/*": "content",

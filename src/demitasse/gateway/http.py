@@ -81,6 +81,7 @@ class Gateway:
         steps: the way of a call, see ``answer``.
         pages: where every path that is not ours goes (the dashboard).
         facts_of: ``GET /demitasse/calls/{id}``: one call's facts from the books, or None; runs in a thread.
+        calls_of: ``GET /demitasse/calls``: a key's newest calls; runs in a thread.
         status: ``GET /demitasse/status``: what runs here, for commands.
         ready: whether calls can be answered now; else why not.
         gauges: further values for ``/metrics``.
@@ -96,6 +97,7 @@ class Gateway:
         *,
         pages: App,
         facts_of: Callable[[str], dict[str, Any] | None],
+        calls_of: Callable[[str], list[dict[str, Any]]] = lambda _key: [],
         status: Callable[[], dict[str, Any]],
         ready: Callable[[], str | None],
         gauges: Callable[[], Mapping[str, float]],
@@ -108,6 +110,7 @@ class Gateway:
         self.steps = steps
         self._pages = pages
         self._facts_of = facts_of
+        self._calls_of = calls_of
         self._status = status
         self._ready = ready
         self._gauges = gauges
@@ -267,6 +270,10 @@ class Gateway:
             told = await self._feedback.take(caller, body)
             care.heard(self.steps.semantic, told["id"], told["score"])
             return 200, msgspec.json.encode(told), json
+        if path == "/demitasse/calls" and method == "GET":
+            await self.steps.ledger.flush()
+            rows = await asyncio.to_thread(self._calls_of, caller.key)
+            return 200, msgspec.json.encode({"calls": rows}), json
         if path.startswith("/demitasse/calls/") and path.endswith("/receipt") and self._receipt_of is not None:
             await self.steps.ledger.flush()
             asked = path.removeprefix("/demitasse/calls/").removesuffix("/receipt")
