@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -285,29 +286,40 @@ MOVES = (
 )  # fmt: skip
 
 
+def said(found: dict[str, Any]) -> dict[str, Any]:
+    """Tells it while others are still being made."""
+    print(found, file=sys.stderr, flush=True)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--months", type=int, default=3)
-    parser.add_argument("--only", default="false,delay,spend,forecast")
+    parser.add_argument(
+        "--only", default="false,delay,spend,forecast", help="parts; others stay in the file as they are"
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=machine.OUT)
     given = parser.parse_args()
-    began, only = time.process_time(), given.only.split(",")
-    told: dict[str, Any] = {"seed": given.seed, "runs": given.runs, "months": given.months}
+    began, only, out = time.process_time(), given.only.split(","), given.out / "drift.json"
+    told: dict[str, Any] = {}
+    made = {"seed": given.seed, "runs": given.runs, "months": given.months}
     if "false" in only:
-        told["false"] = [false_calls(world, given.runs, given.months, given.seed) for world in WORLDS]
+        told["false"] = [said(false_calls(world, given.runs, given.months, given.seed)) for world in WORLDS]
     if "delay" in only:
-        told["delay"] = [delays(moved, WORLDS[1], calls, given.runs, given.seed) for moved, calls in MOVES]
+        told["delay"] = [said(delays(moved, WORLDS[1], calls, 2 * given.runs, given.seed)) for moved, calls in MOVES]
     if "spend" in only:
         told["spend"] = [
-            false_spend(kind, given.runs, given.months, given.seed) for kind in ("steady", "noisy", "batch")
+            said(false_spend(kind, given.runs, given.months, given.seed)) for kind in ("steady", "noisy", "batch")
         ]
     if "forecast" in only:
-        told["forecast"] = coverage(25 * given.runs, given.seed)
-    told["cpu_s"] = round(time.process_time() - began, 1)
+        told["forecast"] = coverage(100 * given.runs, given.seed)
+    made["cpu_s"] = round(time.process_time() - began, 1)
+    before = json.loads(out.read_text()) if out.exists() else {}
+    told = before | told | {"made": before.get("made", {}) | dict.fromkeys(only, made)}
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "drift.json").write_text(json.dumps(told, indent=1) + "\n")
+    out.write_text(json.dumps(told, indent=1) + "\n")
     print(json.dumps(told, indent=1))
 
 

@@ -39,9 +39,11 @@ class Sketch(Struct, omit_defaults=True):
         self.squares += other.squares
         self.logs += other.logs
         self.log_squares += other.log_squares
-        _add(self.bins, other.bins)
-        _add(self.keys, other.keys)
-        _add(self.models, other.models)
+        if other.bins:
+            _add(self.bins, other.bins)
+        if other.keys:
+            _add(self.keys, other.keys)
+            _add(self.models, other.models)
 
     @property
     def mean(self) -> float:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from msgspec import Struct, field
 
 from ...stats.detector import Detector
-from .sketch import Sketch, Sketches, merged
+from .sketch import Sketch, Sketches
 from .streams import Stream
 from .usual import FEWEST_CALLS, FEWEST_LIKE, Found, held_against, slot_hours, sort_of_day
 
@@ -128,10 +128,14 @@ def like(stream: Stream, past: Past, days: Sequence[int], today: int, slot: int,
 
 
 def slot_of(stream: Stream, day: Sequence[Sketches], slot: int, hours: int) -> Sketch:
-    """One slot of a day."""
-    return merged(
-        {stream.name: h[stream.name]} for h in day[slot * hours : (slot + 1) * hours] if stream.name in h
-    ).get(stream.name, Sketch())
+    """One slot of a day. Not to be changed: of one hour it is that hour's own."""
+    parts = [hour[stream.name] for hour in day[slot * hours : (slot + 1) * hours] if stream.name in hour]
+    if len(parts) == 1:
+        return parts[0]
+    whole = Sketch()
+    for part in parts:
+        whole.add(part)
+    return whole
 
 
 def bet(
