@@ -21,7 +21,7 @@ from typing import Any
 
 from demitasse.core.call import Call, Caller, Usage
 from demitasse.core.entry import Attempt, Charge, Decision, Entry
-from demitasse.store import checkpoints, export, proofs
+from demitasse.store import checkpoints, export, exported, proofs
 from demitasse.store.audit import verify
 from demitasse.store.commitments import Commitments
 from demitasse.store.examine import examine
@@ -85,7 +85,7 @@ def measured(data: Path, rows: int) -> dict[str, Any]:
         found["export_s"], _ = cpu_s(lambda: export.write(data, out, signer, 3))
     found["export_bytes"] = file.stat().st_size
     with file.open("rb") as opened:
-        found["verify_export_s"], told = cpu_s(lambda: export.verify(opened))
+        found["verify_export_s"], told = cpu_s(lambda: exported.verify(opened))
     assert told.valid
     found["ledger_bytes"] = (data / "ledger.sqlite3").stat().st_size
     found["rows"] = last.size

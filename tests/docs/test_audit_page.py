@@ -17,7 +17,7 @@ from demitasse.cli.ground import World
 from demitasse.config.check import LEAST_LEDGER_DAYS
 from demitasse.config.tree import Audit
 from demitasse.store.examine import Report
-from demitasse.store.export import Verified
+from demitasse.store.exported import Verified
 from demitasse.store.ledger import SqliteLedger
 from demitasse.store.proofs import Grown, Growth, Proof, Proven
 from demitasse.store.receipts import Checked, Receipt

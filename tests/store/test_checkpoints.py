@@ -10,7 +10,7 @@ from audit_ledger import rewrite, seal, sql, write
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from demitasse.core.errors import StoreError
-from demitasse.store import checkpoints, export
+from demitasse.store import checkpoints, export, exported
 from demitasse.store.audit import verify
 from demitasse.store.chain import leaf_hash
 from demitasse.store.checkpoints import FILE, read, read_all, read_file, sign, signed
@@ -142,7 +142,7 @@ def test_a_new_key_signs_the_same_rows_again_and_exports_go_by_it(kept):
     out = io.BytesIO()
     export.write(kept, out, Signer(kept), 23)
     out.seek(0)
-    assert export.verify(out, (new,)).valid
+    assert exported.verify(out, (new,)).valid
 
 
 def test_nothing_is_signed_that_does_not_go_on_from_what_was_signed(kept):

@@ -9,8 +9,8 @@ import pytest
 from audit_ledger import DAY_US, odd, seal, sql, write
 
 from demitasse.core.errors import StoreError
-from demitasse.store.export import line_of, row_line, verify
 from demitasse.store.export import write as export
+from demitasse.store.exported import line_of, row_line, verify
 from demitasse.store.ledger import SqliteLedger
 from demitasse.store.segments import ROWS
 from demitasse.store.signing import Signer, fingerprint

@@ -9,7 +9,7 @@ from demitasse.core.call import Usage
 from demitasse.core.entry import Attempt
 from demitasse.core.errors import StoreError
 from demitasse.core.evidence import Answered, Label
-from demitasse.store import export, proofs, retention
+from demitasse.store import export, exported, proofs, retention
 from demitasse.store.audit import recount, verify
 from demitasse.store.books import SqliteBooks
 from demitasse.store.changes import Correction
@@ -80,7 +80,7 @@ def test_proofs_and_exports_go_on_behind_it(kept):
     out = io.BytesIO()
     first, last = export.write(kept, out, Signer(kept), 9)
     out.seek(0)
-    found = export.verify(out)
+    found = exported.verify(out)
     assert (found.valid, found.first, found.last) == (True, ROWS + 1, last)
     assert first == ROWS + 1
     assert proofs.verify(proofs.msgspec.json.encode(proofs.prove(kept, "c2001"))).valid

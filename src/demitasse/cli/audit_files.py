@@ -121,7 +121,7 @@ def change_master_key(place: Place, to_file: str | None, to_env: str | None) -> 
 
 def verify_file(place: Place, file: str, keys: tuple[str, ...], text: str | None, *, as_json: bool) -> None:
     """Say what a file is worth, whichever kind it is; ends the command with status 1 where it is worth nothing."""
-    from ..store import export, proofs, receipts
+    from ..store import exported, proofs, receipts
 
     path = place.cwd / Path(file).expanduser()
     own = _own(place)
@@ -147,7 +147,7 @@ def verify_file(place: Place, file: str, keys: tuple[str, ...], text: str | None
         told = {"kind": "proof", **msgspec.to_builtins(proofs.verify(_bytes(place, file, MOST_BYTES), keys, own, said))}
     else:
         with path.open("rb") as opened:
-            told = {"kind": "export", **msgspec.to_builtins(export.verify(opened, keys, own))}
+            told = {"kind": "export", **msgspec.to_builtins(exported.verify(opened, keys, own))}
     if said is not None and told["kind"] not in ("proof", "receipt"):
         raise click.UsageError("--text goes with a proof or a receipt")
     if as_json:

@@ -73,7 +73,8 @@ def examine(
     """Look at the whole ledger in ``data``.
 
     ``keys``: fingerprints of the keys whose checkpoints count; none: this folder's. ``files``: further files of checkpoints.
-    ``step`` is told how it goes on, as by ``follow``. Raises StoreError where the ledger cannot be read, OSError where one of ``files`` cannot.
+    ``step`` is told how it goes on, as by ``follow``. Raises StoreError where the ledger cannot be read, OSError where one of
+    ``files`` cannot.
     """
     path = Path(data) / FILE
     if not path.exists():
