@@ -29,6 +29,7 @@ from demitasse.config import load
 from demitasse.config.describe import describe
 from demitasse.core import access
 from demitasse.core.call import Call, Caller, Event, Reply, Wish
+from demitasse.core.errors import ConfigError
 from demitasse.core.keys import mac, make
 from demitasse.core.limits import Alert, Key
 from demitasse.core.scrub import code, scrub
@@ -452,3 +453,20 @@ def test_a_log_line_says_where_a_stray_error_came_from_and_not_what_it_held() ->
 
 def test_every_scope_is_told_in_words() -> None:
     assert all(meaning and access.may([scope], scope) for scope, meaning in access.SCOPES.items())
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        '[models.a]\nprovider = "openai"\nbase_url = "https://user:canary-pass@example.com/v1"',
+        '[models.a]\nprovider = "openai"\nbase_url = "https://example.com/v1?key=canary-pass"',
+        '[otel]\nendpoint = "https://example.com/?token=canary-pass"',
+        '[models.a]\nprovider = "openai"\nkey = "canary-pass"',
+    ],
+)
+def test_a_credential_in_the_file_is_refused_and_not_repeated(tmp_path: Path, setting: str) -> None:
+    file = tmp_path / "demitasse.toml"
+    file.write_text(setting)
+    with pytest.raises(ConfigError) as refused:
+        load(file, {}, tmp_path)
+    assert "canary-pass" not in str(refused.value)

@@ -109,7 +109,7 @@ def _model(place: str, model: ModelSettings, providers: Mapping[str, str]) -> It
                 yield Problem(f"{place}.{field}", 'only a local model has it; leave it out, or set provider = "local"')
     if model.base_url is None and providers.get(model.provider) == "":
         yield Problem(f"{place}.base_url", f"missing; '{model.provider}' is wherever you say, e.g. https://host/v1")
-    if model.base_url is not None and (wrong := _url(model.base_url)):
+    if model.base_url is not None and (wrong := _bare_url(model.base_url)):
         yield Problem(f"{place}.base_url", wrong)
     yield from _env_name(f"{place}.key_env", model.key_env)
 
@@ -208,7 +208,7 @@ def _alerts(config: Config) -> Iterator[Problem]:
 
 def _otel(config: Config) -> Iterator[Problem]:
     otel = config.otel
-    if otel.endpoint is not None and (wrong := _url(otel.endpoint)):
+    if otel.endpoint is not None and (wrong := _bare_url(otel.endpoint)):
         yield Problem("otel.endpoint", wrong)
     if otel.headers_env and not otel.endpoint:
         yield Problem("otel.endpoint", "missing; headers_env says what is sent with it")
@@ -230,6 +230,13 @@ def _url(url: str) -> str:
     if parts.username or parts.password:
         return "an address in this file may not hold a user name or password; use key_env"
     return ""
+
+
+def _bare_url(url: str) -> str:
+    """The same of an address to which paths are added: what is shown on pages and sent to nobody holds no key."""
+    if not (wrong := _url(url)) and ("?" in url or "#" in url):
+        return "paths are added to this address, so it ends without '?' and '#'; a key goes into an environment variable"
+    return wrong
 
 
 def _env_name(place: str, name: str | None) -> Iterator[Problem]:
