@@ -104,7 +104,7 @@ def find(word: str, where: Where, *, seed: int, told: Callable[[str], None] = la
         entries = entries_between(books, 0, until_us, asked.route)
         past = _past(filter(_counts, entries), said, known.reference or known.ladder[-1], asked)
         task, left = _task(asked, past, bodies, seed)
-        told(_words(left, past.unknown, past.risky))
+        told(_words(left, past.unknown, past.risky, past.bound))
         return task
 
 
@@ -124,6 +124,8 @@ class _Past(Struct):
     """Of those with bodies, the calls of which nobody knows what is right."""
     risky: int = 0
     """Of those with bodies, the calls whose prompt looked like an attack: nothing is learned from them, nor measured by them."""
+    bound: int = 0
+    """Of those with bodies, the calls whose data may not go everywhere: a task is put to any model that somebody names."""
 
 
 def _past(entries: Iterable[Entry], said: Mapping[str, list[Label]], reference: str, asked: Asked) -> _Past:
@@ -135,6 +137,9 @@ def _past(entries: Iterable[Entry], said: Mapping[str, list[Label]], reference: 
         past.with_bodies += 1
         if entry.guard is not None and entry.guard.band == "high":
             past.risky += 1
+            continue
+        if entry.guard is not None and entry.guard.stays:
+            past.bound += 1
             continue
         labels = said.get(entry.id, ())
         right = right_of(entry, labels, reference)
@@ -162,7 +167,7 @@ def _task(asked: Asked, past: _Past, bodies: Keeper, seed: int) -> tuple[Task, t
     return task, left
 
 
-def _words(left: traffic.Left, unknown: int, risky: int = 0) -> str:
+def _words(left: traffic.Left, unknown: int, risky: int = 0, bound: int = 0) -> str:
     """What a person should know of what is not there."""
     parts = [
         f"{count:,} {what}"
@@ -171,6 +176,7 @@ def _words(left: traffic.Left, unknown: int, risky: int = 0) -> str:
             (left.not_text, "with tools or files, or no question at the end"),
             (left.repeated, "asked before word for word"),
             (risky, "whose prompt looked like an attack"),
+            (bound, "whose data may not leave"),
         )
         if count
     ]
