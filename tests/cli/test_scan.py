@@ -9,14 +9,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import Result
 
 from demitasse.cli.scan import MOST_BYTES, masked
 from demitasse.guard import scan as scanning
-from demitasse.guard.finding import Source
+from demitasse.guard.finding import Band, Source
 from demitasse.guard.kinds import HIDDEN, SECRETS, TYPES
+from tests.docs.pages import page, tables, words
 
 Run = Callable[..., Result]
 KEY = "AKIA" + "QWERTYUIOPASDFGH"
@@ -205,3 +207,16 @@ def test_the_pages_python_runs_and_prints_what_it_shows(
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     exec(code, {})
     assert capsys.readouterr().out.strip() in code
+
+
+def test_the_reference_has_every_field_and_word_and_no_other(run: Run) -> None:
+    reference = tables(page("reference/json.md"))
+    (row,) = told(run("scan", "--json", input=lines([ROWS[2]])))
+    assert set(words(reference["scan"])) == {*row, "error"}
+    for heading, known in (
+        ("types of personal data", TYPES),
+        ("kinds of secrets", SECRETS),
+        ("kinds of hidden characters", HIDDEN),
+    ):
+        assert words(reference[heading]) == list(known)
+    assert words(reference["bands"]) == list(get_args(Band))

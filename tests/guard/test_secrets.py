@@ -199,7 +199,7 @@ def test_every_mark_of_the_table_stands_in_what_its_pattern_matches() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["password=", "password: a1 ", "://", "a://b:c@", "key", "eyJ", "-us", ":AA", "sk-", "-----BEGIN ", "server=;", "host=a ", "secret: "]
+    "unit", ["password=", "password: a1 ", "://", "a://b:c@", "key", "eyJ", "-us", ":AA", "sk-", "-----BEGIN ", "server=;pwd ", "host=a pwd ", "secret: "]
 )  # fmt: skip
 def test_hostile_text_hits_the_cap_and_says_so(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = []

@@ -54,15 +54,17 @@ def addresses(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int
                 yield found
         elif user is not None and _is_password(user[2]):
             yield "url_credentials", inner, user.end(2)
-    if "=" not in low:
+    if "=" not in low or not any(word in low for word in ("password", "pwd", "accesskey", "accountkey")):
         return
     for mark in ("server=", "endpoint=", "endpointsprotocol=", "data source=", "driver=", "accountname=", "host="):
         if mark not in low:
             continue
+        reach = 0
         for at in tries.at(low, mark):
-            assigned = _assigned(text, low, at)
-            if assigned is not None:
-                yield assigned
+            if at >= reach:
+                start, reach, has_secret = _assigned(text, low, at)
+                if has_secret:
+                    yield "connection_string", start, reach
 
 
 def _store(text: str, start: int, inner: int, user: re.Match[str] | None) -> tuple[str, int, int] | None:
@@ -78,24 +80,22 @@ def _store(text: str, start: int, inner: int, user: re.Match[str] | None) -> tup
     return None
 
 
-def _assigned(text: str, low: str, at: int) -> tuple[str, int, int] | None:
-    """``Server=db;User Id=sa;Password=…;``, ``DefaultEndpointsProtocol=…;AccountKey=…`` or libpq's ``host=… password=…``."""
+def _assigned(text: str, low: str, at: int) -> tuple[int, int, bool]:
+    """Where ``Server=db;User Id=sa;Password=…;``, ``DefaultEndpointsProtocol=…;AccountKey=…`` or libpq's ``host=… password=…``
+    begins and ends, and whether a secret is in it."""
     if low.startswith("host=", at):
         libpq = _LIBPQ.match(text, at)
         if libpq is not None:
             secret = _LIBPQ_SECRET.search(libpq.group())
-            if secret is not None and _is_password(secret[1]):
-                return "connection_string", at, libpq.start() + len(libpq.group().rstrip())
+            return at, at + len(libpq.group().rstrip()), secret is not None and _is_password(secret[1])
     start = at
-    while start > 0 and at - start < 24 and (text[start - 1].isalpha()):
+    while start > 0 and at - start < 24 and text[start - 1].isalpha():
         start -= 1
     pairs = _PAIRS.match(text, start)
     if pairs is None:
-        return None
+        return start, at, False
     secret = _PAIR_SECRET.search(pairs.group())
-    if secret is None or not _is_password(secret[1]):
-        return None
-    return "connection_string", start, start + len(pairs.group().rstrip())
+    return start, start + len(pairs.group().rstrip()), secret is not None and _is_password(secret[1])
 
 
 _TEMPLATE = re.compile(r"[A-Z_]*(?:PASSWORD|PASSWD|PASS|PWD|SECRET|KEY)[A-Z_]*\Z|\.{3}")

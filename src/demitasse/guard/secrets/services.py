@@ -171,10 +171,10 @@ def _shaped(text: str, shapes: tuple[Shape, ...], tries: Tries) -> Iterator[tupl
             continue
         reach = 0
         for at in tries.at(text, mark):
-            if at < reach:
-                continue  # within what was found
+            if at < reach or not (back or _begins(text, at)):
+                continue  # within what was found, or within a word
             found = pattern.match(text, at) if not back else pattern.search(text, max(0, at - back), at + 80)
-            if found is None or (not back and not _begins(text, at)) or is_slot(found.group()):
+            if found is None or is_slot(found.group()):
                 continue
             end = found.end()
             if kind == "api_key":
