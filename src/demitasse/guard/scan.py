@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .finding import Entity, FindEntities, Findings, FindSecrets, Hidden, Injection, Source
+from .finding import FindEntities, Findings, FindSecrets, Hidden, Injection, Source
 
 _SCORED: frozenset[Source] = frozenset({"user", "tool", "retrieved"})
 
@@ -42,8 +42,10 @@ class Scanner:
         entities, cut = self._entities(text)
         secrets, cut_too = self._secrets(text)
         if names and self._names is not None:
+            from .personal import resolve  # noqa: PLC0415 - where a scanner is made, it is loaded already
+
             named, cut_again = self._names(text)
-            entities, cut = merged(entities, named), cut or cut_again
+            entities, cut = resolve([*entities, *named]), cut or cut_again
         return Findings(
             entities=tuple(entities),
             secrets=tuple(secrets),
@@ -80,9 +82,3 @@ def scanner(*, false_alarms: float = 0.01, names: bool = False, injection: bool 
 
         recogniser = make()
     return Scanner(personal.find, secrets.find, hidden.find, score, bands, recogniser)
-
-
-def merged(certain: list[Entity], further: list[Entity]) -> list[Entity]:
-    """Both, in the order of the text; where two overlap, a pattern's finding goes before a name's."""
-    free = [one for one in further if all(one.end <= other.start or one.start >= other.end for other in certain)]
-    return sorted([*certain, *free], key=lambda entity: entity.start)
