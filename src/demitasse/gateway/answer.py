@@ -72,6 +72,8 @@ async def _answer(passage: Passage, facts: Facts, client: Client, steps: Steps) 
         if reply is not None:
             return reply
     steps.keys.admit(call.caller)
+    if passage.harm is not None:
+        await passage.harm(call, facts)
 
     settings = steps.settings.cache
     key = (

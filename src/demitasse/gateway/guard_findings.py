@@ -79,6 +79,17 @@ def risks(asked: Sequence[Piece], found: Sequence[Findings]) -> list[Risk]:
     return list(worst.values())
 
 
+def high_risks(asked: Sequence[Piece], found: Sequence[Findings]) -> list[Risk]:
+    """Every text of the band ``high``, each once."""
+    return [
+        Risk(one.score, one.band, source, text)
+        for (source, text), one in {
+            (piece.source, piece.text): findings.injection for piece, findings in zip(asked, found, strict=True)
+        }.items()
+        if one is not None and one.band == "high"
+    ]
+
+
 def told(found: Sequence[Findings], worst: Sequence[Risk], rules: Rules) -> Guarded:
     """What the books say of it, before anything is done."""
     counts: Counter[str] = Counter()

@@ -27,9 +27,9 @@ from ..guard import hidden as hidden_characters
 from ..guard.finding import Findings, Moderated
 from ..guard.scan import Scanner
 from ..wire.parts import Part, Place, parts, said_once, with_texts
-from ..wire.text import question
+from ..wire.text import said_since
 from .closing import Facts
-from .guard_findings import Piece, Risk, Span, listed, pieces, replaced, risks, told, wanted
+from .guard_findings import Piece, Risk, Span, high_risks, listed, pieces, replaced, risks, told, wanted
 from .guard_rules import Policies, Rules
 from .locality import LOCAL, both, narrowed
 from .passage import Passage, Restorer
@@ -143,7 +143,7 @@ class Guard:
             )
         done = replaced(want.spans)
         stays, data_class = self._where(stays, data_class, want.local, found, rules)
-        stays, drop_tools = self._orders(call, worst, rules, stays, done)
+        stays, drop_tools = self._orders(call, worst, high_risks(read, found), rules, stays, done)
         if stays:
             done["stays", stays] += 1
         strip = bool(seen.hidden) and rules.hidden == "strip"
@@ -158,23 +158,14 @@ class Guard:
             restorer = self._recall(call, asked)
         if drop_tools and call.has_tools:
             call = _without_tools(call)
-        facts.guard = seen = structs.replace(seen, took_us=int((perf_counter() - began) * 1e6))
-        passage = structs.replace(
+        facts.guard = structs.replace(seen, took_us=int((perf_counter() - began) * 1e6))
+        return structs.replace(
             _passage(call, route, rules, stays, data_class),
             restorer=restorer,
             moderate=self._of_answers(rules),
+            harm=partial(self._moderated, rules=rules) if rules.moderation and self._moderate is not None else None,
             redacted=bool(want.spans or restorer),
         )
-        if rules.moderation and self._moderate is not None:
-            facts.guard = await self._moderated(passage.call, rules, seen)
-            if facts.guard.moderated and rules.moderated == "refuse":
-                raise Refused(
-                    "the prompt was found harmful ("
-                    + ", ".join(category for category, _ in facts.guard.moderated)
-                    + "), and this route refuses that",
-                    code="moderation_refused",
-                )
-        return passage
 
     def scanner(self) -> Scanner | None:
         """One that is loaded, if any is."""
@@ -285,6 +276,7 @@ class Guard:
         self,
         call: Call,
         worst: Sequence[Risk],
+        high: Sequence[Risk],
         rules: Rules,
         stays: str,
         done: Counter[tuple[str, str]],
@@ -303,7 +295,9 @@ class Guard:
                     code="injection_refused",
                 )
             if action == "approve":
-                self._ask_a_person(call, risk)
+                for one in high:  # a text that was let pass is no passport for another beside it
+                    if one.untrusted == risk.untrusted:
+                        self._ask_a_person(call, one)
                 done["approved", "injection"] += 1
             elif action == "local":
                 stays = LOCAL
@@ -368,10 +362,22 @@ class Guard:
             return None
         return partial(self._moderate.reply, rules.moderation)
 
-    async def _moderated(self, call: Call, rules: Rules, seen: Guarded) -> Guarded:
+    async def _moderated(self, call: Call, facts: Facts, *, rules: Rules) -> None:
+        """See ``Passage.harm``."""
         assert self._moderate is not None
-        harm = await self._moderate(rules.moderation, question(call.body), call, refuse=rules.moderated == "refuse")
-        return structs.replace(seen, moderated=tuple((one.category, round(one.score, 4)) for one in harm))
+        assert facts.guard is not None
+        refuse = rules.moderated == "refuse"
+        found = await self._moderate(rules.moderation, said_since(call.body), call, refuse=refuse)
+        facts.guard = structs.replace(
+            facts.guard, moderated=tuple((one.category, round(one.score, 4)) for one in found)
+        )
+        if found and refuse:
+            raise Refused(
+                "the prompt was found harmful ("
+                + ", ".join(one.category for one in found)
+                + "), and this route refuses that",
+                code="moderation_refused",
+            )
 
 
 def _passage(call: Call, route: Route, rules: Rules, stays: str, data_class: str) -> Passage:

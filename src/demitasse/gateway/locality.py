@@ -57,9 +57,16 @@ def both(a: str, b: str) -> str:
         return a or b
     if LOCAL in (a, b):
         return LOCAL
-    shared = [p for p in a.split(",") if any(fnmatchcase(p, q) for q in b.split(","))]
-    shared += [q for q in b.split(",") if any(fnmatchcase(q, p) for p in a.split(",")) and q not in shared]
+    shared = [p for p in a.split(",") if any(_within(p, q) for q in b.split(","))]
+    shared += [q for q in b.split(",") if any(_within(q, p) for p in a.split(",")) and q not in shared]
     return ",".join(shared) or LOCAL
+
+
+def _within(pattern: str, wider: str) -> bool:
+    """Whether surely all that the one matches the other matches too: of ``?`` and ``[…]`` only a plain name's is known."""
+    plain = not any(sign in pattern for sign in "*?[")
+    stars = not any(sign in pattern + wider for sign in "?[")
+    return pattern == wider or ((plain or stars) and fnmatchcase(pattern, wider))
 
 
 def narrowed(route: Route, stays: str, why: str) -> Route:

@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 from ..core.call import Call, Event, Reply
 from ..core.entry import Check, Guarded
 from ..core.errors import UpstreamError
+from .closing import Facts
 from .ladder import Judge
 from .route import Route
 from .steps import Client
@@ -45,6 +46,9 @@ class Passage(Struct, frozen=True, eq=False):
     restorer: Restorer | None = None
     moderate: Callable[[Reply, Call], Awaitable[Check | None]] | None = None
     """Asks a model whether an answer is harmful; None: not asked for."""
+    harm: Callable[[Call, Facts], Awaitable[None]] | None = None
+    """Asks a model whether the prompt is harmful, and tells it in ``facts.guard``; raises Refused where that is refused. It
+    costs money, so a key that may not call now is turned away before."""
     redacted: bool = False
     """Placeholders stand in it. They are this session's alone, so that no other question's answer fits this one."""
 

@@ -42,9 +42,26 @@ def question(body: bytes) -> str:
     return next((said.text for said in reversed(turns(body)) if said.role == "user"), "")
 
 
+def said_since(body: bytes) -> str:
+    """What was said since the last answer, by anybody but the application and its tools, and the beginning of an answer that
+    is to be gone on with. Where there is nothing but instructions, those."""
+    said = turns(body)
+    end = len(said)
+    while end and said[end - 1].role == "assistant":
+        end -= 1
+    begin = end
+    while begin and said[begin - 1].role != "assistant":
+        begin -= 1
+    found = [one.text for one in said[begin:] if one.role not in _NOT_ASKED]
+    return "\n".join(found or (one.text for one in said))
+
+
 def system_text(body: bytes) -> str:
     """What the system (or developer) says beforehand, joined; "" where it says nothing."""
     return "\n".join(said.text for said in turns(body) if said.role in ("system", "developer"))
+
+
+_NOT_ASKED = frozenset({"system", "developer", "tool", "function"})
 
 
 class _Message(Struct):

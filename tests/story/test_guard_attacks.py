@@ -1,0 +1,86 @@
+"""Ways around the guard that somebody tried, each with what stops it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from demitasse.build.task_ledger import Asked, _past
+from demitasse.core.entry import Guarded
+from demitasse.gateway.locality import both
+from demitasse.guard.finding import Moderated
+from demitasse.wire.text import said_since
+from tests.build.drift_ledger import entry
+
+from .asgi import ask
+from .guarded import GuardWorld
+
+
+def user(*texts: str, model: str = "auto", **more: Any) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": text} for text in texts]} | more
+
+
+async def test_a_text_that_was_let_pass_is_no_passport_for_another_beside_it() -> None:
+    world = GuardWorld(injection="approve")
+    await ask(world.app, user("ATTACK one"))
+    world.approved.add(world.alerts[-1].remedy.rpartition(" ")[2])
+    assert (await ask(world.app, user("ATTACK one"))).status == 200
+    answer = await ask(world.app, user("ATTACK one", "ATTACK two"))
+    assert answer.json()["error"]["code"] == "approval_needed"
+
+
+def test_what_may_not_leave_is_no_task_for_any_model_that_somebody_names() -> None:
+    calls = [
+        entry("free", 1, body_ref="x", model="large", guard=Guarded()),
+        entry("bound", 2, body_ref="x", model="large", guard=Guarded(stays="local", data_class="health")),
+    ]
+    past = _past(calls, {}, "large", Asked("chat"))
+    assert (set(past.kept), past.bound) == ({"free"}, 1)
+
+
+@pytest.mark.parametrize(("a", "b"), [("eu-*", "eu-?"), ("eu-*", "eu-[!w]"), ("*", "??")])
+def test_where_two_classes_hold_no_pattern_is_taken_for_a_narrower_one(a: str, b: str) -> None:
+    assert both(a, b) != a
+    assert both(b, a) != a
+
+
+class Moderating:
+    """A moderator that counts what it is asked and flags the word HARM."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def __call__(self, model: str, text: str, call: Any, *, refuse: bool = False) -> tuple[Moderated, ...]:
+        self.asked.append(text)
+        return (Moderated("violence", 0.9),) if "HARM" in text else ()
+
+
+async def test_a_paused_key_costs_no_moderation() -> None:
+    world = GuardWorld(moderation="omni", moderated="refuse")
+    assert world.guard is not None
+    world.guard._moderate = moderating = Moderating()  # type: ignore[assignment]
+    assert (await ask(world.app, user("HARM"))).json()["error"]["code"] == "moderation_refused"
+    assert world.entry.guard.moderated == (("violence", 0.9),)
+    await world.ledger.pause_key("local", "it is too fast", 0)
+    assert (await ask(world.app, user("hello"))).status == 429
+    assert moderating.asked == ["HARM"]
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [("user", "user"), ("user", "system"), ("user", "tool"), ("user", "assistant"), ("developer",), ("User", "user")],
+)
+async def test_harm_does_not_hide_behind_another_message(roles: tuple[str, ...]) -> None:
+    world = GuardWorld(moderation="omni", moderated="refuse")
+    assert world.guard is not None
+    world.guard._moderate = Moderating()  # type: ignore[assignment]
+    texts = ["HARM", "thank you"]
+    messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
+    answer = await ask(world.app, {"model": "auto", "messages": messages})
+    assert answer.json()["error"]["code"] == "moderation_refused"
+
+
+def test_what_was_answered_is_not_moderated_again() -> None:
+    body = b'{"messages":[{"role":"system","content":"S"},{"role":"user","content":"A"},{"role":"assistant","content":"B"},{"role":"user","content":"C"}]}'  # fmt: skip
+    assert said_since(body) == "C"
