@@ -143,3 +143,14 @@ def test_another_ledger_in_the_same_place_is_counted_anew(tmp_path, look):
     assert look()[1]["calls"] == {"": 7}
     (tmp_path / FILE).unlink()
     assert look()[1]["calls"] == {"": 7}
+
+
+def test_an_erasure_is_told_without_whose_it_was(tmp_path, look):
+    from demitasse.store.erasure import erase
+    from demitasse.store.subjects import Subject
+
+    fill(tmp_path, [call("a")])
+    erase(tmp_path, [Subject("sub_SECRETNAME", "sub_TENANT")], NOW_US)
+    _, _, happened = look()
+    assert [event.facts["did"] for event in happened if event.kind == "erased"] == ["erased"]
+    assert "SECRETNAME" not in str([event.facts for event in happened])

@@ -170,6 +170,16 @@ def retention(view: View) -> dict[str, Any]:
         "newest": stats["last_us"] and iso(stats["last_us"]),
         "days": 0 if first is None else (view.window.now_us - first) // DAY_US,
         "rows": stats["rows"],
+        "erasures": [
+            {"at": iso(event.at_us), "of": "a tenant" if event.facts["tenant"] else "a person"}
+            for event in view.happened
+            if event.kind == "erased"
+        ],
+        "dropped": [
+            {"at": iso(event.at_us), "rows_up_to": event.facts["rows"]}
+            for event in view.happened
+            if event.kind == "dropped"
+        ],
         "bodies": _bodies(view),
     }
 

@@ -44,7 +44,7 @@ _VERSION = 1
 _ADD = "INSERT INTO days VALUES (?,?,?,?) ON CONFLICT (day, what, name) DO UPDATE SET n = n + excluded.n"
 _NEW = (
     "SELECT seq, kind, id, at_us, leaf, chain, outcome IS NOT NULL FROM events WHERE seq > ? AND "
-    "(outcome IS NOT NULL OR kind IN ('changed', 'alerted', 'certificate')) ORDER BY seq LIMIT ?"
+    "(outcome IS NOT NULL OR kind IN ('changed', 'alerted', 'certificate', 'erased', 'dropped')) ORDER BY seq LIMIT ?"
 )
 
 
@@ -53,7 +53,7 @@ class Happened(Struct, frozen=True):
 
     at_us: int
     kind: str
-    """``changed``, ``alerted`` or ``certificate``."""
+    """``changed``, ``alerted``, ``certificate``, ``erased`` or ``dropped``."""
     id: str
     """``key:…``, ``budget:…``, ``setting:…``; of an alert or a certificate its own."""
     facts: dict[str, Any]
@@ -287,6 +287,10 @@ def facts_of(kind: str, id: str, event: dict[str, Any]) -> dict[str, Any] | None
     if kind == "alerted":
         alert = event.get("alert") or {}
         return {name: alert.get(name) for name in ("kind", "subject", "message", "at_us", "resolved_us")}
+    if kind == "erased":  # whose texts they were is nobody's business
+        return {"what": "texts", "did": "erased", "tenant": bool(event.get("tenant"))}
+    if kind == "dropped":
+        return {"what": "rows", "did": "dropped", "rows": event.get("rows")}
     what, _, name = id.partition(":")
     if what == "key" and "paused" in event:
         return {
