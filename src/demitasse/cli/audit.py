@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from .ground import Commands, Failure, Place, note, on_terminal, placed, progress, say, say_json
 
@@ -81,6 +80,8 @@ def prove(place: Place, id: str | None, text: str | None, old: str | None) -> No
     With --text it also proves, to whoever has that text, that it is the one of the call. The call's commitment is over the body
     as it was sent and the answer as the model gave it, to the last byte.
     """
+    import msgspec
+
     from .audit_files import growth_from, proof_of
 
     if (id is None) == (old is None) or (old is not None and text is not None):
@@ -217,6 +218,8 @@ def _there(place: Place, files: tuple[str, ...]) -> list[Path]:
 
 
 def _json(report: Report) -> dict[str, Any]:
+    import msgspec
+
     told: dict[str, Any] = msgspec.to_builtins(report)
     return {"valid": report.valid, **told}
 
