@@ -71,14 +71,14 @@ def codes(text: str) -> tuple[Codes, Places | None]:
     return found[kept], kept
 
 
-def grams(found: Codes) -> tuple[Places, Codes]:
+def grams(found: Codes) -> tuple[Places, Places]:
     """Where each run starts (in ``found``), and its bucket; runs of characters first, by length.
 
     Kinds: characters by length as in ``ORDERS``; words; pairs of neighbours, with one and with two words between; triples.
     """
     size = len(found)
     if size < 2:
-        return np.zeros(0, np.int64), np.zeros(0, np.uint32)
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     every = _places(1 << max(10, size.bit_length()))
     plus = found + np.uint32(1)
     value = plus
@@ -107,7 +107,7 @@ def grams(found: Codes) -> tuple[Places, Codes]:
     mixed ^= mixed >> np.uint32(15)
     mixed *= _MORE
     mixed >>= np.uint32(32 - BITS)
-    return np.concatenate(places), mixed
+    return np.concatenate(places), mixed.astype(np.int64)
 
 
 def _words(found: Codes, plus: Codes) -> tuple[Places, Codes]:

@@ -1,3 +1,3 @@
 """Which weights this version was measured with. Written by ``python -m demitasse.lab.injection.train``."""
 
-SHA256 = "106120e30ffde3ccf4c98d17b0db542a058424151b60b1666970efbdc0046c53"
+SHA256 = "8ba2e34f45d5dccfc964f8479b916f6748939e42982dd9aff760b497b131e18f"

@@ -1,77 +1,104 @@
 """From a text to logits and from a logit to a score, with given weights. Knows nothing of files and sources.
 
-An attack within a long honest text must show, so a text is read in windows and the worst one speaks for it. All windows cost one
-pass: weights are summed up from the start, and a window is the difference of two sums.
+An attack within a long honest text must show, so a text is read by sentence and the worst one speaks for it. All sentences are
+weighed in one pass.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import threading
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..normal import normalise
-from .grams import codes, grams
+from .grams import BITS, Places, codes, grams
 from .weights import Bytes, Head, Weights
 
 WINDOW: Final = 240
-"""Characters that are read together; a longer text is read by sentence too."""
+"""Characters that are read together; a longer text is read by sentence too, and a longer sentence in pieces."""
+STEP: Final = 160
+PIECE: Final = 16_000
+"""Characters that are hashed at once."""
 MOST_CHARS: Final = 400_000
 """Of a longer text the first and the last half of these are read."""
 
-Floats = NDArray[np.float64]
-Spans = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Starts and ends."""
 _SENTENCE: Final = re.compile(r"[.!?。！？؟\n\r|][\"'”’)\]]*(?:\s+|(?<=[。！？\n\r|]))")
 _LEAST: Final = 12
 """Characters of a sentence, at least: shorter ones go with the next."""
 
 
-class Sums:
-    """A text's weights, summed up."""
+class Runs:
+    """The runs of a piece of text, each counted once: in the piece, or in each of its sentences."""
 
-    def __init__(self, text: str, *weights: Bytes) -> None:
+    def __init__(self, text: str) -> None:
+        self.text = text
         found, self._origin = codes(text)
-        places, buckets = grams(found)
-        self.size = len(found)
-        self._counts = _summed(np.bincount(places, minlength=self.size))
-        self._sums = [_summed(np.bincount(places, one[buckets], self.size)) for one in weights]
+        self._places, self._buckets = grams(found)
+        self._size = len(found)
 
-    def logits(self, which: int, head: Head, spans: Spans) -> Floats:
-        """Of windows; runs that begin within one are its own."""
-        starts, ends = spans
-        total = self._sums[which]
-        count = self._counts[ends] - self._counts[starts]
-        found: Floats = (total[ends] - total[starts]) * head.scale / np.sqrt(np.maximum(count, 1)) + head.bias
-        return found
+    @property
+    def is_long(self) -> bool:
+        return self._size > WINDOW
 
-    def windows(self, text: str) -> Spans:
-        """The whole text, and where it is long, each of its sentences and each two in a row."""
-        whole = np.array([0]), np.array([self.size])
-        if self.size <= WINDOW:
-            return whole
-        starts, ends = self.sentences(text)
-        return np.concatenate((whole[0], starts, starts[:-1])), np.concatenate((whole[1], ends, ends[1:]))
+    def whole(self, weights: Bytes, head: Head) -> float:
+        """The logit of all together."""
+        seen = self._buckets[_first(self._buckets)]
+        return int(weights[seen].sum()) * head.scale / math.sqrt(max(1, len(seen))) + head.bias
 
-    def sentences(self, text: str) -> Spans:
-        """The sentences of the text that this was made of; a very long one is cut."""
-        cuts = np.array([0, *(end + 1 for end in sentence_ends(text)), len(text) + 2])
+    def sentences(self, weights: Bytes, head: Head) -> tuple[float, int]:
+        """The logit of the worst sentence, and how many there are."""
+        sentence, seen = self._by_sentence
+        count = np.maximum(np.bincount(sentence), 1)
+        sums = np.bincount(sentence, weights[seen])
+        return float((sums / np.sqrt(count)).max()) * head.scale + head.bias, len(count)
+
+    @cached_property
+    def _by_sentence(self) -> tuple[Places, Places]:
+        """Which sentence holds which run; a run belongs where it begins."""
+        cuts = self._cuts()
+        if len(cuts) < 3:
+            seen = self._buckets[_first(self._buckets)]
+            return np.zeros(len(seen), np.int64), seen
+        marks = np.zeros(self._size, np.int64)
+        marks[cuts[1:-1]] = 1
+        sentence = np.cumsum(marks)[self._places]
+        kept = _first(self._buckets ^ (sentence * _APART & _MASK))
+        return sentence[kept], self._buckets[kept]
+
+    def _cuts(self) -> Places:
+        """Where sentences begin, and the end; a very long one is cut."""
+        cuts = np.array([0, *(end + 1 for end in sentence_ends(self.text)), len(self.text) + 2])
         if self._origin is not None:
             cuts = np.searchsorted(self._origin, cuts)
-        cuts[-1] = self.size
-        if (np.diff(cuts) > WINDOW).any():
-            cuts = np.unique(np.concatenate((cuts, np.arange(WINDOW, self.size - WINDOW // 2, WINDOW // 2))))
-        return cuts[:-1], cuts[1:]
+        cuts[-1] = self._size
+        if (cuts[1:] - cuts[:-1] > WINDOW).any():
+            cuts = np.unique(np.concatenate((cuts, np.arange(WINDOW, max(WINDOW, self._size - STEP), STEP))))
+        return cuts
 
 
-def _summed(row: NDArray[np.float64] | NDArray[np.int64]) -> Floats:
-    found = np.empty(len(row) + 1)
-    found[0] = 0
-    np.cumsum(row, out=found[1:])
-    return found
+_MASK: Final = (1 << BITS) - 1
+_APART: Final = 0x9E3779B1
+"""Sends the same run of two sentences to two places; a few in a thousand meet another's there, and one of both is not counted."""
+_own = threading.local()
+
+
+def _first(keys: Places) -> NDArray[np.bool_]:
+    """Of each key below 2^BITS whether it is counted: one of those that are the same. To sort them takes twice as long.
+
+    Each writes its number where its key says, and the one that is found there counts; nothing needs to be cleared before.
+    """
+    if (table := getattr(_own, "table", None)) is None:
+        table = _own.table = np.zeros(1 << BITS, np.int32)
+    numbers = np.arange(len(keys), dtype=np.int32)
+    table[keys] = numbers
+    kept: NDArray[np.bool_] = table[keys] == numbers
+    return kept
 
 
 def sentence_ends(text: str) -> list[int]:
@@ -83,11 +110,6 @@ def sentence_ends(text: str) -> list[int]:
             found.append(end)
             at = end
     return found
-
-
-def worst(logits: Floats, head: Head) -> float:
-    """Of windows, less what so many of them reach by chance."""
-    return float(logits.max()) - head.slack * math.log(len(logits))
 
 
 def score_of(logit: float, head: Head) -> float:
@@ -117,20 +139,47 @@ def score(text: str, made: Weights, *, untrusted: bool) -> float:
         return 0.0
     if not untrusted:
         return score_of(direct_logit(read, made), made.header.direct)
-    sums = Sums(read, made.direct, made.order)
-    heads = made.header.direct, made.header.order
-    found = score_of(worst(sums.logits(0, heads[0], sums.windows(read)), heads[0]), heads[0])
-    order = score_of(worst(sums.logits(1, heads[1], sums.sentences(read)), heads[1]), heads[1])
+    runs = [Runs(piece) for piece in pieces(read)]
+    found = score_of(_direct(runs, made), made.header.direct)
+    order = score_of(_order(runs, made), made.header.order)
     return max(0.0, 1 - 2 * (1 - max(found, order)))
 
 
 def direct_logit(read: str, made: Weights) -> float:
-    """Of a text as it reads."""
-    sums = Sums(read, made.direct)
-    return worst(sums.logits(0, made.header.direct, sums.windows(read)), made.header.direct)
+    """Of a text as it reads, by the first head: all of it, or its worst sentence, less what so many reach by chance."""
+    return _direct([Runs(piece) for piece in pieces(read)], made)
 
 
 def order_logit(read: str, made: Weights) -> float:
-    """The same for the sentence that most asks something of an assistant."""
-    sums = Sums(read, made.order)
-    return worst(sums.logits(0, made.header.order, sums.sentences(read)), made.header.order)
+    """Of a text as it reads, by the second head: its worst sentence."""
+    return _order([Runs(piece) for piece in pieces(read)], made)
+
+
+def pieces(read: str) -> list[str]:
+    """A text, or stretches of a long one that are read one after the other."""
+    if len(read) <= PIECE:
+        return [read]
+    found, at = [], 0
+    while at < len(read):
+        end = at + PIECE
+        end = (read.rfind(" ", at + PIECE // 2, end) + 1 or end) if end < len(read) else end
+        found.append(read[at:end])
+        at = end
+    return found
+
+
+def _direct(runs: Sequence[Runs], made: Weights) -> float:
+    head = made.header.direct
+    found = max(one.whole(made.direct, head) for one in runs)
+    if len(runs) == 1 and not runs[0].is_long:
+        return found
+    return max(found, _worst(runs, made.direct, head))
+
+
+def _order(runs: Sequence[Runs], made: Weights) -> float:
+    return _worst(runs, made.order, made.header.order)
+
+
+def _worst(runs: Sequence[Runs], weights: Bytes, head: Head) -> float:
+    told = [one.sentences(weights, head) for one in runs]
+    return max(logit for logit, _ in told) - head.slack * math.log(sum(count for _, count in told))

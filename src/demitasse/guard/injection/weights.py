@@ -27,8 +27,8 @@ Bytes = NDArray[np.int8]
 class Head(Struct, frozen=True):
     """One linear question to a text.
 
-    A window's logit is the sum of its runs' weights over the square root of how many there are, plus ``bias``; a text's is the
-    largest of its windows, less ``slack`` times the logarithm of how many there are.
+    A sentence's logit is the sum of the weights of its runs, each counted once, over the square root of how many there are, plus
+    ``bias``; a text's is the largest, less ``slack`` times the logarithm of how many sentences there are.
     """
 
     scale: float

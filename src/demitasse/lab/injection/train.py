@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 EACH: Final = 60
 """Sentences drawn of each of our templates."""
 SLACK: Final = 0.25
-FOLDS: Final = 5
+FOLDS: Final = 2
 
 
 def rows(data: Path, seed: int, *, each: int = EACH, most: int = 5_000) -> list[Row]:
@@ -63,9 +63,9 @@ def learn(
     lessons = Lessons(orders.asking(found, told), papers)
     calm: list[float] = []
     for one in range(FOLDS):
-        own = [paper for paper in papers if orders.fold(paper, FOLDS, seed) == one]
-        made2 = lessons.head({paper.text for paper in own}, set())
-        calm += (order_logit(clipped(paper.text), made2) for paper in own)
+        outer = [paper for paper in papers if orders.fold(paper, FOLDS, seed) == one]
+        made2 = lessons.head({paper.text for paper in outer}, set())
+        calm += (order_logit(clipped(paper.text), made2) for paper in outer)
     made2 = lessons.head(set(), set())
     counts = Counter([*names.tolist(), *(f"{paper.source} (documents)" for paper in papers)])
     header = Header(
