@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -84,3 +86,14 @@ async def test_harm_does_not_hide_behind_another_message(roles: tuple[str, ...])
 def test_what_was_answered_is_not_moderated_again() -> None:
     body = b'{"messages":[{"role":"system","content":"S"},{"role":"user","content":"A"},{"role":"assistant","content":"B"},{"role":"user","content":"C"}]}'  # fmt: skip
     assert said_since(body) == "C"
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\u2060", "\ufeff", "\ufe0f", "\U000e0020"])
+@pytest.mark.parametrize("hidden", ["detect", "strip"])
+async def test_what_nobody_sees_hides_no_value(unseen: str, hidden: str) -> None:
+    """Stripped behind the detectors, it would even be the guard that makes the value readable."""
+    world = GuardWorld(personal={"EMAIL": "redact", "SSN": "redact"}, hidden=hidden)
+    said = f"{unseen}{unseen}write to ja{unseen}ne.doe@exa{unseen}{unseen}mple.com, SSN 536-22{unseen}-1847{unseen} now"
+    await ask(world.app, user(said, model="large"))
+    sent = json.loads(world.large.calls[0].body)["messages"][0]["content"].replace(unseen, "")
+    assert re.fullmatch(r"write to <EMAIL_\w{6}>, SSN <SSN_\w{6}> now", sent), ascii(sent)

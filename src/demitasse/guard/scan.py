@@ -5,7 +5,12 @@ The application's own instructions are not scored for injection (it may give ord
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Callable
+from typing import Final
+
+from msgspec import structs
 
 from .finding import FindEntities, Findings, FindSecrets, Hidden, Injection, Source
 
@@ -39,13 +44,17 @@ class Scanner:
 
     def __call__(self, text: str, source: Source, *, names: bool = False) -> Findings:
         """All that is found in a text. ``names``: look for names of people, places and organisations too."""
-        entities, cut = self._entities(text)
-        secrets, cut_too = self._secrets(text)
+        bare, place = _bare(text)
+        entities, cut = self._entities(bare)
+        secrets, cut_too = self._secrets(bare)
         if names and self._names is not None:
             from .personal import resolve  # noqa: PLC0415 - where a scanner is made, it is loaded already
 
-            named, cut_again = self._names(text)
+            named, cut_again = self._names(bare)
             entities, cut = resolve([*entities, *named]), cut or cut_again
+        if bare is not text:
+            entities = [structs.replace(one, start=place(one.start), end=place(one.end - 1) + 1) for one in entities]
+            secrets = [structs.replace(one, start=place(one.start), end=place(one.end - 1) + 1) for one in secrets]
         return Findings(
             entities=tuple(entities),
             secrets=tuple(secrets),
@@ -59,6 +68,35 @@ class Scanner:
             return None
         score = self._injection(text, source)
         return Injection(score, "high" if score >= self._high else "medium" if score >= self._medium else "low")
+
+
+_UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]+"
+)
+
+
+def _bare(text: str) -> tuple[str, Callable[[int], int]]:
+    """The text without characters that nobody sees, which part a number in two and leave it as readable as it was; and where
+    in the text a place of the bare one is."""
+    if text.isascii() or _UNSEEN.search(text) is None:
+        return text, int
+    pieces: list[str] = []
+    starts: list[int] = []
+    added: list[int] = []
+    at = kept = 0
+    for match in _UNSEEN.finditer(text):
+        pieces.append(text[at : match.start()])
+        kept += match.start() - at
+        at = match.end()
+        starts.append(kept)
+        added.append(at - kept)
+    pieces.append(text[at:])
+
+    def place(bare: int) -> int:
+        nth = bisect_right(starts, bare)
+        return bare + (added[nth - 1] if nth else 0)
+
+    return "".join(pieces), place
 
 
 def scanner(*, false_alarms: float = 0.01, names: bool = False, injection: bool = True) -> Scanner:
