@@ -197,3 +197,36 @@ def test_a_pack_is_of_its_period(filled, run, tmp_path, since):
 
 def test_a_period_that_ends_before_it_begins_is_a_usage_error(filled, run):
     run("evidence", "out.zip", "--since", "2026-11-20", "--until", "2026-11-19", status=2)
+
+
+def test_rows_and_checkpoints_of_a_pack_are_checked_by_the_audit(filled, run, tmp_path):
+    archive = opened(pack(run, tmp_path, "--rows"))
+    archive.extractall(tmp_path / "pack")
+    assert "rows.jsonl" in archive.read("index.html").decode()
+    run("audit", "verify", str(tmp_path / "pack/rows.jsonl"))
+    run("audit", "verify", "--checkpoints", str(tmp_path / "pack/checkpoints.txt"))
+    history = json.loads(archive.read("history.json"))
+    assert history["holds"] is True and history["checkpoints"][-1]["size"] == history["events"]
+    lines = (tmp_path / "pack/rows.jsonl").read_bytes().replace(b'"alice"', b'"mallo"', 1)
+    (tmp_path / "pack/rows.jsonl").write_bytes(lines)
+    run("audit", "verify", str(tmp_path / "pack/rows.jsonl"), status=1)
+
+
+def test_without_being_asked_for_no_rows_are_in_a_pack(filled, run, tmp_path):
+    assert "rows.jsonl" not in opened(pack(run, tmp_path)).namelist()
+
+
+def test_a_rewritten_ledger_makes_a_pack_that_says_so(filled, run, tmp_path, data):
+    import sqlite3
+
+    pack(run, tmp_path)
+    db = sqlite3.connect(data / "ledger.sqlite3")
+    first = "SELECT min(seq) FROM events WHERE key = 'alice'"
+    db.execute(f"UPDATE events SET leaf = CAST(replace(leaf, 'alice', 'mallo') AS BLOB) WHERE seq = ({first})")
+    db.commit()
+    db.close()
+    archive = opened(pack(run, tmp_path))
+    rows = {row["id"]: row for row in json.loads(archive.read("controls.json"))["rows"]}
+    assert rows["Art. 12"]["status"] == "partial" and rows["MS-2.8-003"]["status"] != "evidenced"
+    history = json.loads(archive.read("history.json"))
+    assert history["holds"] is False and history["problems"]

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from .. import __version__
-from ..core.errors import DemitasseError
+from ..core.errors import DemitasseError, StoreError
 from ..lab.governance import page
 from ..lab.governance.bom import bom
 from ..lab.governance.cards import ModelCard, as_json, file_name, markdown
@@ -107,9 +107,17 @@ def _one(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 # ── the pack ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def seal_ledger(data: Path, now_us: int) -> None:
-    """Sign what the ledger comes to now, where it has grown since the last time: a pack vouches for it. Raises StoreError."""
-    checkpoints.make(data, Signer(data), now_us)
+def seal_ledger(data: Path, now_us: int) -> str:
+    """Sign what the ledger comes to now, where it has grown since the last time: a pack vouches for it.
+
+    Returns why that was not done; empty where it was. A ledger that was tampered with is not signed, and the pack tells it.
+    """
+    try:
+        checkpoints.make(data, Signer(data), now_us)
+    except StoreError as error:
+        log.warning("no checkpoint was signed: %s", error)
+        return str(error)
+    return ""
 
 
 def with_rows(found: Gathered, data: Path) -> Gathered:

@@ -68,10 +68,12 @@ def make(place: Place, file: Path, since: str | None, until: str | None, rows: b
     if wanted.since_us >= wanted.until_us:
         raise click.UsageError("--since must lie before --until")
     with opened(place.config(), place.data, clock=place.clock) as sources, progress("counting") as bar:
-        seal_ledger(place.data, now_us)
+        unsigned = seal_ledger(place.data, now_us)
         found = gather(sources, wanted, step=_steps(bar))
     if rows:
         found = with_rows(found, place.data)
+    if unsigned:
+        note(f"no checkpoint was signed: {unsigned}")
     raw = make_pack(found, place.data)
     target = place.cwd / file
     try:
