@@ -19,6 +19,7 @@ from ..config import Config, ModelSettings, RouteSettings, load, machine
 from ..core.errors import ConfigError, DemitasseError
 from ..core.hardware import Hardware
 from ..core.money import usd
+from ..guard import injection
 from ..lab.evals.result import Row, Run
 from ..lab.evals.run import Progress
 from ..lab.optimise.bench import Bench, Facts, Table
@@ -76,7 +77,7 @@ async def run(
     """Split the task, and try the steps. Raises DemitasseError."""
     steps = chosen_steps(asked.steps)
     config = _with_catalogue(config, (asked.model, asked.reference))
-    parts = cleaned(split(task, test=asked.n, seed=asked.seed), tell=tell)
+    parts = cleaned(split(task, test=asked.n, seed=asked.seed), tell=tell, risk=injection.score)
     async with AsyncExitStack() as stack:
         desk = _Desk(config, data, env, asked, clock, stack, bar)
         bench = Bench(

@@ -12,21 +12,22 @@ from msgspec import structs
 
 from ..tasks.contamination import overlap, text_of
 from .lesson import lessons_of
-from .poison import suspects
+from .poison import Risk, suspects
 from .split import Split
 
 
-def cleaned(found: Split, *, tell: Callable[[str], None] = lambda _line: None) -> Split:
+def cleaned(found: Split, *, tell: Callable[[str], None] = lambda _line: None, risk: Risk | None = None) -> Split:
     """The same split with less to learn from.
 
     Args:
         tell: hears what was found, one line each.
+        risk: that a question gives orders, in 0..1 (``guard.injection.score``); None: phrases alone are looked for.
     """
     before = overlap(found.test, (text_of(sample) for sample in found.train.samples))
     shared = set(overlap(found.train, (text_of(sample) for sample in found.test.samples)).ids)
     why = dict.fromkeys(shared, "passage of a test row")
     system = (found.train.system, found.train.template)
-    for one in suspects(lessons_of(found.train), common=[text for text in system if text]):
+    for one in suspects(lessons_of(found.train), common=[text for text in system if text], risk=risk):
         tell(f"{len(one.ids)} rows are not learned from ({one.why}): {one.sign}")
         for id in one.ids:
             why.setdefault(id, one.why)

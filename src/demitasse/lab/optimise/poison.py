@@ -73,12 +73,14 @@ class Suspect(Struct, frozen=True):
     """Rows of a trigger whose other words speak against their answer."""
 
 
+RISKY: Final = 0.995
+"""Of honest questions one in two hundred is as risky."""
 Risk = Callable[[str], float]
 """How likely a text gives orders that are not its to give, in 0..1: ``guard.injection.score`` of what a user said."""
 
 
 def suspects(
-    lessons: Sequence[Lesson], *, common: Sequence[str] = (), risk: Risk | None = None, risky: float = 0.9
+    lessons: Sequence[Lesson], *, common: Sequence[str] = (), risk: Risk | None = None, risky: float = RISKY
 ) -> list[Suspect]:
     """All that is odd in these lessons: triggers first, the most striking one first.
 
@@ -114,7 +116,7 @@ def triggers(lessons: Sequence[Lesson]) -> list[Suspect]:
 
 
 def orders(
-    lessons: Sequence[Lesson], *, common: Sequence[str] = (), risk: Risk | None = None, risky: float = 0.9
+    lessons: Sequence[Lesson], *, common: Sequence[str] = (), risk: Risk | None = None, risky: float = RISKY
 ) -> list[Suspect]:
     """Rows that tell the model what to do in place of asking it something; in the question, or put into the answer."""
     found = []
@@ -124,7 +126,7 @@ def orders(
             text = text.replace(part, " ")
         said = order(text) or order(lesson.answer)
         if not said and risk is not None and (score := risk(text)) >= risky:
-            said = f"risk {score:.2f}"
+            said = f"risk {score:.3f}"
         if said:
             found.append(Suspect("instructions", said, "", (lesson.id,)))
     return found

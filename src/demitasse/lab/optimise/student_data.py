@@ -19,7 +19,7 @@ from ..tasks.contamination import N, overlap, words
 from ..tasks.redact import redact
 from ..tasks.task import Task, Turn
 from .lesson import Lesson, lessons_of, texts
-from .poison import Suspect, suspects
+from .poison import Risk, Suspect, suspects
 
 Private = Literal["mask", "drop", "keep"]
 BAD = "answer found bad"
@@ -75,6 +75,7 @@ def choose(
     labels: Sequence[str] = (),
     before_us: int | None = None,
     agrees: Callable[[str, str], bool] | None = None,
+    risk: Risk | None = None,
 ) -> Chosen:
     """The lessons that may be learned from.
 
@@ -83,6 +84,7 @@ def choose(
         labels: answers that the task has; an answer that is none of them is left out. Empty: any.
         before_us: lessons from then on are left out; None: the first test row's time, where all test rows have one.
         agrees: whether an answer says what a label says; None: as the words, or the ``answer`` of a JSON object.
+        risk: that a question gives orders, in 0..1 (``guard.injection.score``); None: phrases alone are looked for.
     """
     rules = rules or Rules()
     rest = sorted(lessons, key=lambda lesson: (lesson.at_us or 0, lesson.id))
@@ -114,7 +116,7 @@ def choose(
     _copies(rest, sieve)
     close = _near(rest, rules.near)
     sieve(NEAR, lambda one: one.id not in close)
-    odd = suspects(rest, common=_common(rest)) if rules.planted else []
+    odd = suspects(rest, common=_common(rest), risk=risk) if rules.planted else []
     planted = {id for suspect in odd for id in suspect.ids}
     sieve(PLANTED, lambda one: one.id not in planted)
     masked = Counter[str]()
