@@ -120,6 +120,12 @@ def said_once(fields: Mapping[str, Raw], body: bytes, twice: Collection[str]) ->
     return {n: Raw(changed[n]) if n in changed else raw for n, raw in fields.items()}, _exchanged(body, told)
 
 
+def once_at_top(fields: Mapping[str, Raw], body: bytes) -> bytes:
+    """The body, where it says each of its members once; else one of what everybody reads of it, the fields."""
+    told = msgspec.json.encode(fields)
+    return body if len(told) == len(body) or _quotes(told) == _quotes(body) else told
+
+
 _NO_TEXT: Final = frozenset(
     {
         *("model", "stream", "stream_options", "n", "best_of", "max_tokens", "max_completion_tokens", "temperature"),
@@ -163,6 +169,8 @@ _TYPES: Final[dict[str, Source]] = {
 }
 """Parts that somebody else wrote than the message around them."""
 _CALLS: Final = frozenset({"tool_calls", "function_call"})
+_DATA: Final = frozenset({"input", "arguments"})
+"""Members of messages in which a tool is told its arguments: no name there is a word of the protocol."""
 _WORDS: Final = frozenset(
     {"role", "type", "id", "tool_call_id", "call_id", "tool_use_id", "file_id", "format", "media_type", "cache_control"}
 )
@@ -218,7 +226,9 @@ def _calls(found: list[Part], source: Source, place: Place, value: Any) -> None:
     elif value.__class__ is dict:
         for member, inner in value.items():
             if member in ("function", "custom"):
-                _walk(found, source, (*place, member), inner, _SCHEMA)
+                _calls(found, source, (*place, member), inner)
+            elif member in _DATA:
+                _walk(found, source, (*place, member), inner, _ALL)
             elif member not in ("name", "id", "type", "index"):
                 _walk(found, source, (*place, member), inner, _WORDS)
 
@@ -235,7 +245,8 @@ def _walk(found: list[Part], source: Source, place: Place, value: Any, skip: fro
                     _leaf(found, source, (*place, member), inner, member in _NAMES)
             elif inner.__class__ is dict or (inner.__class__ is list and member not in skip):
                 # An object with such a name is a property of a schema, and its members may be words of people.
-                _walk(found, source, (*place, member), inner, skip)
+                within = _ALL if skip is _WORDS and member in _DATA else skip
+                _walk(found, source, (*place, member), inner, within)
     elif kind is list:
         for at, inner in enumerate(value):
             _walk(found, source, (*place, at), inner, skip)
