@@ -12,6 +12,8 @@ import logging
 from collections.abc import Awaitable
 from time import perf_counter
 
+import msgspec
+
 from ..core.call import Call, Event, Reply, Send, drop
 from ..core.entry import Entry, Outcome
 from ..core.errors import Refused, UpstreamError
@@ -335,7 +337,7 @@ def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:
         route=facts.route,
         team=call.caller.team,
         tags=call.tags,
-        session=call.session,
+        session=_session(call),
         stream=call.stream,
         cache=facts.cache,
         error=error.code or error.type,
@@ -346,6 +348,15 @@ def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:
     )
     tell(entry, facts, steps)
     steps.ledger.post(entry)
+
+
+def _session(call: Call) -> str:
+    """Of a refused call. What its body named it by is kept out of the books: the guard took nothing out of it."""
+    try:
+        named = msgspec.json.decode(call.fields.get("prompt_cache_key", b"null"))
+    except msgspec.DecodeError:
+        return ""
+    return "" if isinstance(named, str) and named[:128] == call.session else call.session
 
 
 __all__ = ["Client", "Facts", "Send", "Steps", "answer", "refused"]
