@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 from typing import Any
 
 import pytest
 
 from demitasse.build.task_ledger import Asked, _past
 from demitasse.core.entry import Guarded
+from demitasse.gateway.guard_rules import DataClass, Policies, Rules
 from demitasse.gateway.locality import both
-from demitasse.guard.finding import Moderated
+from demitasse.guard.finding import NOTHING, Findings, Moderated
 from demitasse.wire.text import said_since
 from tests.build.drift_ledger import entry
 
@@ -97,3 +100,81 @@ async def test_what_nobody_sees_hides_no_value(unseen: str, hidden: str) -> None
     await ask(world.app, user(said, model="large"))
     sent = json.loads(world.large.calls[0].body)["messages"][0]["content"].replace(unseen, "")
     assert re.fullmatch(r"write to <EMAIL_\w{6}>, SSN <SSN_\w{6}> now", sent), ascii(sent)
+
+
+MAIL = "jane.doe@example.com"
+
+
+@pytest.mark.parametrize("member", ["id", "name", "type", "format", "role", "pattern", "call_id"])
+async def test_arguments_that_are_no_string_are_data_whatever_their_members_are_called(member: str) -> None:
+    world = GuardWorld(personal={"EMAIL": "redact"})
+    told = {member: MAIL}
+    messages = [
+        {"role": "user", "content": "go"},
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": told}}],
+        },
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "b", "name": "f", "input": told}]},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "b", "name": "f", "input": {"deep": [told]}}]},
+    ]
+    assert (await ask(world.app, {"model": "large", "messages": messages})).status == 200
+    assert MAIL not in world.large.calls[0].body.decode()
+
+
+@pytest.mark.parametrize("member", ["web_search_options", "plugins", "mcp_servers", "functions"])
+async def test_a_call_under_suspicion_takes_no_tool_of_a_provider_along(member: str) -> None:
+    world = GuardWorld(injection="drop_tools")
+    await ask(world.app, user("ATTACK", **{member: [{"id": "web"}]}))
+    assert member not in json.loads(world.large.calls[0].body)
+
+
+async def test_what_a_body_says_twice_at_its_top_is_said_once() -> None:
+    """Whoever keeps the body would keep what nobody looked at."""
+    world = GuardWorld(personal={"EMAIL": "redact"})
+    twice = b'{"model":"large","messages":[{"role":"user","content":"%s"}],"messages":[{"role":"user","content":"hi"}]}'
+    assert (await ask(world.app, twice % MAIL.encode())).status == 200
+    assert MAIL.encode() not in world.large.calls[0].body
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [({"personal": {"EMAIL": "refuse"}}, "hi"), ({"personal": {"EMAIL": "redact"}, "injection": "refuse"}, "ATTACK")],
+)
+async def test_a_refused_call_is_not_booked_under_a_value(rules: dict[str, Any], said: str) -> None:
+    world = GuardWorld(**rules)
+    answer = await ask(world.app, user(said, prompt_cache_key=MAIL))
+    assert answer.status == 400
+    assert MAIL not in repr(world.entry)
+
+
+async def test_a_class_with_types_holds_also_where_the_guard_is_off() -> None:
+    health = DataClass("health", "local", frozenset({"EMAIL"}))
+    world = GuardWorld(Policies(general=Rules(on=False), classes={"health": health}))
+    await ask(world.app, user(f"write to {MAIL}"))
+    assert (len(world.large.calls), len(world.small.calls)) == (0, 1)
+
+
+async def test_many_short_texts_do_not_hold_up_other_calls() -> None:
+    """Each costs hundreds of times what its characters do, and 16,000 characters are 8,000 texts."""
+    world = GuardWorld()
+    slow = iter(range(10_000))
+    threads = set()
+
+    def scan(text: str, source: str, *, names: bool = False) -> Findings:
+        threads.add(threading.current_thread() is threading.main_thread())
+        if next(slow) < 40:
+            time.sleep(0.001)
+        return NOTHING
+
+    assert world.guard is not None
+    world.guard._load = lambda _false_alarms, _names: scan  # type: ignore[assignment,return-value]
+    await ask(world.app, user("hi", metadata=[f"{n}" for n in range(100)]))
+    assert threads == {True, False}
+
+
+async def test_texts_full_of_findings_are_not_remembered() -> None:
+    world = GuardWorld()
+    await ask(world.app, user(" ".join(f"a{n}@example.com" for n in range(100)), "hello"))
+    assert world.guard is not None
+    assert len(world.guard._remembered) == 1

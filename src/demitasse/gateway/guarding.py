@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -26,7 +27,7 @@ from ..core.limits import Alert
 from ..guard import hidden as hidden_characters
 from ..guard.finding import Findings, Moderated
 from ..guard.scan import Scanner
-from ..wire.parts import Part, Place, parts, said_once, with_texts
+from ..wire.parts import Part, Place, once_at_top, parts, said_once, with_texts
 from ..wire.text import said_since
 from .closing import Facts
 from .guard_findings import Piece, Risk, Span, high_risks, listed, pieces, replaced, risks, told, wanted
@@ -37,9 +38,20 @@ from .route import Route
 
 BESIDE_CHARS = 16_384
 """Longer prompts are looked at in a thread: other calls go on meanwhile."""
+MOST_S = 0.02
+"""So long a prompt is looked at before the rest goes to a thread: many short texts take longer than one long."""
 MOST_REMEMBERED = 8_192
 """Texts whose findings are remembered: a conversation sends all its turns again with each new one."""
-_TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"})
+MOST_FOUND = 64
+"""Findings of a text that is remembered; one full of addresses takes megabytes."""
+BESIDE_BYTES = 262_144
+"""The texts of a larger body are taken out of it in a thread."""
+_TOOLS = frozenset(
+    {
+        *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"),
+        *("web_search_options", "plugins", "mcp_servers"),  # what providers themselves do for a model
+    }
+)
 
 Load = Callable[[float, bool], Scanner]
 """Makes the scanner for a budget of false alarms, with or without a recogniser of names. Slow: it runs in a thread."""
@@ -106,6 +118,7 @@ class Guard:
         self._scanners: dict[tuple[float, bool], Scanner] = {}
         self._loading: dict[tuple[float, bool], asyncio.Task[Scanner]] = {}
         self._remembered: dict[bytes, Findings] = {}
+        self._remembering = threading.Lock()
 
     async def admit(self, call: Call, route: Route, facts: Facts) -> Passage:
         """The call as it may go on. ``facts.guard`` tells what was seen, also where it raises Refused."""
@@ -115,8 +128,9 @@ class Guard:
             facts.guard = Guarded(data_class=data_class, stays=stays) if stays else None
             return _passage(call, route, rules, stays, data_class)
         began = perf_counter()
-        twice: list[str] = []
-        asked = parts(call.kind, call.fields, twice)
+        beside = len(call.body) > BESIDE_BYTES
+        asked, read, twice = await asyncio.to_thread(_read, call) if beside else _read(call)
+        call = _with(call, call.fields, once_at_top(call.fields, call.body))
         if twice:  # what nobody reads was not looked at, so it does not go anywhere either
             call = _with(call, *said_once(call.fields, call.body, twice))
         chars = sum(len(part.text) for part in asked)
@@ -126,7 +140,6 @@ class Guard:
                 status=413,
                 code="prompt_too_long",
             )
-        read = pieces(asked)
         names = rules.names and not all(rung.here for rung in (*route.rungs, *route.lower))
         found, waited_s = await self._look(read, chars, rules, names=names)
         began += waited_s
@@ -156,7 +169,7 @@ class Guard:
             call, restorer = self._changed(call, asked, want.spans, strip=strip)
         if not want.spans:
             restorer = self._recall(call, asked)
-        if drop_tools and call.has_tools:
+        if drop_tools and not _TOOLS.isdisjoint(call.fields):
             call = _without_tools(call)
         facts.guard = structs.replace(seen, took_us=int((perf_counter() - began) * 1e6))
         return structs.replace(
@@ -182,7 +195,10 @@ class Guard:
         if found is None:
             if len(self._rules) >= MOST_REMEMBERED:
                 self._rules.clear()
-            found = self._rules[route, tenant] = self.policies.rules(route, tenant)
+            found = self.policies.rules(route, tenant)
+            if not found.on and any(data.types for data in self.policies.classes.values()):
+                found = Rules(checks=())  # nothing is done; but where data may go is no matter of the guard's being on
+            self._rules[route, tenant] = found
         return found
 
     def _declared(self, call: Call) -> tuple[str, str]:
@@ -209,16 +225,24 @@ class Guard:
         began = perf_counter()
         scanner = self._scanners.get((rules.false_alarms, names)) or await self._scanner(rules.false_alarms, names)
         waited_s = perf_counter() - began
+        found: list[Findings] = []
         if chars <= BESIDE_CHARS and not names:
-            return [self._find(piece, scanner, rules, names=False) for piece in read], waited_s
+            until = perf_counter() + MOST_S
+            for piece in read:
+                found.append(self._find(piece, scanner, rules, names=False))
+                if perf_counter() > until:
+                    break
+            if len(found) == len(read):
+                return found, waited_s
 
         def beside() -> tuple[list[Findings], float]:
             started = thread_time()
-            return [self._find(piece, scanner, rules, names=names) for piece in read], thread_time() - started
+            rest = [self._find(piece, scanner, rules, names=names) for piece in read[len(found) :]]
+            return rest, thread_time() - started
 
         began = perf_counter()
-        found, worked_s = await asyncio.to_thread(beside)
-        return found, waited_s + (perf_counter() - began) - worked_s
+        rest, worked_s = await asyncio.to_thread(beside)
+        return found + rest, waited_s + (perf_counter() - began) - worked_s
 
     def _find(self, piece: Piece, scanner: Scanner, rules: Rules, *, names: bool) -> Findings:
         # The digest and not the text: what is remembered says nothing to whoever reads this process's memory.
@@ -231,10 +255,12 @@ class Guard:
         ).digest()
         found = self._remembered.get(key)
         if found is None:
-            found = self._remembered[key] = scanner(piece.text, piece.source, names=names)
-            if len(self._remembered) > MOST_REMEMBERED:
-                # Two threads may come here for the same one.
-                self._remembered.pop(next(iter(self._remembered)), None)
+            found = scanner(piece.text, piece.source, names=names)
+            if len(found.entities) + len(found.secrets) + len(found.hidden) <= MOST_FOUND:
+                with self._remembering:
+                    self._remembered[key] = found
+                    if len(self._remembered) > MOST_REMEMBERED:
+                        del self._remembered[next(iter(self._remembered))]
         return found
 
     async def _scanner(self, false_alarms: float, names: bool) -> Scanner:
@@ -378,6 +404,13 @@ class Guard:
                 + "), and this route refuses that",
                 code="moderation_refused",
             )
+
+
+def _read(call: Call) -> tuple[list[Part], list[Piece], list[str]]:
+    """A call's texts, the same cut by who wrote them, and the members that say something twice."""
+    twice: list[str] = []
+    asked = parts(call.kind, call.fields, twice)
+    return asked, pieces(asked), twice
 
 
 def _passage(call: Call, route: Route, rules: Rules, stays: str, data_class: str) -> Passage:
