@@ -178,3 +178,17 @@ async def test_texts_full_of_findings_are_not_remembered() -> None:
     await ask(world.app, user(" ".join(f"a{n}@example.com" for n in range(100)), "hello"))
     assert world.guard is not None
     assert len(world.guard._remembered) == 1
+
+
+async def test_a_made_up_key_is_no_way_out_of_what_is_set_for_clients_without_keys() -> None:
+    """Every SDK sends one."""
+    policies = Policies(
+        by_tenant={"local": Rules(personal={"EMAIL": "refuse"})},
+        classes={"health": DataClass("health", "local")},
+        class_of={"local": "health"},
+    )
+    world = GuardWorld(policies)
+    made_up = {"authorization": "Bearer sk-anything"}
+    assert (await ask(world.app, user(MAIL), headers=made_up)).status == 400
+    await ask(world.app, user("hello"), headers=made_up)
+    assert (len(world.large.calls), len(world.small.calls)) == (0, 1)

@@ -90,10 +90,20 @@ class Policies(Struct, frozen=True):
     def rules(self, route: str, tenant: str) -> Rules:
         """What holds for a call of this route and tenant."""
         found = self.general
-        for more in (self.by_route.get(route), self.by_tenant.get(tenant)):
+        for more in (self.by_route.get(route), self.by_tenant.get(_named(tenant, self.by_tenant))):
             if more is not None:
                 found = stricter(found, more)
         return found
+
+    def declared(self, tenant: str) -> str:
+        """The class that all calls of this tenant are of; empty: none."""
+        return self.class_of.get(_named(tenant, self.class_of), "")
+
+
+def _named(tenant: str, among: Mapping[str, object]) -> str:
+    """Without keys a client is ``local``, also one that sends a provider's key, or anything in its place (``KeyRing``): it
+    has a tenant of its own, but no way out of what was set for all of them."""
+    return "local" if tenant.startswith("client:") and tenant not in among else tenant
 
 
 def _most(order: tuple[str, ...], a: str, b: str) -> str:

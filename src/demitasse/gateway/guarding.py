@@ -205,7 +205,7 @@ class Guard:
         """Where the call may go by what its tenant and its header say, and the class that says so."""
         policies = self.policies
         stays, name = "", ""
-        for said in (policies.class_of.get(call.caller.tenant, ""), call.wish.data_class):
+        for said in (policies.declared(call.caller.tenant), call.wish.data_class):
             if not said:
                 continue
             data = policies.classes.get(said)
