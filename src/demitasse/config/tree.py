@@ -357,7 +357,7 @@ CheckName = Literal["schema", "grounding", "leaks", "moderation"]
 class GuardSettings(Struct, frozen=True):
     """What is looked for in prompts and answers, and what is done about it. Until an action is set, things are counted only."""
 
-    on: Annotated[bool, says("Whether prompts are looked at at all.")] = True
+    on: Annotated[bool, says("Whether prompts are looked at. If not, only the types of `[classes]` are looked for.")] = True
     personal: Annotated[
         dict[str, GuardAction],
         says(
