@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import random
 import sys
 import time
 from pathlib import Path
@@ -23,10 +24,13 @@ from msgspec import Struct
 from demitasse.lab.drift.route import Route
 from demitasse.lab.drift.sketch import Sketch, Sketches
 from demitasse.lab.drift.spend import Hours, out_of_line
+from demitasse.lab.optimise.lesson import Lesson
+from demitasse.lab.optimise.poison import strangers, wrong_labels
+from demitasse.lab.tasks.task import Turn
 from demitasse.stats.forecast import forecast
 from demitasse.stats.intervals import clopper_pearson
 
-from . import machine
+from . import machine, planted
 
 FIRST_DAY = 20_759  # a Monday
 STREAMS = (
@@ -286,6 +290,35 @@ MOVES = (
 )  # fmt: skip
 
 
+def wrong_labels_found(draws: int, seed: int) -> list[dict[str, Any]]:
+    """Of labels changed at random among a thousand real questions, how many are found, and how many honest rows with them."""
+    found = []
+    for name, rows in planted.sets().items():
+        for n in (160, 1000):
+            for share in (0.0, 0.05):
+                counts = {"changed": 0, "found": 0, "honest": 0, "strangers": 0}
+                for draw in range(draws):
+                    dice = random.Random(seed + draw)
+                    some = dice.sample(rows, n)
+                    labels = sorted({label for _, label in some})
+                    wrong = {at for at in range(n) if dice.random() < share}
+                    lessons = [
+                        Lesson(
+                            str(at),
+                            (Turn("user", text),),
+                            dice.choice([x for x in labels if x != label]) if at in wrong else label,
+                        )
+                        for at, (text, label) in enumerate(some)
+                    ]
+                    named = {int(id) for suspect in wrong_labels(lessons) for id in suspect.ids}
+                    counts["changed"] += len(wrong)
+                    counts["found"] += len(named & wrong)
+                    counts["honest"] += len(named - wrong)
+                    counts["strangers"] += sum(len(suspect.ids) for suspect in strangers(lessons))
+                found.append({"set": name, "rows": n, "draws": draws, "share": share, **counts})
+    return found
+
+
 def said(found: dict[str, Any]) -> dict[str, Any]:
     """Tells it while others are still being made."""
     print(found, file=sys.stderr, flush=True)
@@ -297,7 +330,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--months", type=int, default=3)
     parser.add_argument(
-        "--only", default="false,delay,spend,forecast", help="parts; others stay in the file as they are"
+        "--only", default="false,delay,spend,forecast,labels", help="parts; others stay in the file as they are"
     )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=machine.OUT)
@@ -313,6 +346,8 @@ def main() -> None:
         told["spend"] = [
             said(false_spend(kind, given.runs, given.months, given.seed)) for kind in ("steady", "noisy", "batch")
         ]
+    if "labels" in only:
+        told["labels"] = wrong_labels_found(given.runs, given.seed)
     if "forecast" in only:
         told["forecast"] = coverage(100 * given.runs, given.seed)
     made["cpu_s"] = round(time.process_time() - began, 1)
