@@ -23,9 +23,10 @@ def disguised(text: str) -> list[Edit]:
     found: list[Edit] = []
     flat = shape.replace(b"-", b" ")
     if any(hint in flat for hint in _SPACED_HINTS):
-        found = [edit for match in _SPACED.finditer(text) if (edit := _together(match))]
+        found = [edit for way in (_DOTTED, _SPACED) for match in way.finditer(text) if (edit := _together(match))]
     if b"1a" in shape or b"a1a" in shape:
-        found += _around(text, _DIGIT, _LEET_WORD, _unleet)
+        digits = _around(text, _DIGIT, _LEET_WORD, _unleet)
+        found += digits if len(digits) < _SURE else _around(text, _DIGIT, _LEET_WORD, _unleet_anyway)
     if b"a-a" in shape or b"a--" in shape:
         found += _around(text, _SIGN, _SPLIT, _word_of)
     return _apart(found) if len(found) > 1 else found
@@ -42,10 +43,12 @@ _SHAPES: Final = bytes(
 """Letters are ``a`` (so is what is not ASCII), digits and signs that stand for letters ``1``, signs between letters ``-``."""
 _SPACED_HINTS: Final = tuple((sep + b"a") * 3 + sep for sep in (b" ", b"  ", b"   "))
 
-_SEP: Final = r"[ .\-_*|~·•,/\\+=:;'\"^#]"
-_SPACED: Final = re.compile(
-    rf"(?<![^\W_])[^\W\d_](?P<sep>{_SEP}{{1,3}})[^\W\d_](?![^\W_])(?:(?:(?P=sep)|[ .,;]{{1,4}})[^\W\d_](?![^\W_]))+"
+_SEP: Final = r"[.\-_*|~·•,/\\+=:;'\"^#]{1,3}"
+_DOTTED: Final = re.compile(
+    rf"(?<![^\W_])[^\W\d_](?P<sep>{_SEP})[^\W\d_](?![^\W_])(?:(?:(?P=sep)|[ .,;]{{1,4}})[^\W\d_](?![^\W_]))+"
 )
+_SPACED: Final = re.compile(r"(?<![^\W_])[^\W\d_](?P<sep> {1,3})[^\W\d_](?![^\W_])(?:[ ,;]{1,4}[^\W\d_](?![^\W_]))+")
+_BLANK: Final = re.compile(" +")
 _GAP: Final = re.compile(r"[,;]? +")
 _LETTER: Final = re.compile(r"[^\W_]")
 _DIGIT: Final = re.compile(r"[013457@$!|89]+")
@@ -67,7 +70,8 @@ def _together(match: re.Match[str]) -> Edit | None:
     """Where spaces tell words apart they stay apart; where all letters stand alike, known words do."""
     sep = match["sep"]
     blank = sep.isspace()
-    ends = re.split(rf" {{{len(sep) + 1},}}", match[0]) if blank else _GAP.split(match[0])
+    least = min(map(len, _BLANK.findall(match[0]))) if blank else 0  # between letters; words stand further apart
+    ends = re.split(rf" {{{least + 1},}}", match[0]) if blank else _GAP.split(match[0])
     pieces = ["".join(_LETTER.findall(piece)) for piece in ends]
     pieces = [piece for piece in pieces if piece]
     longest = max(map(len, pieces))
@@ -128,6 +132,20 @@ def _unleet(said: str) -> str | None:
     return "".join(a if a.isalpha() else b for a, b in zip(bare, found, strict=True)) + said[len(bare) :]
 
 
+_SURE: Final = 2
+"""So many known words that digits disguise, and other words with digits between letters are taken for disguised, too."""
+
+
+def _unleet_anyway(said: str) -> str | None:
+    """The same for a word that need not be known; of digits alone nothing is made."""
+    found = _unleet(said)
+    if found is not None or sum(map(str.isalpha, said)) * 3 < len(said):
+        return found
+    bare = said.rstrip("!+|")
+    read = bare.translate(LEET)
+    return read + said[len(bare) :] if read != bare and read.isalpha() else None
+
+
 @lru_cache(4096)
 def _word_of(said: str) -> str | None:
     """The known word that pieces make together."""
@@ -137,7 +155,7 @@ def _word_of(said: str) -> str | None:
 
 def _apart(edits: list[Edit]) -> list[Edit]:
     found: list[Edit] = []
-    for edit in sorted(edits):
+    for edit in sorted(edits, key=lambda edit: (edit[0], -edit[1])):
         if not found or edit[0] >= found[-1][1]:
             found.append(edit)
     return found

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 EACH: Final = 60
 """Sentences drawn of each of our templates."""
-SLACK: Final = 0.25
+SLACK: Final = 0.75
 FOLDS: Final = 2
 
 
