@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +108,12 @@ def test_weights_that_were_changed_are_not_used() -> None:
 def test_weights_survive_their_file() -> None:
     made = shipped()
     assert read(made.dump(), sha256=None).dump() == made.dump() == FILE.read_bytes()
+
+
+def test_the_pages_example_runs_and_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "injection.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    exec(compile(code, "injection.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines() == [
+        line.split("# ")[1] for line in code.splitlines() if line.startswith("print")
+    ]
