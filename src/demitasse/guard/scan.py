@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Final
 
 from msgspec import structs
 
-from .finding import FindEntities, Findings, FindSecrets, Hidden, Injection, Source
+from .finding import Entity, FindEntities, Findings, FindSecrets, Hidden, Injection, Source
 
 _SCORED: frozenset[Source] = frozenset({"user", "tool", "retrieved"})
 
@@ -52,6 +53,7 @@ class Scanner:
 
             named, cut_again = self._names(bare)
             entities, cut = resolve([*entities, *named]), cut or cut_again
+        entities = self._in_addresses(bare, entities)
         if bare is not text:
             entities = [structs.replace(one, start=place(one.start), end=place(one.end - 1) + 1) for one in entities]
             secrets = [structs.replace(one, start=place(one.start), end=place(one.end - 1) + 1) for one in secrets]
@@ -63,6 +65,22 @@ class Scanner:
             cut=cut or cut_too,
         )
 
+    def _in_addresses(self, text: str, entities: list[Entity]) -> list[Entity]:
+        """With what stands within web addresses: an address is one finding, and what is done about those is not what is done
+        about the person in one."""
+        urls = [one for one in entities if one.type == "URL"]
+        if not urls:
+            return entities
+        found, _ = self._entities("\n".join(text[one.start : one.end].translate(_URL_SIGNS) for one in urls))
+        begins = list(accumulate((one.end - one.start + 1 for one in urls), initial=0))
+        inner = []
+        for one in found:
+            nth = bisect_right(begins, one.start) - 1
+            move = urls[nth].start - begins[nth]
+            if one.type != "URL" and one.end < begins[nth + 1]:
+                inner.append(structs.replace(one, start=one.start + move, end=one.end + move))
+        return sorted([*entities, *inner], key=lambda one: one.start) if inner else entities
+
     def _risk(self, text: str, source: Source) -> Injection | None:
         if self._injection is None or source not in _SCORED:
             return None
@@ -70,6 +88,7 @@ class Scanner:
         return Injection(score, "high" if score >= self._high else "medium" if score >= self._medium else "low")
 
 
+_URL_SIGNS: Final = {ord(sign): " " for sign in "/?&=#;:,"}
 _UNSEEN: Final = re.compile(
     "[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]+"
 )
