@@ -192,3 +192,39 @@ async def test_a_made_up_key_is_no_way_out_of_what_is_set_for_clients_without_ke
     assert (await ask(world.app, user(MAIL), headers=made_up)).status == 400
     await ask(world.app, user("hello"), headers=made_up)
     assert (len(world.large.calls), len(world.small.calls)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"seed": MAIL},
+        {"include": [MAIL]},
+        {"audio": {"voice": MAIL}},
+        {"messages": [{"role": "user", "content": "hi", "id": MAIL}]},
+        {"messages": [{"role": "tool", "tool_call_id": "536-22-1847", "content": "hi"}]},
+        {"messages": [{"role": MAIL, "content": "hi"}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "a", "format": MAIL}]}]},
+    ],
+    ids=str,
+)
+async def test_what_is_no_word_of_the_protocol_is_looked_at_where_one_should_stand(more: dict[str, Any]) -> None:
+    world = GuardWorld(personal={"EMAIL": "redact", "SSN": "redact"})
+    assert (await ask(world.app, user("my SSN 536-22-1847", model="large") | more)).status == 200
+    sent = world.large.calls[0].body.decode()
+    assert MAIL not in sent
+    assert "536-22-1847" not in sent or "tool_call_id" in sent
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        (f"see https://x.org/?m={MAIL}&n=1 now", r"see https://x\.org/\?m=<EMAIL_\w{6}>&n=1 now"),
+        (f"http://a.org and http://b.org/u/{MAIL}/edit", r"http://a\.org and http://b\.org/u/<EMAIL_\w{6}>/edit"),
+        ("https://x.org/?ssn=536-22-1847", r"https://x\.org/\?ssn=<SSN_\w{6}>"),
+    ],
+)
+async def test_a_value_in_a_web_address_is_one_all_the_same(said: str, sent: str) -> None:
+    world = GuardWorld(personal={"EMAIL": "redact", "SSN": "redact"})
+    answer = await ask(world.app, user(said, model="large"))
+    assert answer.status == 200
+    assert re.fullmatch(sent, json.loads(world.large.calls[0].body)["messages"][0]["content"])

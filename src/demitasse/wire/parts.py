@@ -62,8 +62,9 @@ def parts(kind: Kind, fields: Mapping[str, Raw], twice: list[str] | None = None)
     """
     found: list[Part] = []
     for name, raw in fields.items():
-        if name in _NO_TEXT:
+        if name == "model":
             continue
+        before = len(found)
         first = bytes(memoryview(raw)[:1])
         if first == b'"':
             _leaf(found, _TOP.get(name, "user"), (name,), _decoded(raw), name in _NAMES)
@@ -75,6 +76,8 @@ def parts(kind: Kind, fields: Mapping[str, Raw], twice: list[str] | None = None)
                 _messages(found, name, value)
             else:
                 _walk(found, _TOP.get(name, "user"), (name,), value, _SCHEMA if name in _SCHEMAS else _ALL)
+        if name in _NO_TEXT and len(found) > before:
+            found[before:] = [part for part in found[before:] if not _is_word(part.text)]
     return found
 
 
@@ -128,14 +131,14 @@ def once_at_top(fields: Mapping[str, Raw], body: bytes) -> bytes:
 
 _NO_TEXT: Final = frozenset(
     {
-        *("model", "stream", "stream_options", "n", "best_of", "max_tokens", "max_completion_tokens", "temperature"),
+        *("stream", "stream_options", "n", "best_of", "max_tokens", "max_completion_tokens", "temperature"),
         *("top_p", "top_k", "min_p", "seed", "logprobs", "top_logprobs", "logit_bias", "presence_penalty"),
         *("frequency_penalty", "repetition_penalty", "service_tier", "reasoning_effort", "verbosity", "modalities"),
         *("parallel_tool_calls", "store", "encoding_format", "dimensions", "tool_choice", "function_call", "echo"),
         *("prompt_cache_retention", "truncation", "include", "audio"),
     }
 )
-"""Top-level members that hold words of the protocol or numbers alone."""
+"""Top-level members that hold words of the protocol or numbers alone; what is no such word is a text in the wrong place."""
 _TOP: Final[dict[str, Source]] = {
     "tools": "system",
     "functions": "system",
@@ -183,6 +186,8 @@ _SCHEMA: Final = frozenset(
 _FILES: Final = frozenset({"url", "image_url", "file_url", "data", "file_data", "b64_json"})
 """Members that may hold a whole file instead of a text."""
 _INLINE = re.compile(r"data:[\w.+-]*/|[A-Za-z0-9+/_-]{256}")
+_is_word = re.compile(r"[A-Za-z][\w.:/+-]{0,127}", re.ASCII).fullmatch
+"""A word of the protocol: a role, a type, an id."""
 _read = msgspec.json.Decoder().decode
 
 
@@ -209,8 +214,8 @@ def _messages(found: list[Part], name: str, value: Any) -> None:
         source = _ROLES.get(_word(message, "role")) or _TYPES.get(_word(message, "type"), "user")
         for member, inner in message.items():
             if inner.__class__ is str:
-                if member not in _WORDS:
-                    _leaf(found, source, (name, at, member), inner, member in _NAMES)
+                if member not in _WORDS or not _is_word(inner):
+                    _leaf(found, source, (name, at, member), inner, member in _NAMES or member in _WORDS)
             elif inner:
                 if member in _CALLS:
                     _calls(found, source, (name, at, member), inner)
@@ -241,7 +246,10 @@ def _walk(found: list[Part], source: Source, place: Place, value: Any, skip: fro
         source = _TYPES.get(_word(value, "type"), source)
         for member, inner in value.items():
             if inner.__class__ is str:
-                if member not in skip and not (member in _FILES and _INLINE.match(inner)):
+                if skip is _WORDS and member in skip:
+                    if not _is_word(inner):
+                        _leaf(found, source, (*place, member), inner, True)
+                elif member not in skip and not (member in _FILES and _INLINE.match(inner)):
                     _leaf(found, source, (*place, member), inner, member in _NAMES)
             elif inner.__class__ is dict or (inner.__class__ is list and member not in skip):
                 # An object with such a name is a property of a schema, and its members may be words of people.
