@@ -216,7 +216,7 @@ async def _climb(
     try:
         reply = await ascent.run(publish if call.stream else drop)
         outcome = "cancelled" if gone else "answered"
-        flags = ("drained",) if gone else ()
+        flags = (("drained",) if gone else ()) + (("truncated",) if reply.finish == "length" else ())
         facts.guard = passage.checked(reply, facts.guard)
         facts.guard = await passage.moderated(reply, facts.guard)
     except CutAtHold:
@@ -352,8 +352,10 @@ def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:
 
 def _session(call: Call) -> str:
     """Of a refused call. What its body named it by is kept out of the books: the guard took nothing out of it."""
+    if (told := call.fields.get("prompt_cache_key")) is None:
+        return call.session
     try:
-        named = msgspec.json.decode(call.fields.get("prompt_cache_key", b"null"))
+        named = msgspec.json.decode(told)
     except msgspec.DecodeError:
         return ""
     return "" if isinstance(named, str) and named[:128] == call.session else call.session
