@@ -25,7 +25,7 @@ from demitasse.lab.tasks import files as task_files
 from demitasse.lab.tasks import logs as task_logs
 from demitasse.providers import gguf
 from demitasse.providers.gguf import BadFileError
-from demitasse.store import checkpoints, export, proofs, receipts
+from demitasse.store import checkpoints, exported, proofs, receipts
 from demitasse.store.invoice import InvoiceError
 from demitasse.store.invoice import read as read_invoice
 from demitasse.wire.ask import read as read_ask
@@ -158,8 +158,8 @@ def _names(data: bytes) -> None:
 
 def _evidence_of_audit(data: bytes) -> None:
     """Exports, proofs, receipts and checkpoints that somebody else hands over."""
-    with contextlib.suppress(export.Misfit, DemitasseError):
-        export.verify(io.BytesIO(data))
+    with contextlib.suppress(exported.Misfit, DemitasseError):
+        exported.verify(io.BytesIO(data))
     for read in (proofs.verify, receipts.verify):
         with contextlib.suppress(DemitasseError):
             read(data)

@@ -216,7 +216,10 @@ async def _climb(
     try:
         reply = await ascent.run(publish if call.stream else drop)
         outcome = "cancelled" if gone else "answered"
-        flags = (("drained",) if gone else ()) + (("truncated",) if reply.finish == "length" else ())
+        if gone:
+            flags = ("drained",)
+        if reply.finish == "length":
+            flags = (*flags, "truncated")
         facts.guard = passage.checked(reply, facts.guard)
         facts.guard = await passage.moderated(reply, facts.guard)
     except CutAtHold:
