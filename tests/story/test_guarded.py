@@ -262,3 +262,14 @@ async def test_two_that_ask_the_same_but_for_what_was_redacted_share_no_name() -
         world.large.lines = (f"hello {sent}",)
         answer = await ask(world.app, chat(text + "!", "large"), headers={"x-demitasse-session": "s"})
         assert "@example.com" not in answer.text() or f"{name}@example.com" in answer.text()
+
+
+async def test_what_was_not_looked_at_does_not_leave_on_a_guess() -> None:
+    from demitasse.guard.finding import Findings
+
+    for world in (GuardWorld(Policies(classes={"health": HEALTH})), GuardWorld(personal={"IBAN": "local"})):
+        assert world.guard is not None
+        world.guard._scanners[0.01, False] = lambda *_a, **_k: Findings(cut=True)  # type: ignore[assignment]
+        answer = await ask(world.app, chat("more than is looked at", "auto"))
+        assert answer.headers["x-demitasse-model"] == "small"
+        assert world.large.calls == []

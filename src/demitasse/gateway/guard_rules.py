@@ -52,6 +52,11 @@ class Rules(Struct, frozen=True):
         """What is done about a type of personal data."""
         return self.personal.get(type) or self.personal.get("default", "detect")
 
+    @property
+    def keeps_local(self) -> bool:
+        """Whether anything that could be found would keep a call on this machine."""
+        return self.secrets == "local" or "local" in self.personal.values()
+
 
 def stricter(a: Rules, b: Rules) -> Rules:
     """The rules that hold where both do."""

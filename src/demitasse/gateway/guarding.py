@@ -283,12 +283,14 @@ class Guard:
     ) -> tuple[str, str]:
         """Where the call may go by what it holds, and what says so."""
         types = {entity.type for findings in found for entity in findings.entities}
+        cut = any(findings.cut for findings in found)
         for data in self.policies.classes.values():
-            if data.types & types:
+            # What was not looked at may hold anything: what must not leave does not leave on a guess.
+            if data.types & types or (cut and data.types):
                 stays, data_class = both(stays, data.stays), data_class or data.name
-        if local:
-            stays, data_class = LOCAL, data_class or local[0]
-        if rules.on_cap != "pass" and any(findings.cut for findings in found):
+        if local or (cut and rules.on and rules.keeps_local):
+            stays, data_class = LOCAL, data_class or next(iter(local), "unseen")
+        if rules.on_cap != "pass" and cut:
             if rules.on_cap == "refuse":
                 raise Refused(
                     "the prompt is too much to be looked at whole, and this route lets nothing pass unseen; send it in pieces",
