@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Final
 
 from .finding import Hidden
@@ -26,8 +27,9 @@ def find(text: str) -> list[Hidden]:
     if _UNSEEN.search(text):
         found += _unseen(text)
     if _MIXED.search(text):
-        found += (Hidden("homoglyph", *match.span()) for match in _WORD.finditer(text) if _is_disguised(match[0]))
-    return sorted(found, key=lambda one: one.start)
+        found += [Hidden("homoglyph", *match.span()) for match in _BOTH.finditer(text) if _is_disguised(match[0])]
+    found.sort(key=_start)
+    return found
 
 
 def strip(text: str) -> str:
@@ -46,6 +48,7 @@ def strip(text: str) -> str:
     return text
 
 
+_start: Final = attrgetter("start")
 _MOST_LAYERS: Final = 16
 """How often hidden characters that hide others are taken out; each costs a pass."""
 
@@ -89,13 +92,18 @@ _NEEDED: Final = {
 """What must stand on one side of a zero-width character for it to have its use."""
 
 
+_BETWEEN: Final = frozenset("\u200b\u200c\u200d\u2060\u034f")
+
+
 def _unseen(text: str) -> Iterator[Hidden]:
     line_end, rtl = -1, False
     for match in _UNSEEN.finditer(text):
         start, end = match.span()
         before, after = text[start - 1 : start], text[end : end + 1]
-        char = match[0][0]
-        if "\U000e0000" <= char <= "\U000e007f":
+        char = text[start]
+        if char in _BETWEEN and before.isascii() and after.isascii():  # no script that needs it: nearly all that hides
+            yield Hidden("zero_width", start, end)
+        elif "\U000e0000" <= char <= "\U000e007f":
             if not (before == "\U0001f3f4" and _FLAG.fullmatch("".join(chr(ord(c) - 0xE0000) for c in match[0]))):
                 yield Hidden("tag", start, end)
         elif _is_selector(char):
@@ -152,9 +160,13 @@ def _is_needed(text: str, start: int, end: int, before: str, after: str) -> bool
 
 
 _GREEK: Final = frozenset(char for char in TWINS if "\u0370" <= char <= "\u03ff" and char not in "οΟ")
+_PASSING: Final = frozenset(TWINS) - _GREEK
 _CYRILLIC: Final = {latin: twin for twin, latin in TWINS.items() if "\u0400" <= twin <= "\u04ff"}
 _MIXED: Final = re.compile(f"[A-Za-z][{''.join(TWINS)}]|[{''.join(TWINS)}][A-Za-z]")
-_WORD: Final = re.compile(r"[^\W\d_]*[A-Za-z][^\W\d_]*")
+_BOTH: Final = re.compile(
+    r"(?<![^\W\d_])(?=[^\W\d_A-Za-z]*+[A-Za-z])(?=[^\W\d_\u0250-\U0010ffff]*+[\u0250-\U0010ffff])[^\W\d_]++"
+)
+"""A word with a letter of ASCII and one beyond the Latin ones."""
 _RUNS: Final = re.compile(r"[A-Za-z]+")
 
 
@@ -164,6 +176,8 @@ def _is_disguised(word: str) -> bool:
         return False
     latin = len(word) - len(foreign)
     if latin >= len(foreign):
+        if _PASSING.issuperset(foreign):
+            return True
         if any(char in TWINS and char not in _GREEK for char in foreign) and all(char in TWINS for char in foreign):
             return True
         return any(_within(word, at, char) for at, char in enumerate(word) if char in TWINS)

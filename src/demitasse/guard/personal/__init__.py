@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
+from operator import attrgetter
 from typing import Final
 
 from ..finding import Entity
 from ..kinds import NAMED
 from . import codes, days, numbers, street, web
-from .scan import Scan, Word
+from .scan import Scan, Word, words
 
 __all__ = ["MOST_WORDS", "SURE", "find", "resolve"]
 
@@ -34,10 +36,9 @@ def find(text: str) -> tuple[list[Entity], bool]:
     if "@" in scan.text:
         web.emails(scan)
     web.urls(scan)
-    if _COLON.search(scan.text):
+    if ":" in scan.text:
         web.colons(scan)
-    if _DIGIT.search(scan.text):
-        _digits(scan)
+    _digits(scan)
     return resolve(scan.found), scan.cut
 
 
@@ -46,26 +47,31 @@ def resolve(entities: Iterable[Entity]) -> list[Entity]:
 
     The two tiers are joined by this too: ``resolve(find(text)[0] + names(text)[0])``.
     """
+    entities = sorted(entities, key=_start)
+    if all(one.end <= other.start for one, other in pairwise(entities)):
+        return entities
     ranked = sorted(
         entities, key=lambda it: (it.score < SURE, it.type in _SOFT, it.start - it.end, -it.score, it.start)
     )
-    if len(ranked) < 2:
-        return ranked
     kept: list[Entity] = []
     taken = bytearray(max(entity.end for entity in ranked))
     for entity in ranked:
         if not any(taken[entity.start : entity.end]):
             taken[entity.start : entity.end] = b"\1" * (entity.end - entity.start)
             kept.append(entity)
-    return sorted(kept, key=lambda entity: entity.start)
+    return sorted(kept, key=_start)
 
 
 def _digits(scan: Scan) -> None:
     text = scan.text
     group: list[Word] = []
     seen = 0
-    for match in _WORD.finditer(text):
-        word = Word(match[0], match.start(), match.end())
+    for match in _FROM_DIGIT.finditer(text):
+        start, end = match.span()
+        first = start
+        while first and text[first - 1].isalnum():
+            first -= 1
+        word = Word(match[0] if first == start else text[first:end], first, end)
         seen += 1
         if seen > MOST_WORDS:
             scan.cut = True
@@ -94,16 +100,37 @@ def _run(scan: Scan, group: list[Word]) -> None:
 
 def _beside(scan: Scan, word: Word) -> None:
     """A small number means nothing without the word beside it."""
-    said = scan.text[max(0, word.start - 40) : word.start]
+    text, start = scan.text, word.start
+    follows = not word.digits or _may_follow(text, word.end)
+    before = text[start - 1 : start]
+    if not follows and (not before or before not in _BEFORE):
+        return
+    said = text[max(0, start - 40) : start]
     last = _last(said)
+    if not follows and (not last or not (days.tells(last) or street.tells(last, word.size, said))):
+        return
     near = last if "\n" not in said[-3:] else ""
     if word.size > 4 or not days.beside(scan, word, near):
         street.beside(scan, word, said, last)
 
 
+def _may_follow(text: str, end: int) -> bool:
+    """Whether what comes after a number can make it a house's, a day of a month, or an age: by two characters of it."""
+    sign = text[end : end + 1]
+    if sign == ",":
+        end += 1
+        sign = text[end : end + 1]
+    if sign not in {" ", "-"}:
+        return False
+    pair = text[end + 1 : end + 3]
+    if pair.isascii():
+        return pair[:1].isdigit() or pair[:1].isupper() or pair.lower() in _FOLLOWS
+    return True
+
+
 def _last(said: str) -> str:
     """The word at the end, small, or nothing where more than three other signs follow it."""
-    bare = said.rstrip(" \n\t\r.,:#=")
+    bare = said.rstrip(_STRIPPED)
     if len(said) - len(bare) > 3:
         return ""
     at = len(bare)
@@ -112,8 +139,11 @@ def _last(said: str) -> str:
     return bare[at:].lower()
 
 
+_STRIPPED: Final = " \n\t\r.,:#="
+_start: Final = attrgetter("start")
 _SOFT: Final = NAMED | {"ADDRESS", "ZIP", "DATE"}
-_DIGIT: Final = re.compile(r"\d")
-_COLON: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
-_WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]*+\d[^\W_]*+")
+_FROM_DIGIT: Final = re.compile(r"\d[^\W_]*+")
+_BEFORE: Final = frozenset(_STRIPPED)
+_FOLLOWS: Final = words("da de di do du la va vo of th ja fe ma ap ju au se oc no ye yr y/ yo")
+"""How small words begin that are read after a number: of a street's name, for a month, for years."""
 _JOINS: Final = frozenset({" ", "-", ".", "/", ") ", ")", " (", "(", ")-", "-(", " - ", " / "})

@@ -17,7 +17,7 @@ def topics(text: str, at: int, reach: int = REACH) -> tuple[str, ...]:
     said: dict[str, None] = {}
     words = _WORDS.findall(text[max(0, at - reach) : at].lower())
     for word in reversed(words):
-        topic = _TOPICS.get(word)
+        topic = TOPICS.get(word)
         if topic is not None:
             said[topic] = None
     return tuple(said)
@@ -27,7 +27,7 @@ _WORDS: Final = re.compile(
     r"(?<![^\W\d_])(?<!\[)[^\W\d_]+"
 )  # "[phone]" is what a number was replaced by, and tells nothing
 
-_TOPICS: Final[dict[str, str]] = {
+TOPICS: Final[dict[str, str]] = {
     word: topic
     for topic, words in {
         "phone": "phone phones telephone tel telefon telefono teléfono téléphone téléfone tél telefone telefoon puhelin mobile"

@@ -22,7 +22,8 @@ def numeric(scan: Scan, window: Window) -> bool:
     if len(window.seps) != 1 or not window.seps <= {"-", "/", "."}:
         return False
     born = "birth" in window.about
-    first, second, third = (int(word.text) for word in window.words)
+    one, two, three = window.words
+    first, second, third = int(one.text), int(two.text), int(three.text)
     if window.sizes[0] == 4:
         good = 1000 <= first <= 2199 and 1 <= second <= 12 and 1 <= third <= 31
     else:
@@ -32,8 +33,8 @@ def numeric(scan: Scan, window: Window) -> bool:
         else:  # 5-6-12 may be anything; 05/06/12 is written of days
             good = good and (born or (window.seps == {"/"} and window.sizes[1] == 2))
     if good:
-        match = _TIME.match(scan.text, window.words[2].end)
-        scan.add("DATE", window.start, match.end() if match else window.words[2].end, 0.9 if born else 0.5)
+        match = _TIME.match(scan.text, three.end)
+        scan.add("DATE", window.start, match.end() if match else three.end, 0.9 if born else 0.5)
     return good
 
 
@@ -52,6 +53,11 @@ def beside(scan: Scan, word: Word, last: str) -> bool:
         return True
     match = _BEFORE_MONTH.match(text, word.start)
     return match is not None and _day(scan, word.start, match.end(), whole=match[1] is not None)
+
+
+def tells(last: str) -> bool:
+    """Whether the word before a number can make it a day or an age."""
+    return last in _MONTHS or last in _AGE_WORDS or last in _AGE_JOINS
 
 
 def _is_age(text: str, word: Word, last: str) -> bool:

@@ -7,7 +7,7 @@ sizes of its groups first, so that most cost a comparison.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise, product
 from typing import Final
 
@@ -19,17 +19,19 @@ from .scan import Scan, Window, Word
 
 MOST_GROUPS: Final = 9
 MOST_DIGITS: Final = 19
+FEWEST_DIGITS: Final = 6
 LOOSE_GROUPS: Final = 12
 """How many groups after a word that tells are looked at in any way of writing."""
 
 
 def run(scan: Scan, words: list[Word]) -> None:
     """All that a run holds, from left to right, the longest first at each place."""
-    about = scan.topics(words[0].start)
     if len(words) == 1:
         word = words[0]
-        _window(scan, Window([word], (), about))
+        if word.size >= FEWEST_DIGITS:
+            _window(scan, Window([word], (word.size,), (), scan.topics(word.start)))
         return
+    about = scan.topics(words[0].start)
     text = scan.text
     seps = tuple(text[left.end : right.start] for left, right in pairwise(words))
     sizes = tuple(word.size for word in words)
@@ -40,15 +42,42 @@ def run(scan: Scan, words: list[Word]) -> None:
         # without a word that tells, or a plus sign, only known ways of writing are worth a look
         loose = before == "+" or (told and at < LOOSE_GROUPS)
         dialled = before == "(" or words[at].text[0] == "0"
-        until = min(len(words), at + MOST_GROUPS)
-        while until > at:
+        ends = range(min(len(words), at + MOST_GROUPS), at, -1) if loose else _ends(sizes, at)
+        after = at + 1
+        for until in ends:
             if _worth(sizes, seps, at, until, loose=loose, dialled=dialled):
+                shape, parted = sizes[at:until], seps[at : until - 1]
+                if _hopeless(shape, parted, about):
+                    continue
                 if not scan.may_try():
                     return
-                if _window(scan, Window(words[at:until], seps[at : until - 1], about)):
+                if _window(scan, Window(words[at:until], shape, parted, about)):
+                    after = until
                     break
-            until -= 1
-        at = max(until, at + 1)
+        at = after
+
+
+def _ends(sizes: tuple[int, ...], at: int) -> list[int]:
+    """Where known ways of writing that begin at ``at`` end, the longest first."""
+    found = [at + 1] if sizes[at] >= 7 else []
+    node: Node | None = _TREE
+    for end, size in enumerate(sizes[at : at + MOST_GROUPS], at + 1):
+        node = node.get(size) if node else None
+        if node is None:
+            break
+        if 0 in node:
+            found.append(end)
+    found.reverse()
+    return found
+
+
+def _hopeless(sizes: tuple[int, ...], parted: tuple[str, ...], about: tuple[str, ...]) -> bool:
+    """Whether no rule takes this: what ``_window`` would say after more work."""
+    total = sum(sizes)
+    if total < FEWEST_DIGITS:
+        return len(sizes) not in {3, 4}  # a date, an address on the net
+    # more than a telephone has: a card's, written in one way, or an account's
+    return total > 15 and len(sizes) > 1 and "account" not in about and (sizes not in _CARDS or len(set(parted)) > 1)
 
 
 def _worth(sizes: tuple[int, ...], seps: tuple[str, ...], at: int, until: int, *, loose: bool, dialled: bool) -> bool:
@@ -75,7 +104,7 @@ def _window(scan: Scan, window: Window) -> bool:
         return True
     if len(sizes) == 4 and seps == {"."} and _ipv4(scan, start, end):
         return True
-    if window.total < 6 or (seps == {"."} and len(sizes) == 2):  # two parts and a dot: a fraction
+    if window.total < FEWEST_DIGITS or (seps == {"."} and len(sizes) == 2):  # two parts and a dot: a fraction
         return False
     return _by_shape(scan, window) or _by_topic(scan, window) or phone(scan, window)
 
@@ -224,3 +253,19 @@ _LOOSE: Final = frozenset({"phone", "number", "card", "id", "license", *_TOLD})
 _FIRM: Final = days.SHAPES | _CARDS | FIRM_PHONES | set(_SHAPED) | {(3, 2, 4)}
 _SHAPES: Final = _FIRM | PHONE_SHAPES | _QUADS
 """All the ways of writing that are known by themselves."""
+
+Node = dict[int, "Node"]
+
+
+def _tree(shapes: Iterable[tuple[int, ...]]) -> Node:
+    """Shapes by their first group, then the second, and so on; 0 where one ends."""
+    top: Node = {}
+    for shape in shapes:
+        node = top
+        for size in shape:
+            node = node.setdefault(size, {})
+        node[0] = {}
+    return top
+
+
+_TREE: Final = _tree(_SHAPES)

@@ -2,13 +2,13 @@
 
 A national number says nothing of its country, so without such a word only a few countries' ways of writing are known.
 """
-# ruff: noqa: PLC0415 - phonenumbers brings its tables along, so the first candidate imports it
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
+from .dialled import dismissed, verdict
 from .scan import Scan, Window
 
 
@@ -82,17 +82,16 @@ def plausible(sizes: tuple[int, ...], seps: frozenset[str]) -> bool:
 
 def _verified(scan: Scan, number: str, region: str | None) -> float:
     """What the library says: 1 for a number that is given out, 0.7 for one of a possible length, 0 for none of the two."""
-    import phonenumbers
-
-    if not scan.may_check():
-        return 0.0
-    try:
-        parsed = phonenumbers.parse(number, region)
-    except phonenumbers.NumberParseException:
-        return 0.0
-    if phonenumbers.is_valid_number(parsed):
-        return 1.0
-    return 0.7 if phonenumbers.is_possible_number(parsed) else 0.0
+    said = scan.checked.get((number, region))
+    if said is None:
+        if region is None and dismissed(number):
+            said = 0.0
+        elif not scan.may_check():
+            return 0.0
+        else:
+            said = verdict(number, region)
+        scan.checked[number, region] = said
+    return said
 
 
 def _extension(text: str, end: int) -> int:

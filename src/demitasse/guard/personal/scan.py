@@ -6,11 +6,11 @@ import re
 from typing import Final
 
 from ..finding import Entity
-from .context import topics
+from .context import REACH, topics
 
 FREE_CHECKS: Final = 24
 CHECKS_PER_1000: Final = 8
-"""Candidates that a library verifies (telephone numbers, 30 to 60 µs each) in one call: a few in any text, more in a long one."""
+"""Candidates that a library verifies (telephone numbers, 10 to 40 µs each) in one call: a few in any text, more in a long one."""
 
 
 FREE_TRIES: Final = 400
@@ -36,22 +36,24 @@ class Window:
 
     __slots__ = ("about", "digits", "end", "parted", "seps", "sizes", "start", "total", "words")
 
-    def __init__(self, words: list[Word], parted: tuple[str, ...], about: tuple[str, ...]) -> None:
+    def __init__(
+        self, words: list[Word], sizes: tuple[int, ...], parted: tuple[str, ...], about: tuple[str, ...]
+    ) -> None:
         self.words = words
         self.start = words[0].start
         self.end = words[-1].end
-        self.sizes = tuple(word.size for word in words)
+        self.sizes = sizes
         self.parted = parted
         self.seps = frozenset(parted)
         self.about = about
-        self.digits = "".join(word.text for word in words)
+        self.digits = "".join([word.text for word in words])
         self.total = len(self.digits)
 
 
 class Scan:
     """``text`` has ASCII digits, spaces and dashes, code point for code point: every offset is the given text's."""
 
-    __slots__ = ("_around", "checks_left", "cut", "found", "text", "tries_left")
+    __slots__ = ("_around", "_quiet", "checked", "checks_left", "cut", "found", "text", "tries_left")
 
     def __init__(self, text: str) -> None:
         self.text = fold(text)
@@ -59,7 +61,10 @@ class Scan:
         self.checks_left = FREE_CHECKS + len(text) * CHECKS_PER_1000 // 1000
         self.tries_left = FREE_TRIES + len(text) * TRIES_PER_1000 // 1000
         self.cut = False
+        self.checked: dict[tuple[str, str | None], float] = {}
+        """What a library said of a number in this call; the same one often stands in a text more than once."""
         self._around: tuple[int, tuple[str, ...]] = (-1, ())
+        self._quiet = -1
 
     def add(self, type: str, start: int, end: int, score: float) -> None:
         self.found.append(Entity(type, start, end, score))
@@ -67,7 +72,14 @@ class Scan:
     def topics(self, at: int) -> tuple[str, ...]:
         """``context.topics`` before ``at``; asked for again and again at one place, so the last is kept."""
         if self._around[0] != at:
-            self._around = (at, topics(self.text, at))
+            # where no letter stood before the last place, only what has come since need be looked at
+            if 0 <= self._quiet <= at and _LETTER.search(self.text, self._quiet, at) is None:
+                self._quiet = at
+                self._around = (at, ())
+                return ()
+            said = topics(self.text, at)
+            self._around = (at, said)
+            self._quiet = -1 if said or _LETTER.search(self.text, max(0, at - REACH), at) else at
         return self._around[1]
 
     def may_try(self) -> bool:
@@ -89,9 +101,14 @@ class Scan:
 
 def fold(text: str) -> str:
     """Digits of other scripts and full width, no-break spaces and typographic dashes as ASCII has them, one for one."""
-    if text.isascii() or not _ODD.search(text):
+    if text.isascii():
         return text
-    return text.translate(_PLAIN)
+    odds = set(_ODD.findall(text))
+    if len(odds) > 12:
+        return text.translate(_PLAIN)
+    for odd in odds:  # a few passes in C; translating asks a table for every character
+        text = text.replace(odd, _PLAIN[ord(odd)])
+    return text
 
 
 def words(said: str) -> frozenset[str]:
@@ -127,4 +144,5 @@ _PLAIN: Final[dict[int, str]] = (
     | {0xFF41 + at: chr(97 + at) for at in range(26)}
     | {0xFF20: "@", 0xFF0E: ".", 0xFF0B: "+", 0xFF1A: ":", 0xFF08: "(", 0xFF09: ")"}
 )
+_LETTER: Final = re.compile(r"[^\W\d_]")
 _ODD: Final = re.compile("[" + "".join(re.escape(chr(code)) for code in _PLAIN) + "]")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .context import topics
+from .context import TOPICS, topics
 from .scan import Scan, Word, words
 
 
@@ -46,6 +46,15 @@ def beside(scan: Scan, word: Word, said: str, last: str) -> bool:
             scan.add("ZIP", start, _plus_four(text, end), 0.8)
             return True
     return False
+
+
+def tells(last: str, size: int, said: str) -> bool:
+    """Whether the words before a number of ``size`` digits can make it part of an address; as ``beside`` asks, but cheaper."""
+    if last in _UNITS or last.upper() in _STATES or last.endswith(_ENDINGS):
+        return True
+    if size > 3 and _ZIP.search(said.lower()):
+        return True
+    return size <= 4 and said[-1:] == " " and not _BEFORE.isdisjoint(said.lower().replace(".", " ").split()[-5:-1])
 
 
 def postcode(scan: Scan, word: Word) -> bool:
@@ -100,6 +109,7 @@ _HOUSE: Final = re.compile(
     rf"(?:(?:\d{{1,3}}(?:st|nd|rd|th)|{_NAME}) ){{1,4}}?(?:{_KINDS})\b\.?(?![^\W\d_]|'| of\b)"
     rf"|\d{{1,6}}[A-Za-z]?,? (?:Rue|Avenue|Boulevard|Calle|Via|Piazza|Rua|Avenida|Place|Chemin|Allée) (?:{_WORD}\b ?){{1,3}}"
 )
+_ZIP: Final = re.compile("|".join(word for word, topic in TOPICS.items() if topic == "zip"))
 _UNITS: Final = frozenset(
     {"apt", "apartment", "suite", "ste", "flat", "unit", "box", "psc", "cmr", "postbox", "postfach"}
 )

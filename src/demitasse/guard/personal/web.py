@@ -11,28 +11,63 @@ from .scan import Scan
 
 def emails(scan: Scan) -> None:
     """A name, an at sign, labels and a top-level domain of letters (RFC 5321, without quoted names)."""
-    for match in _EMAIL.finditer(scan.text):
-        scan.add("EMAIL", match.start(), match.end(), 1.0)
+    text, after = scan.text, 0
+    for sign in _AT.finditer(text):
+        at = sign.start()
+        name = _NAME.search(text, max(after, at - 64), at + 1)
+        after = max(after, at + 1)
+        domain = _LABELS.match(text, after) if name else None
+        if name and domain:
+            scan.add("EMAIL", name.start(), domain.end(), 1.0)
+            after = domain.end()
 
 
 def urls(scan: Scan) -> None:
     """With a scheme, with ``www.``, or a bare domain under one of the common top-level domains."""
     text = scan.text
     if "://" in text:
-        for match in _URL.finditer(text):
-            scan.add("URL", match.start(), _tail(text, match.start(), match.end()), 1.0)
-    if not _DOT.search(text):
-        return
-    for match in _DOMAIN.finditer(text):
-        at = match.start()
-        if at and text[at - 1] in "@/":
+        at, done = text.find("://"), 0
+        while at >= 0:
+            scheme = _SCHEME.search(text, max(done, at - 5), at)
+            match = _URL.match(text, scheme.start()) if scheme else None
+            if match:
+                done = match.end()
+                scan.add("URL", match.start(), _tail(text, match.start(), done), 1.0)
+            at = text.find("://", max(done, at + 3))
+    before = done = 0
+    for dot in _DOT.finditer(text):  # a domain begins where the run of its characters does
+        at = dot.start()
+        if at < done:
             continue
-        scan.add("URL", at, _tail(text, at, match.end()), 0.9 if match[0][:4].lower() == "www." else 0.6)
+        while at > before and _in_domain(text[at - 1]):
+            at -= 1
+        before = dot.end()
+        if at and (
+            _in_domain(text[at - 1]) or text[at - 1] in "@/"
+        ):  # in the run that was looked at before, or an e-mail's
+            continue
+        match = _DOMAIN.match(text, at)
+        if match:
+            done = before = match.end()
+            scan.add("URL", at, _tail(text, at, done), 0.9 if match[0][:4].lower() == "www." else 0.6)
+
+
+def _in_domain(char: str) -> bool:
+    return char.isalnum() or char in "-._"
 
 
 def colons(scan: Scan) -> None:
     """IPv6 (``ipaddress`` decides) and MAC addresses: six pairs of hexadecimal digits."""
-    for match in _COLONS.finditer(scan.text):
+    text, done = scan.text, 0
+    for colon in _COLON.finditer(text):
+        start = colon.start()
+        if start < done:
+            continue
+        before = _HEX.search(text, max(0, start - 4), start)
+        match = _COLONS.match(text, before.start() if before else start)
+        if not match:
+            continue
+        done = match.end()
         said = match[0].rstrip(".:") if not match[0].endswith("::") else match[0]
         if _MAC.fullmatch(said):
             scan.add("MAC", match.start(), match.start() + len(said), 1.0)
@@ -46,8 +81,15 @@ def colons(scan: Scan) -> None:
 
 def dashed_mac(scan: Scan) -> None:
     """As Windows and switches write them: ``00-1B-63-84-45-E6``, ``001b.6384.45e6``."""
-    for match in _DASHED_MAC.finditer(scan.text):
-        scan.add("MAC", match.start(), match.end(), 0.9)
+    text, done = scan.text, 0
+    for parted, size in ((_DASHES, 2), (_DOTS, 4)):
+        for sign in parted.finditer(text):
+            start = sign.start() - size
+            match = _DASHED_MAC.match(text, start) if start >= done else None
+            if match:
+                done = match.end()
+                scan.add("MAC", start, done, 0.9)
+        done = 0
 
 
 def _tail(text: str, start: int, end: int) -> int:
@@ -61,10 +103,13 @@ def _tail(text: str, start: int, end: int) -> int:
     return end
 
 
-_EMAIL: Final = re.compile(
-    r"(?<![\w.%+&-])\w[\w.%+&'-]{0,63}+@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w-])",
+_AT: Final = re.compile(r"@(?=[^\W_])(?<=[\w.%+&'-]@)")
+_NAME: Final = re.compile(r"(?<![\w.%+&-])\w[\w.%+&'-]{0,63}+@\Z")
+_LABELS: Final = re.compile(
+    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w-])",
     re.IGNORECASE,
 )
+_SCHEME: Final = re.compile(r"\b(?:https?|ftps?|sftp|wss?)\Z", re.IGNORECASE)
 _URL: Final = re.compile(r"\b(?:https?|ftps?|sftp|wss?)://[^\s<>\"'`{}\[\]\\^]{1,2000}+", re.IGNORECASE)
 _TOP: Final = r"(?:com|org|net|edu|gov|mil|info|biz|(?:co|ac|gov|org|com|net|edu)\.[a-z]{2})(?![\w-]|\.\w)"
 _DOT: Final = re.compile(rf"\.{_TOP}|www\.", re.IGNORECASE)
@@ -73,9 +118,13 @@ _DOMAIN: Final = re.compile(
     r"(?::\d{1,5})?(?:/[^\s<>\"'`{}\[\]\\^]{0,2000}+)?+",
     re.IGNORECASE,
 )
+_COLON: Final = re.compile(r":(?=[0-9A-Fa-f]{0,4}:)")
+_HEX: Final = re.compile(r"[0-9A-Fa-f]{1,4}\Z")
 _COLONS: Final = re.compile(r"(?<![\w:.])(?:[0-9a-f]{1,4}(?=:))?(?::[0-9a-f.]{0,15}){2,8}+(?![\w:])", re.IGNORECASE)
 _MAC: Final = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
 _CLOCK: Final = re.compile(r"\d{1,2}:\d\d:\d\d(?:\.\d*)?")
+_DASHES: Final = re.compile(r"-(?=[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-)")
+_DOTS: Final = re.compile(r"\.(?=[0-9A-Fa-f]{4}\.)")
 _DASHED_MAC: Final = re.compile(
     r"(?<![\w-])(?:[0-9a-f]{2}(?:-[0-9a-f]{2}){5}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![\w-])", re.IGNORECASE
 )
