@@ -273,3 +273,19 @@ async def test_what_was_not_looked_at_does_not_leave_on_a_guess() -> None:
         answer = await ask(world.app, chat("more than is looked at", "auto"))
         assert answer.headers["x-demitasse-model"] == "small"
         assert world.large.calls == []
+
+
+async def test_where_a_detector_cannot_be_loaded_nothing_passes_unseen() -> None:
+    from demitasse.core.errors import ConfigError
+
+    world = GuardWorld()
+    assert world.guard is not None
+
+    def load(_false_alarms: float, _names: bool) -> Any:
+        raise ConfigError("the weights are not those that were pinned; install demitasse anew")
+
+    world.guard._load = load  # type: ignore[assignment]
+    answer = await ask(world.app, chat("hello", "large"))
+    assert (answer.status, answer.json()["error"]["code"]) == (503, "guard_unavailable")
+    assert "install demitasse anew" in answer.json()["error"]["message"]
+    assert world.large.calls == []

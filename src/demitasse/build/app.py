@@ -15,7 +15,7 @@ from ..config import Config, budgets, is_loopback, machine
 from ..config.switches import STORED, overlay, said_by_file, switch_named
 from ..core.approved import Approved
 from ..core.call import Call, Reply
-from ..core.errors import ConfigError, DemitasseError, StoreError
+from ..core.errors import ConfigError, DemitasseError, Refused, StoreError
 from ..core.ids import RANDOM_BITS, call_id
 from ..core.limits import Budget
 from ..core.price import Card
@@ -204,11 +204,11 @@ class App:
         self._shadowing.set(self.config)
         await self._similar.set(self.config)
         if any(rules.names for rules in self._guard.policies.all()):
-            await (
-                self._guard.warm()
-            )  # what recognises names may not be installed: said now, and not to the first caller
+            await self._warm_guard()  # what recognises names may not be installed: said now, not to the first caller
         else:
-            self._tasks.append(asyncio.create_task(self._guard.warm()))
+            warming = asyncio.create_task(self._warm_guard())
+            warming.add_done_callback(lambda task: task.cancelled() or task.exception())  # it is in the log
+            self._tasks.append(warming)
         self.gateway.replace(self._steps(self.config))
         self._shadowing.start()
         await self._watching.start()
@@ -295,7 +295,7 @@ class App:
         await asyncio.to_thread(self.ledger.sync_file_budgets, budgets(config))
         if policies(config) != self._guard.policies:
             guard = self._guard_of(config)
-            await guard.warm()
+            await self._warm_guard(guard)
             self._guard = guard
         self._given, self._switched = given, switched
         self.config, self.found, self._telemetry = config, found, new
@@ -404,6 +404,14 @@ class App:
 
     def _loaded_scanner(self) -> Scanner | None:
         return self._guard.scanner()
+
+    async def _warm_guard(self, guard: Guard | None = None) -> None:
+        """Load the guard's detectors. Raises ConfigError: one of them cannot be had; calls are refused meanwhile."""
+        try:
+            await (guard or self._guard).warm()
+        except Refused as refused:
+            log.error("%s", refused.message)  # noqa: TRY400 - its sentence is enough
+            raise ConfigError(refused.message) from refused
 
     def _guard_of(self, config: Config) -> Guard:
         moderate = Moderator(

@@ -22,7 +22,7 @@ from msgspec import Raw, structs
 
 from ..core.call import Call, Reply
 from ..core.entry import Check, Guarded
-from ..core.errors import Refused
+from ..core.errors import ConfigError, Refused
 from ..core.limits import Alert
 from ..guard import hidden as hidden_characters
 from ..guard.finding import Findings, Moderated
@@ -273,6 +273,15 @@ class Guard:
         try:
             # Who gives up waiting does not take it from the others.
             self._scanners[at] = await asyncio.shield(task)
+        except ConfigError as error:
+            # Something that was installed is damaged or gone: nothing passes unseen, and it is said what to do.
+            raise Refused(
+                f"the guard cannot look at prompts: {error}",
+                status=503,
+                code="guard_unavailable",
+                type="server_error",
+                final=False,
+            ) from error
         finally:
             if task.done():
                 self._loading.pop(at, None)
