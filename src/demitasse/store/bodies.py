@@ -17,6 +17,7 @@ from ..core.errors import StoreError
 from . import subjects
 from .master import master_key
 from .sealing import Sealer
+from .transaction import transaction
 from .trouble import trouble
 from .vault import FILE as VAULT
 
@@ -155,15 +156,8 @@ class Bodies:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """One transaction: an erasure comes wholly before or wholly after it."""
-        with self._told():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._told(), transaction(self._db):
+            yield
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

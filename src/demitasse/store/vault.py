@@ -18,6 +18,7 @@ from pathlib import Path
 from ..core.errors import StoreError
 from .sealing import KEY_BYTES, Sealer
 from .subjects import Subject, open_file, settle
+from .transaction import transaction
 from .trouble import trouble
 
 FILE = "vault.sqlite3"
@@ -176,15 +177,8 @@ class Vault:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """All or nothing: a process that is killed in the middle leaves what was there before."""
-        with self._lock, self._told():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._lock, self._told(), transaction(self._db):
+            yield
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

@@ -73,15 +73,8 @@ class Windows:
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
         """What is read and written inside, no other process does meanwhile; all of it is kept, or nothing."""
-        with self._told():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._told(), transaction(self._db):
+            yield
 
     def follow(self, closed: Closed, fold: Fold, route_of: Callable[[Entry], str], *, since_us: int, most: int) -> int:
         """Sum up the calls that were closed since the last time; how many they were.
