@@ -13,24 +13,44 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Final
 
 from msgspec import Struct
 
 from ..core.quiet import quiet
-from .disguise import disguised
+from .disguise import Edit, disguised
 from .lookalikes import ALWAYS, LIKE
 
 
-class Normal(Struct, frozen=True):
-    """A text, and where each of its code points comes from."""
+class Step(Struct, frozen=True):
+    """What was done to a text, in order and without overlaps; ``plain``: what is between has its plain form."""
 
     __repr__ = quiet
 
     text: str
-    origin: Sequence[int] | None = None
-    """Of each code point, and of the end, the code point of the given text; None: nothing has moved."""
+    edits: list[Edit]
+    plain: bool = False
+
+
+class Normal(Struct, frozen=True, dict=True):
+    """A text, and where each of its code points comes from: worked out when it is first asked for, since few ask."""
+
+    __repr__ = quiet
+
+    text: str
+    steps: tuple[Step, ...] = ()
+    """By which it came from the given text; none: nothing has moved."""
+
+    @cached_property
+    def origin(self) -> Sequence[int] | None:
+        """Of each code point, and of the end, the code point of the given text; None: nothing has moved."""
+        origin: list[int] | None = None
+        for step in self.steps:
+            moved = _moved(step.text, _all_edits(step) if step.plain else step.edits)
+            origin = moved if origin is None else [origin[place] for place in moved]
+        return origin
 
     def offset(self, at: int) -> int:
         """The code point of the given text that ``at`` (0 to the length) comes from; the end comes from the end.
@@ -72,46 +92,84 @@ ZERO_WIDTH: Final = (
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]{0,32}[A-Za-z]|[\x00-\x08\x0e-\x1f\x7f]")
 _ENTITIES: Final = re.compile(r"&#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});?")
-_ODD: Final = re.compile(
+_TOGETHER: Final = re.compile(
     rf"(?P<marked>[^\W\d_][{MARKS}]+)|(?P<tags>[{TAGS}]+)|(?P<selectors>[{SELECTORS}]{{2,}})"
-    rf"|(?P<flags>[\U0001f1e6-\U0001f1ff]+)|(?P<control>{_CONTROL.pattern})|[^\x00-\x7f]"
+    rf"|(?P<flags>[\U0001f1e6-\U0001f1ff]+)|(?P<control>{_CONTROL.pattern})"
 )
-_RUN: Final = re.compile(rf"[^\x00-\x7f{MARKS}{TAGS}{SELECTORS}\U0001f1e6-\U0001f1ff]+")
+_FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
 _SPECIAL: Final = re.compile(rf"[{MARKS}{TAGS}{SELECTORS}\U0001f1e6-\U0001f1ff\x00-\x08\x0e-\x1f\x7f]")
 _LIKE: Final = re.compile(f"[{''.join(LIKE)}]")
 _MIXED: Final = re.compile(rf"[A-Za-z][{''.join(LIKE)}]|[{''.join(LIKE)}][A-Za-z]")
 _LATIN: Final = re.compile(r"[A-Za-z]+")
-_WORD: Final = re.compile(r"[^\W_]+")
+_LATINS: Final = "A-Za-zªµºÀ-ÖØ-öø-\u024f"
+_WITH_LIKE: Final = re.compile(rf"(?<![^\W_])(?=[^\W_{''.join(LIKE)}]*+[{''.join(LIKE)}])[^\W_]++")
+"""A word with a letter that resembles a Latin one."""
+_WITH_BOTH: Final = re.compile(
+    rf"(?<![^\W_])(?=[^\W_{''.join(LIKE)}]*+[{''.join(LIKE)}])(?=[^\W_{_LATINS}]*+[{_LATINS}])[^\W_]++"
+)
+"""A word with such a letter and a Latin one."""
+_ALL_LATIN: Final = re.compile(rf"[0-9{_LATINS}{''.join(LIKE)}]+")
 
 
 def _characters(text: str) -> Normal:
     """Every character in its plain form; letters that pass for Latin ones read as these."""
-    found = _plain_runs(text) if _SPECIAL.search(text) is None else _replaced(Normal(text), _ODD, _plain)
+    found = _plain_runs(text) if _SPECIAL.search(text) is None else _plain_and_special(text)
     said = found.text
     if _LIKE.search(said) is None:
         return found
     latin = sum(map(len, _LATIN.findall(said))) > len(said) / 3
     if latin or _MIXED.search(said):
-        return Normal(_WORD.sub(_latin_anyway if latin else _latin, said), found.origin)
+        return Normal((_WITH_LIKE if latin else _WITH_BOTH).sub(_latin_anyway, said), found.steps)
     return found
 
 
 def _plain_runs(text: str) -> Normal:
     """The same where every character stands for itself alone; translation is one pass in C."""
-    plain = text.translate(_FORMS)
+    plain = _formed(text)
     if plain == text:
         return Normal(text)
     if len(plain) == len(text) and _UNSEEN.search(text) is None:  # nothing is left out: no character became two
         return Normal(plain)
-    origin: list[int] = []
+    return Normal(plain, (Step(text, [], plain=True),))
+
+
+def _plain_and_special(text: str) -> Normal:
+    """The same where some characters mean something only together."""
+    edits = [(*match.span(), _plain(match)) for match in _TOGETHER.finditer(text)]
+    pieces: list[str] = []
     at = 0
-    for match in _RUN.finditer(text):
-        origin.extend(range(at, match.start()))
-        for place, char in enumerate(match[0], match.start()):
-            origin.extend([place] * len(_FORMS[ord(char)]))
-        at = match.end()
-    origin.extend(range(at, len(text) + 1))
-    return Normal(plain, origin)
+    for start, end, said in edits:
+        if at < start:
+            pieces.append(text[at:start].translate(_FORMS))
+        pieces.append(said)
+        at = end
+    pieces.append(_formed(text[at:]))
+    plain = "".join(pieces)
+    return Normal(plain, (Step(text, edits, plain=True),)) if plain != text else Normal(text)
+
+
+def _formed(text: str) -> str:
+    """Every character in its plain form."""
+    if len(text) - len(text.encode("ascii", "ignore")) > len(text) // 8:
+        return text.translate(_FORMS)
+    forms = {char: form for char in set(_FOREIGN.findall(text)) if (form := _FORMS[ord(char)]) != char}
+    if len(forms) > 8 or not all(map(str.isascii, forms.values())):
+        return text.translate(_FORMS)
+    for char, form in forms.items():  # a few passes in C; translating asks a table for every character
+        text = text.replace(char, form)
+    return text
+
+
+def _all_edits(step: Step) -> Iterator[Edit]:
+    """With each character between the edits that its plain form changes."""
+    at = 0
+    for start, end, said in [*step.edits, (len(step.text), len(step.text), "")]:
+        for place, char in enumerate(step.text[at:start], at):
+            if _FORMS[ord(char)] != char:
+                yield place, place + 1, _FORMS[ord(char)]
+        if start < end:
+            yield start, end, said
+        at = end
 
 
 class _Forms(dict[int, str]):
@@ -151,9 +209,7 @@ def _plain(match: re.Match[str]) -> str:
             return from_selectors(said)
         case "flags":  # two of them are a country's flag; one alone or a longer run are letters
             return said if len(said) == 2 else "".join(chr(ord(char) - 0x1F1E6 + 65) for char in said)
-        case "control":
-            return ""
-    return _FORMS[ord(said)]
+    return ""
 
 
 def from_selectors(said: str) -> str:
@@ -175,51 +231,57 @@ def _unmarked(said: str) -> str:
     return form
 
 
-def _latin(match: re.Match[str]) -> str:
-    """A word of Latin letters and of letters that pass for such, with none that does not."""
-    word = match[0]
-    if word.isascii() or not any(map(_is_latin, word)):
-        return word
-    return _latin_anyway(match)
-
-
 def _latin_anyway(match: re.Match[str]) -> str:
-    """The same where the text around it is Latin: then no letter of the word needs to be."""
+    """A word of letters that are Latin or pass for such, with none that does not; where the text is Latin, no letter of the
+    word needs to be."""
     word = match[0]
-    if word.isascii() or not all(char in LIKE or _is_latin(char) or char.isdigit() for char in word):
+    if _ALL_LATIN.fullmatch(word) is None and not all(
+        char in LIKE or _is_latin(char) or char.isdigit() for char in word
+    ):
         return word
     if len(word) < 3 and all(char in _SYMBOLS for char in word):  # alpha, mu and sigma of a formula
         return word
-    return "".join(LIKE.get(char, char) for char in word)
+    return word.translate(_LIKES)
 
 
 def _is_latin(char: str) -> bool:
     return char <= "\u024f" and char.isalpha()
 
 
+_LIKES: Final = {ord(char): latin for char, latin in LIKE.items()}
 _SYMBOLS: Final = frozenset("αβγεηικλμνρστυχω")
 
 
 def _replaced(found: Normal, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str]) -> Normal:
     """Every match replaced."""
-    edits = [(*match.span(), said) for match in pattern.finditer(found.text) if (said := by(match)) != match[0]]
+    edits: list[Edit] = [
+        (*match.span(), said) for match in pattern.finditer(found.text) if (said := by(match)) != match[0]
+    ]
     return _edited(found, edits) if edits else found
 
 
-def _edited(found: Normal, edits: list[tuple[int, int, str]]) -> Normal:
+def _edited(found: Normal, edits: list[Edit]) -> Normal:
     """Stretches (start, end) replaced by other text; they are in order and do not overlap."""
-    text, before = found.text, found.origin
+    text = found.text
     pieces: list[str] = []
-    origin: list[int] = []
     at = 0
     for start, end, said in edits:
         pieces += (text[at:start], said)
+        at = end
+    pieces.append(text[at:])
+    return Normal("".join(pieces), (*found.steps, Step(text, edits)))
+
+
+def _moved(text: str, edits: Iterable[Edit]) -> list[int]:
+    """Where each code point of the edited text comes from, and its end."""
+    origin: list[int] = []
+    at = 0
+    for start, end, said in edits:
         origin.extend(range(at, start))
         origin.extend(_spread(text[start:end], said, start))
         at = end
-    pieces.append(text[at:])
     origin.extend(range(at, len(text) + 1))
-    return Normal("".join(pieces), origin if before is None else [before[place] for place in origin])
+    return origin
 
 
 def _spread(old: str, new: str, start: int) -> list[int]:

@@ -45,7 +45,7 @@ class Scanner:
 
     def __call__(self, text: str, source: Source, *, names: bool = False) -> Findings:
         """All that is found in a text. ``names``: look for names of people, places and organisations too."""
-        bare, place = _bare(text)
+        bare = _bare(text)
         entities, cut = self._entities(bare)
         secrets, cut_too = self._secrets(bare)
         if names and self._names is not None:
@@ -54,7 +54,8 @@ class Scanner:
             named, cut_again = self._names(bare)
             entities, cut = resolve([*entities, *named]), cut or cut_again
         entities = self._in_addresses(bare, entities)
-        if bare is not text:
+        if bare is not text and (entities or secrets):
+            place = _places(text)
             entities = [structs.replace(one, start=place(one.start), end=place(one.end - 1) + 1) for one in entities]
             secrets = [structs.replace(one, start=place(one.start), end=place(one.end - 1) + 1) for one in secrets]
         return Findings(
@@ -94,28 +95,29 @@ _UNSEEN: Final = re.compile(
 )
 
 
-def _bare(text: str) -> tuple[str, Callable[[int], int]]:
-    """The text without characters that nobody sees, which part a number in two and leave it as readable as it was; and where
-    in the text a place of the bare one is."""
+def _bare(text: str) -> str:
+    """The text without characters that nobody sees, which part a number in two and leave it as readable as it was."""
     if text.isascii() or _UNSEEN.search(text) is None:
-        return text, int
-    pieces: list[str] = []
+        return text
+    return _UNSEEN.sub("", text)
+
+
+def _places(text: str) -> Callable[[int], int]:
+    """Where in the text a place of the bare one is."""
     starts: list[int] = []
     added: list[int] = []
     at = kept = 0
     for match in _UNSEEN.finditer(text):
-        pieces.append(text[at : match.start()])
         kept += match.start() - at
         at = match.end()
         starts.append(kept)
         added.append(at - kept)
-    pieces.append(text[at:])
 
     def place(bare: int) -> int:
         nth = bisect_right(starts, bare)
         return bare + (added[nth - 1] if nth else 0)
 
-    return "".join(pieces), place
+    return place
 
 
 def scanner(*, false_alarms: float = 0.01, names: bool = False, injection: bool = True) -> Scanner:
