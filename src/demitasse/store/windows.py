@@ -16,6 +16,7 @@ from ..core.entry import Entry
 from ..core.errors import StoreError
 from .books import Reading
 from .chain import decode_entry
+from .transaction import transaction
 
 FILE = "windows.sqlite3"
 KEEP_DAYS = 70
