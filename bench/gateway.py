@@ -58,6 +58,10 @@ def main() -> None:
             targets.append(stack.enter_context(stage.nginx(mock)))
         if "demitasse" in names:
             targets.append(stack.enter_context(stage.demitasse(mock, folder / "data")))
+        if "unguarded" in names:
+            config = stage.CONFIG + "\n[guard]\non = false\n"
+            without = stage.demitasse(mock, folder / "unguarded", config=config, name="unguarded")
+            targets.append(stack.enter_context(without))
         gateway = next((t for t in targets if t.name == "demitasse"), None)
         if gateway is not None:
             result["start"] = _start(mock, folder, gateway)
@@ -77,7 +81,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = ",".join(name for name in ("nginx", "demitasse") if name != "nginx" or shutil.which("nginx"))
-    parser.add_argument("--target", default=default, help="comma-separated: nginx, demitasse")
+    parser.add_argument("--target", default=default, help="comma-separated: nginx, demitasse, unguarded ([guard] off)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="per target, level and round")
     parser.add_argument("--connections", default="1,16,64")

@@ -82,13 +82,18 @@ def nginx(upstream: Target) -> Iterator[Target]:
 
 @contextmanager
 def demitasse(
-    upstream: Target, data: Path, *, config: str = CONFIG, launcher: tuple[str, ...] = ("-m", "demitasse")
+    upstream: Target,
+    data: Path,
+    *,
+    config: str = CONFIG,
+    launcher: tuple[str, ...] = ("-m", "demitasse"),
+    name: str = "demitasse",
 ) -> Iterator[Target]:
     """The gateway as a user starts it, with a key that has limits."""
     key = create_key(data, f"bench-{free_port()}", "--rpm", "1000000000", "--tpm", "1000000000")
     text = config.format(base_url=upstream.running.base_url)
     with gateway_process(data, text, prefix=pinned(GATEWAY_CORE), launcher=launcher) as running:
-        yield Target("demitasse", running, running.port, key)
+        yield Target(name, running, running.port, key)
 
 
 def served(upstream: Target) -> dict[str, Any]:
