@@ -6,7 +6,7 @@ ARGS   ?=
 BIN    := .venv/bin
 READY  := .venv/.installed
 
-.PHONY: help up demo test check bench heavy long fuzz lock clean
+.PHONY: help up demo test check bench heavy long fuzz audit lock clean
 
 help:
 	@echo "make up      the gateway and its dashboard, on http://127.0.0.1:4141"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench   what the gateway costs, as JSON in bench/out and as tables (needs nginx and wrk)"
 	@echo "make heavy   installs torch, transformers, ONNX and Ray too, and runs the tests that need them"
 	@echo "make fuzz    an hour of fuzzing by coverage: the wire, the scanners, the importers (installs atheris)"
+	@echo "make audit   known holes in what the lock file names (asks a database of advisories)"
 	@echo "make long    deep statistics, fuzzing, soak, and 10,000 interleavings with kill -9"
 	@echo "make lock    resolve the lock file anew"
 
@@ -56,6 +57,12 @@ long: $(READY)
 fuzz: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python -m fuzz --seconds 3600 --seed 7 --json bench/results/fuzz.json $(ARGS)
+
+# In an environment of its own: what audits is no dependency.
+audit:
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	.venv/audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock $(ARGS)
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
