@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import pairwise
-from operator import attrgetter
+from itertools import accumulate, pairwise
+from operator import add, attrgetter
 from typing import Final
 
 from ..finding import Entity
@@ -64,51 +64,66 @@ def resolve(entities: Iterable[Entity]) -> list[Entity]:
 
 def _digits(scan: Scan) -> None:
     text = scan.text
-    group: list[Word] = []
     seen = 0
-    for match in _FROM_DIGIT.finditer(text):
-        start, end = match.span()
-        first = start
-        while first and text[first - 1].isalnum():
-            first -= 1
-        word = Word(match[0] if first == start else text[first:end], first, end)
-        seen += 1
-        if seen > MOST_WORDS:
+    for match in _RUN_OR_WORD.finditer(text):
+        if seen >= MOST_WORDS:
             scan.cut = True
             break
-        if word.digits and group and text[group[-1].end : word.start] in _JOINS:
-            group.append(word)
+        start, end = match.span()
+        if match.lastindex:
+            said = match[0]
+            if said.isdecimal():
+                seen += 1
+                if end - start >= numbers.FEWEST_DIGITS:
+                    numbers.one(scan, start, said)
+                if end - start <= 6:
+                    _beside(scan, start, end)
+                continue
+            words = _NUMBER.findall(said)
+            if seen + len(words) > MOST_WORDS:
+                scan.cut = True
+                del words[MOST_WORDS - seen :]
+            seen += len(words)
+            _run(scan, start, words, _NUMBER.split(said)[1 : len(words)])
             continue
-        _run(scan, group)
-        group = []
-        if word.digits:
-            group.append(word)
-        elif not codes.code(scan, word) and not street.postcode(scan, word) and word.text[0].isdecimal():
-            _beside(scan, word)
-    _run(scan, group)
+        seen += 1
+        while start and text[start - 1].isalnum():
+            start -= 1
+        word = Word(text[start:end], start, end)
+        if not codes.code(scan, word) and not street.postcode(scan, word) and word.text[0].isdecimal():
+            _small(scan, word)
     if seen >= 3 and (text.count("-") >= 5 or text.count(".") >= 2):
         web.dashed_mac(scan)
 
 
-def _run(scan: Scan, group: list[Word]) -> None:
-    if len(group) > 1 or (group and group[0].size >= 4):
-        numbers.run(scan, group)
-    for word in group[:1] + group[1:][-1:]:  # between them a number has numbers beside it
-        if word.size <= 6:
-            _beside(scan, word)
+def _run(scan: Scan, start: int, words: list[str], seps: list[str]) -> None:
+    """Numbers in a row; those between the first and the last have numbers beside them."""
+    sizes = tuple(map(len, words))
+    starts = list(accumulate(map(add, sizes, map(len, seps)), initial=start))
+    numbers.run(scan, words, sizes, tuple(seps), starts)
+    for at in (0, len(words) - 1)[: len(words)]:
+        if sizes[at] <= 6:
+            _beside(scan, starts[at], starts[at] + sizes[at])
 
 
-def _beside(scan: Scan, word: Word) -> None:
-    """A small number means nothing without the word beside it."""
-    text, start = scan.text, word.start
-    follows = not word.digits or _may_follow(text, word.end)
-    before = text[start - 1 : start]
-    if not follows and (not before or before not in _BEFORE):
+def _beside(scan: Scan, start: int, end: int) -> None:
+    """A small number of digits: looked at where what is beside it may tell something, which two characters after it show."""
+    text = scan.text
+    if _may_follow(text, end):
+        _small(scan, Word(text[start:end], start, end))
+        return
+    if not start or text[start - 1] not in _BEFORE:
         return
     said = text[max(0, start - 40) : start]
     last = _last(said)
-    if not follows and (not last or not (days.tells(last) or street.tells(last, word.size, said))):
-        return
+    if last and (days.tells(last) or street.tells(last, end - start, said)):
+        _small(scan, Word(text[start:end], start, end))
+
+
+def _small(scan: Scan, word: Word) -> None:
+    """A small number means nothing without the word beside it."""
+    said = scan.text[max(0, word.start - 40) : word.start]
+    last = _last(said)
     near = last if "\n" not in said[-3:] else ""
     if word.size > 4 or not days.beside(scan, word, near):
         street.beside(scan, word, said, last)
@@ -142,8 +157,10 @@ def _last(said: str) -> str:
 _STRIPPED: Final = " \n\t\r.,:#="
 _start: Final = attrgetter("start")
 _SOFT: Final = NAMED | {"ADDRESS", "ZIP", "DATE"}
-_FROM_DIGIT: Final = re.compile(r"\d[^\W_]*+")
+_JOIN: Final = r"(?: - | / |\)[ -]?|[ -]\(|[ \-./(])"
+_RUN_OR_WORD: Final = re.compile(rf"((?<![^\W_])\d++(?![^\W_])(?:{_JOIN}\d++(?![^\W_]))*+)|\d[^\W_]*+")
+"""Numbers that are joined to a row; or the rest of a word from its first digit on."""
+_NUMBER: Final = re.compile(r"\d+")
 _BEFORE: Final = frozenset(_STRIPPED)
 _FOLLOWS: Final = words("da de di do du la va vo of th ja fe ma ap ju au se oc no ye yr y/ yo")
 """How small words begin that are read after a number: of a street's name, for a month, for years."""
-_JOINS: Final = frozenset({" ", "-", ".", "/", ") ", ")", " (", "(", ")-", "-(", " - ", " / "})

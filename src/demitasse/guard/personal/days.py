@@ -23,7 +23,7 @@ def numeric(scan: Scan, window: Window) -> bool:
         return False
     born = "birth" in window.about
     one, two, three = window.words
-    first, second, third = int(one.text), int(two.text), int(three.text)
+    first, second, third = int(one), int(two), int(three)
     if window.sizes[0] == 4:
         good = 1000 <= first <= 2199 and 1 <= second <= 12 and 1 <= third <= 31
     else:
@@ -33,8 +33,8 @@ def numeric(scan: Scan, window: Window) -> bool:
         else:  # 5-6-12 may be anything; 05/06/12 is written of days
             good = good and (born or (window.seps == {"/"} and window.sizes[1] == 2))
     if good:
-        match = _TIME.match(scan.text, three.end)
-        scan.add("DATE", window.start, match.end() if match else three.end, 0.9 if born else 0.5)
+        match = _TIME.match(scan.text, window.end)
+        scan.add("DATE", window.start, match.end() if match else window.end, 0.9 if born else 0.5)
     return good
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from itertools import pairwise, product
+from itertools import product
 from typing import Final
 
 from . import checks, codes, days
 from .phones import FIRM as FIRM_PHONES
 from .phones import SHAPES as PHONE_SHAPES
 from .phones import phone, plausible
-from .scan import Scan, Window, Word
+from .scan import Scan, Window
 
 MOST_GROUPS: Final = 9
 MOST_DIGITS: Final = 19
@@ -24,24 +24,22 @@ LOOSE_GROUPS: Final = 12
 """How many groups after a word that tells are looked at in any way of writing."""
 
 
-def run(scan: Scan, words: list[Word]) -> None:
-    """All that a run holds, from left to right, the longest first at each place."""
-    if len(words) == 1:
-        word = words[0]
-        if word.size >= FEWEST_DIGITS:
-            _window(scan, Window([word], (word.size,), (), scan.topics(word.start)))
-        return
-    about = scan.topics(words[0].start)
+def one(scan: Scan, start: int, digits: str) -> None:
+    """A number that stands alone."""
+    _window(scan, Window([digits], (len(digits),), (), start, start + len(digits), scan.topics(start)))
+
+
+def run(scan: Scan, words: list[str], sizes: tuple[int, ...], seps: tuple[str, ...], starts: list[int]) -> None:
+    """All that a run holds, from left to right, the longest first at each place. ``starts``: where each word is."""
+    about = scan.topics(starts[0])
     text = scan.text
-    seps = tuple(text[left.end : right.start] for left, right in pairwise(words))
-    sizes = tuple(word.size for word in words)
     told = not _LOOSE.isdisjoint(about)
     at = 0
     while at < len(words):
-        before = text[words[at].start - 1 : words[at].start]
+        before = text[starts[at] - 1 : starts[at]]
         # without a word that tells, or a plus sign, only known ways of writing are worth a look
         loose = before == "+" or (told and at < LOOSE_GROUPS)
-        dialled = before == "(" or words[at].text[0] == "0"
+        dialled = before == "(" or words[at][0] == "0"
         ends = range(min(len(words), at + MOST_GROUPS), at, -1) if loose else _ends(sizes, at)
         after = at + 1
         for until in ends:
@@ -51,7 +49,8 @@ def run(scan: Scan, words: list[Word]) -> None:
                     continue
                 if not scan.may_try():
                     return
-                if _window(scan, Window(words[at:until], shape, parted, about)):
+                end = starts[until - 1] + sizes[until - 1]
+                if _window(scan, Window(words[at:until], shape, parted, starts[at], end, about)):
                     after = until
                     break
         at = after

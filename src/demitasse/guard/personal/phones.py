@@ -68,7 +68,7 @@ def _written(scan: Scan, window: Window, *, bracket: bool) -> float:
 
 def _alone(text: str, window: Window) -> bool:
     """Nothing beside it that could make it a part of a sum, a table or a range of years."""
-    if window.sizes == (4, 4) and all(word.text[:2] in {"19", "20"} for word in window.words):
+    if window.sizes == (4, 4) and all(word[:2] in {"19", "20"} for word in window.words):
         return False
     return not (
         _BESIDE_BEFORE.search(text, max(0, window.start - 8), window.start) or _BESIDE_AFTER.match(text, window.end)

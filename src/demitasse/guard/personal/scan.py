@@ -37,16 +37,22 @@ class Window:
     __slots__ = ("about", "digits", "end", "parted", "seps", "sizes", "start", "total", "words")
 
     def __init__(
-        self, words: list[Word], sizes: tuple[int, ...], parted: tuple[str, ...], about: tuple[str, ...]
+        self,
+        words: list[str],
+        sizes: tuple[int, ...],
+        parted: tuple[str, ...],
+        start: int,
+        end: int,
+        about: tuple[str, ...],
     ) -> None:
         self.words = words
-        self.start = words[0].start
-        self.end = words[-1].end
+        self.start = start
+        self.end = end
         self.sizes = sizes
         self.parted = parted
         self.seps = frozenset(parted)
         self.about = about
-        self.digits = "".join([word.text for word in words])
+        self.digits = "".join(words)
         self.total = len(self.digits)
 
 
