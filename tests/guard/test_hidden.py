@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from demitasse.guard import hidden
 from demitasse.guard.kinds import HIDDEN
@@ -98,3 +101,10 @@ def test_a_bidi_control_is_judged_by_its_own_line() -> None:
     assert hidden.find("abc \u2067def\nשלום") != []
     assert hidden.find("abc def\nשלום \u2067def\nx") == []
     assert [one.start for one in hidden.find("שלום \u2067a\nb\u2067c\nשלום \u2067d")] == [9]
+
+
+@given(st.text(alphabet="abZé ßаеДοαπ1_-'", max_size=40))
+def test_words_of_two_scripts_are_all_looked_at(text: str) -> None:
+    words = re.finditer(r"[^\W\d_]*[A-Za-z][^\W\d_]*", text)
+    slowly = [match.span() for match in words if hidden._is_disguised(match[0])]
+    assert [(one.start, one.end) for one in hidden.find(text)] == (slowly if hidden._MIXED.search(text) else [])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
+import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demitasse.guard import personal
 from demitasse.guard.finding import Entity
 from demitasse.guard.kinds import TYPES
-from demitasse.guard.personal import find, numbers, resolve, scan
+from demitasse.guard.personal import context, dialled, find, numbers, phones, resolve, scan, web
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -227,3 +229,102 @@ def test_plain_prose_asks_for_no_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# ── what is done to be quick loses nothing ──────────────────────────────────────────────────────────────────────────
+
+SIGNS = st.text(alphabet=st.sampled_from("0123456789 -./()+@:,aAzZbf_%'"), max_size=40)
+KNOWN = (
+    "a@b.com ann.b+c@mail.example.org 'x@y.co.uk' www.example.se https://x.y/z?(a) a.com. 00:1B:63:84:45:E6 fe80::1 ::1 "
+    "00-1B-63-84-45-E6 001b.6384.45e6 +44 +1 (212) 555-0188 0044 20 7946 0958 4111-1111-1111-1111 1.1.2001 12/31/99 "
+    "10.0.0.1 943 476 5919 529.982.247-25 123-45-6789 phone card id account [phone] 2nd ４１ ٠٢٠ – . : @ / - ( ) _"
+)
+PIECES = st.lists(st.one_of(st.sampled_from([*KNOWN.split(), " ", "\n"]), SIGNS), max_size=12).map("".join)
+
+
+def plainly(pattern: re.Pattern[str], text: str) -> list[tuple[int, int]]:
+    """Where a pattern matches that is tried at every character."""
+    return [match.span() for match in pattern.finditer(text)]
+
+
+EMAIL = re.compile(
+    r"(?<![\w.%+&-])\w[\w.%+&'-]{0,63}+@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w-])",
+    re.IGNORECASE,
+)
+
+
+@given(PIECES)
+@settings(max_examples=400, deadline=None)
+def test_from_its_signs_on_everything_is_found_that_is_found_by_trying_everywhere(text: str) -> None:
+    looked = scan.Scan(text)
+    web.emails(looked)
+    assert [(one.start, one.end) for one in looked.found] == plainly(EMAIL, looked.text)
+    looked = scan.Scan(text)
+    web.urls(looked)
+    schemes = [(one.start, one.end) for one in looked.found if one.score == 1]
+    domains = [(one.start, one.end) for one in looked.found if one.score < 1]
+    for seen, pattern in ((schemes, web._URL), (domains, web._DOMAIN)):
+        assert seen == [(a, web._tail(looked.text, a, b)) for a, b in plainly(pattern, looked.text)]
+    looked = scan.Scan(text)
+    web.dashed_mac(looked)
+    assert sorted((one.start, one.end) for one in looked.found) == plainly(web._DASHED_MAC, looked.text)
+    looked = scan.Scan(text)
+    web.colons(looked)
+    macs = [(a, b) for a, b in plainly(web._COLONS, looked.text) if web._MAC.fullmatch(looked.text[a:b])]
+    assert [(one.start, one.end) for one in looked.found if one.type == "MAC"] == macs
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=14).map(tuple))
+def test_the_tree_of_shapes_knows_what_the_table_knows(sizes: tuple[int, ...]) -> None:
+    most = min(len(sizes), numbers.MOST_GROUPS)
+    known = [end for end in range(most, 0, -1) if sizes[:end] in numbers._SHAPES or (end == 1 and sizes[0] >= 7)]
+    assert numbers._ends(sizes, 0) == known
+
+
+@given(PIECES)
+@settings(max_examples=300, deadline=None)
+def test_windows_that_are_not_looked_at_hold_nothing(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numbers, "_hopeless", lambda *_: False)
+        patch.setattr(phones, "dismissed", lambda _: False)
+        patch.setattr(personal, "_may_follow", lambda *_: True)
+        every = find(text)
+    assert find(text) == every
+
+
+@given(st.text(alphabet="ab1 [.é", max_size=90), st.lists(st.integers(0, 90), max_size=6).map(sorted))
+def test_words_before_a_place_are_the_same_however_many_places_were_asked_before(text: str, places: list[int]) -> None:
+    looked = scan.Scan(text.replace("ab", "phone"))
+    for at in places:
+        assert looked.topics(at) == context.topics(looked.text, at)
+
+
+def library(number: str, region: str | None) -> float:
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return 0.0
+    return 1.0 if phonenumbers.is_valid_number(parsed) else 0.7 * phonenumbers.is_possible_number(parsed)
+
+
+@given(
+    st.one_of(
+        st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)).map(str), st.text("0123456789", max_size=3)
+    ),
+    st.text("0123456789", min_size=6, max_size=12),
+    st.sampled_from([None, "US", "GB"]),
+)
+@settings(max_examples=400, deadline=None)
+def test_what_is_said_of_a_number_is_what_the_library_says(code: str, rest: str, region: str | None) -> None:
+    number = "+" + code + rest if region is None else rest
+    said = library(number, region)
+    assert dialled.verdict(number, region) == said
+    if region is None and dialled.dismissed(number):
+        assert said == 0
+
+
+def test_no_north_american_number_is_taken_for_one_that_nobody_has() -> None:
+    for area in range(200, 1000):
+        for exchange in ("055", "123"):
+            number = f"{area}{exchange}0188"
+            assert dialled.verdict(number, "US") == library(number, "US"), number

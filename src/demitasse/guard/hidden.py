@@ -24,9 +24,12 @@ def find(text: str) -> list[Hidden]:
         found += (Hidden("control", *match.span()) for match in _CONTROL.finditer(text) if not _is_colour(match[0]))
     if text.isascii():
         return found
-    if _UNSEEN.search(text):
+    some = text
+    if len(text) - len(text.encode("ascii", "ignore")) <= len(text) // 8:  # few are cheaper to look at alone
+        some = "".join(set(_FOREIGN.findall(text)))
+    if _UNSEEN.search(some):
         found += _unseen(text)
-    if _MIXED.search(text):
+    if _TWIN.search(some) and _MIXED.search(text):
         found += [Hidden("homoglyph", *match.span()) for match in _BOTH.finditer(text) if _is_disguised(match[0])]
     found.sort(key=_start)
     return found
@@ -162,6 +165,8 @@ def _is_needed(text: str, start: int, end: int, before: str, after: str) -> bool
 _GREEK: Final = frozenset(char for char in TWINS if "\u0370" <= char <= "\u03ff" and char not in "οΟ")
 _PASSING: Final = frozenset(TWINS) - _GREEK
 _CYRILLIC: Final = {latin: twin for twin, latin in TWINS.items() if "\u0400" <= twin <= "\u04ff"}
+_FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
+_TWIN: Final = re.compile(f"[{''.join(TWINS)}]")
 _MIXED: Final = re.compile(f"[A-Za-z][{''.join(TWINS)}]|[{''.join(TWINS)}][A-Za-z]")
 _BOTH: Final = re.compile(
     r"(?<![^\W\d_])(?=[^\W\d_A-Za-z]*+[A-Za-z])(?=[^\W\d_\u0250-\U0010ffff]*+[\u0250-\U0010ffff])[^\W\d_]++"

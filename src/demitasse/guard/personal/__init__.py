@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
-from operator import add, attrgetter
+from operator import attrgetter
 from typing import Final
 
 from ..finding import Entity
@@ -79,12 +79,12 @@ def _digits(scan: Scan) -> None:
                 if end - start <= 6:
                     _beside(scan, start, end)
                 continue
-            words = _NUMBER.findall(said)
-            if seen + len(words) > MOST_WORDS:
+            parts = _NUMBER.split(said)  # nothing, a number, what parts it from the next, …, nothing
+            if seen + len(parts) // 2 > MOST_WORDS:
                 scan.cut = True
-                del words[MOST_WORDS - seen :]
-            seen += len(words)
-            _run(scan, start, words, _NUMBER.split(said)[1 : len(words)])
+                del parts[2 * (MOST_WORDS - seen) + 1 :]
+            seen += len(parts) // 2
+            _run(scan, start, parts)
             continue
         seen += 1
         while start and text[start - 1].isalnum():
@@ -96,11 +96,12 @@ def _digits(scan: Scan) -> None:
         web.dashed_mac(scan)
 
 
-def _run(scan: Scan, start: int, words: list[str], seps: list[str]) -> None:
+def _run(scan: Scan, start: int, parts: list[str]) -> None:
     """Numbers in a row; those between the first and the last have numbers beside them."""
+    words = parts[1::2]
     sizes = tuple(map(len, words))
-    starts = list(accumulate(map(add, sizes, map(len, seps)), initial=start))
-    numbers.run(scan, words, sizes, tuple(seps), starts)
+    starts = list(accumulate(map(len, parts), initial=start))[1::2]
+    numbers.run(scan, words, sizes, tuple(parts[2:-1:2]), starts)
     for at in (0, len(words) - 1)[: len(words)]:
         if sizes[at] <= 6:
             _beside(scan, starts[at], starts[at] + sizes[at])
@@ -158,9 +159,9 @@ _STRIPPED: Final = " \n\t\r.,:#="
 _start: Final = attrgetter("start")
 _SOFT: Final = NAMED | {"ADDRESS", "ZIP", "DATE"}
 _JOIN: Final = r"(?: - | / |\)[ -]?|[ -]\(|[ \-./(])"
-_RUN_OR_WORD: Final = re.compile(rf"((?<![^\W_])\d++(?![^\W_])(?:{_JOIN}\d++(?![^\W_]))*+)|\d[^\W_]*+")
+_RUN_OR_WORD: Final = re.compile(rf"\d(?:(?<![^\W_]\d)(\d*+(?![^\W_])(?:{_JOIN}\d++(?![^\W_]))*+)|[^\W_]*+)")
 """Numbers that are joined to a row; or the rest of a word from its first digit on."""
-_NUMBER: Final = re.compile(r"\d+")
+_NUMBER: Final = re.compile(r"(\d+)")
 _BEFORE: Final = frozenset(_STRIPPED)
 _FOLLOWS: Final = words("da de di do du la va vo of th ja fe ma ap ju au se oc no ye yr y/ yo")
 """How small words begin that are read after a number: of a street's name, for a month, for years."""

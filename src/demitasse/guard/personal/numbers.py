@@ -34,16 +34,18 @@ def run(scan: Scan, words: list[str], sizes: tuple[int, ...], seps: tuple[str, .
     about = scan.topics(starts[0])
     text = scan.text
     told = not _LOOSE.isdisjoint(about)
-    at = 0
-    while at < len(words):
-        before = text[starts[at] - 1 : starts[at]]
+    before = text[starts[0] - 1 : starts[0]]
+    at, count = 0, len(words)
+    while at < count and (at < count - 1 or sizes[at] >= FEWEST_DIGITS):
         # without a word that tells, or a plus sign, only known ways of writing are worth a look
         loose = before == "+" or (told and at < LOOSE_GROUPS)
-        dialled = before == "(" or words[at][0] == "0"
-        ends = range(min(len(words), at + MOST_GROUPS), at, -1) if loose else _ends(sizes, at)
+        ends = range(min(count, at + MOST_GROUPS), at, -1) if loose else _ends(sizes, at)
         after = at + 1
-        for until in ends:
-            if _worth(sizes, seps, at, until, loose=loose, dialled=dialled):
+        if ends:
+            dialled = before == "(" or words[at][0] == "0"
+            for until in ends:
+                if not _worth(sizes, seps, at, until, loose=loose, dialled=dialled):
+                    continue
                 shape, parted = sizes[at:until], seps[at : until - 1]
                 if _hopeless(shape, parted, about):
                     continue
@@ -54,6 +56,7 @@ def run(scan: Scan, words: list[str], sizes: tuple[int, ...], seps: tuple[str, .
                     after = until
                     break
         at = after
+        before = seps[at - 1][-1] if at < count else ""
 
 
 def _ends(sizes: tuple[int, ...], at: int) -> list[int]:
