@@ -14,7 +14,7 @@ from typing import Final
 from . import checks, codes, days
 from .phones import FIRM as FIRM_PHONES
 from .phones import SHAPES as PHONE_SHAPES
-from .phones import phone, plausible
+from .phones import nobodys, phone, plausible
 from .scan import Scan, Window
 
 MOST_GROUPS: Final = 9
@@ -44,10 +44,13 @@ def run(scan: Scan, words: list[str], sizes: tuple[int, ...], seps: tuple[str, .
         if ends:
             dialled = before == "(" or words[at][0] == "0"
             for until in ends:
-                if not _worth(sizes, seps, at, until, loose=loose, dialled=dialled):
-                    continue
                 shape, parted = sizes[at:until], seps[at : until - 1]
+                if not (sum(shape) <= MOST_DIGITS if loose else _worth(sizes, seps, at, until, dialled=dialled)):
+                    continue
                 if _hopeless(shape, parted, about):
+                    continue
+                alone = before == "+" and not about and _only_dialled(shape, parted)
+                if alone and nobodys(scan, "+" + "".join(words[at:until])):
                     continue
                 if not scan.may_try():
                     return
@@ -82,11 +85,9 @@ def _hopeless(sizes: tuple[int, ...], parted: tuple[str, ...], about: tuple[str,
     return total > 15 and len(sizes) > 1 and "account" not in about and (sizes not in _CARDS or len(set(parted)) > 1)
 
 
-def _worth(sizes: tuple[int, ...], seps: tuple[str, ...], at: int, until: int, *, loose: bool, dialled: bool) -> bool:
+def _worth(sizes: tuple[int, ...], seps: tuple[str, ...], at: int, until: int, *, dialled: bool) -> bool:
     """Whether the groups from ``at`` to ``until`` are worth a look: by their sizes alone, which is what makes tables cheap."""
     shape = sizes[at:until]
-    if loose:
-        return sum(shape) <= MOST_DIGITS
     if shape not in _SHAPES:
         return until - at == 1 and shape[0] >= 7
     if shape == (4, 4, 4):  # a fourth group makes it a card's
@@ -96,6 +97,11 @@ def _worth(sizes: tuple[int, ...], seps: tuple[str, ...], at: int, until: int, *
     if shape in _QUADS and shape not in PHONE_SHAPES and shape not in _FIRM:
         return False
     return dialled or until == len(sizes) or shape in _FIRM
+
+
+def _only_dialled(sizes: tuple[int, ...], parted: tuple[str, ...]) -> bool:
+    """Whether no rule but the telephone's takes such a number where no word tells."""
+    return sizes not in _FIRM and 7 <= sum(sizes) <= 15 and len(sizes) > 1 and set(parted) != {"."}
 
 
 def _window(scan: Scan, window: Window) -> bool:

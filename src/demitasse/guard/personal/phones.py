@@ -82,16 +82,22 @@ def plausible(sizes: tuple[int, ...], seps: frozenset[str]) -> bool:
 
 def _verified(scan: Scan, number: str, region: str | None) -> float:
     """What the library says: 1 for a number that is given out, 0.7 for one of a possible length, 0 for none of the two."""
+    if region is None and nobodys(scan, number):
+        return 0.0
     said = scan.checked.get((number, region))
     if said is None:
-        if region is None and dismissed(number):
-            said = 0.0
-        elif not scan.may_check():
+        if not scan.may_check():
             return 0.0
-        else:
-            said = verdict(number, region)
-        scan.checked[number, region] = said
+        said = scan.checked[number, region] = verdict(number, region)
     return said
+
+
+def nobodys(scan: Scan, number: str) -> bool:
+    """Whether a number with its plus sign is none: what costs no library."""
+    said = scan.checked.get((number, None))
+    if said is None and dismissed(number):
+        said = scan.checked[number, None] = 0.0
+    return said == 0
 
 
 def _extension(text: str, end: int) -> int:
