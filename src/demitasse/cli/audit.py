@@ -3,12 +3,13 @@
 # ruff: noqa: PLC0415 - a command pays only for what it uses
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .ground import Commands, Failure, Place, note, on_terminal, placed, progress, say, say_json
+from .ground import Commands, Failure, Place, note, placed, progress, say, say_json
 
 if TYPE_CHECKING:
     from ..store.examine import Report
@@ -147,7 +148,7 @@ def checkpoint(place: Place, as_json: bool) -> None:
 @audit.command()
 @click.argument("person", required=False)
 @click.option("--tenant", metavar="NAME", help="Only at this key or `team:NAME`; without PERSON, all that it has.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked (a pipe, a script).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @placed
 def erase(place: Place, person: str | None, tenant: str | None, yes: bool, as_json: bool) -> None:
@@ -162,8 +163,12 @@ def erase(place: Place, person: str | None, tenant: str | None, yes: bool, as_js
     if person is None and tenant is None:
         raise click.UsageError("name a PERSON, or a tenant with --tenant")
     whom = " ".join(filter(None, [person and f"'{person}'", tenant and f"{'at ' if person else ''}tenant '{tenant}'"]))
-    if not yes and on_terminal():
-        click.confirm(f"make all texts of {whom} unreadable for good?", abort=True)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError(
+                f"nobody is there to be asked whether all texts of {whom} shall go for good; say --yes"
+            )
+        click.confirm(f"make all texts of {whom} unreadable for good?", abort=True, err=True)
     done = destroy(place.data, server_secret(place.data), place.clock(), person=person, tenant=tenant)
     if as_json:
         say_json({"subjects": done.subjects, "texts": done.texts, "runs": list(done.runs)})
@@ -231,13 +236,17 @@ def _show(report: Report) -> None:
         note(text)
     if report.valid:
         gone = f", {report.dropped:,} of them dropped when their time was over" if report.dropped else ""
-        say(f"{report.rows:,} rows are what was written{gone}")
-        say(f"{report.checkpoints:,} checkpoints fit; {report.rows_since:,} rows came after the last")
+        say(f"{_n(report.rows, 'row is', 'rows are')} what was written{gone}")
+        say(f"{_n(report.checkpoints, 'checkpoint fits', 'checkpoints fit')}; {_n(report.rows_since, 'row')} came after the last")
     else:
-        say(f"{len(report.problems):,} things are not what was written")
+        say(f"{_n(len(report.problems), 'thing is', 'things are')} not what was written")
     if report.key:
         say(f"signed by the key {report.key}; compare it with what you were told")
     if report.valid and not report.checkpoints:
         note(
             "no checkpoint is signed yet: whoever can write the ledger can rewrite it; make one with: demitasse audit checkpoint"
         )
+
+
+def _n(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
