@@ -77,6 +77,23 @@ def test_an_export_travels_without_the_ledger(run, filled, key, tmp_path):
     run("audit", "verify", "books.jsonl", "--key", "0" * 16, status=1)
 
 
+def test_an_export_that_was_cut_off_is_said_to_be_cut_off(run, filled, tmp_path):
+    run("audit", "export", "books.jsonl")
+    lines = (tmp_path / "books.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "half").write_bytes(b"".join(lines[:3]) + lines[3][:40])
+    assert (
+        "half, line 4, row 3: the file ends in the middle of row 3: it was cut off"
+        in run("audit", "verify", "half", status=1).stdout
+    )
+    (tmp_path / "whole-lines").write_bytes(b"".join(lines[:3]))
+    assert (
+        "line 4: the file ends before its trailer: it was cut off"
+        in run("audit", "verify", "whole-lines", status=1).stdout
+    )
+    (tmp_path / "header").write_bytes(lines[0][:70])
+    assert "in the middle of the header" in run("audit", "verify", "header", status=1).stdout
+
+
 def test_a_time_without_rows_leaves_no_file(run, filled, tmp_path):
     assert "no rows in that time" in run("audit", "export", "none.jsonl", "--until", "2020-01-01", status=1).stderr
     assert not list(tmp_path.glob("none*"))
@@ -84,7 +101,7 @@ def test_a_time_without_rows_leaves_no_file(run, filled, tmp_path):
 
 def test_a_file_that_is_none_of_ours_is_told_so(run, filled, tmp_path):
     (tmp_path / "x").write_text("hello")
-    assert "line 1: the header is not what was written" in run("audit", "verify", "x", status=1).stdout
+    assert "line 1: it is no export" in run("audit", "verify", "x", status=1).stdout
     assert "cannot be read" in run("audit", "verify", "none", status=1).stderr
     assert "goes with FILE" in run("audit", "verify", "--text", "x", status=2).stderr
 
@@ -192,8 +209,12 @@ def test_a_person_is_erased_and_what_was_proven_of_them_no_more(run, filled, sai
     jane = names.person("local", "jane")
     bodies = Bodies(filled, b"k" * 32)
     bodies.put("c-said", jane.name, ASKED, NOW_US * 2, tenant=jane.tenant, now_us=NOW_US - 5)
-    assert json.loads(run("audit", "erase", "nobody", "--json").stdout) == {"subjects": 0, "texts": 0, "runs": []}
-    assert "1 texts of 'jane' are gone" in run("audit", "erase", "jane").stdout
+    assert json.loads(run("audit", "erase", "nobody", "--yes", "--json").stdout) == {
+        "subjects": 0,
+        "texts": 0,
+        "runs": [],
+    }
+    assert "1 texts of 'jane' are gone" in run("audit", "erase", "jane", "--yes").stdout
     assert bodies.get("c-said") is None
     assert "has been erased" in run("audit", "prove", "--text", "asked", said, status=1).stderr
     assert json.loads(run("audit", "verify", "--json").stdout)["valid"]
@@ -201,8 +222,19 @@ def test_a_person_is_erased_and_what_was_proven_of_them_no_more(run, filled, sai
     db = sqlite3.connect(filled / FILE)
     assert [id for (id,) in db.execute("SELECT id FROM events WHERE kind = 'erased'")] == [jane.name]
     db.close()
-    assert "nothing is kept of 'jane'" in run("audit", "erase", "jane").stdout
+    assert "nothing is kept of 'jane'" in run("audit", "erase", "jane", "--yes").stdout
     assert "name a PERSON" in run("audit", "erase", status=2).stderr
+
+
+def test_nobody_is_erased_from_a_pipe_that_did_not_say_yes(run, filled):
+    names = Subjects(server_secret(filled))
+    bodies = Bodies(filled, b"k" * 32)
+    jane = names.person("local", "jane")
+    bodies.put("c-said", jane.name, ASKED, NOW_US * 2, tenant=jane.tenant, now_us=NOW_US - 5)
+    for typed in ("n\n", "y\n", ""):
+        assert "say --yes" in run("audit", "erase", "jane", status=2, input=typed).stderr
+    assert bodies.get("c-said") == ASKED
+    bodies.close()
 
 
 def test_a_tenant_is_erased_with_what_an_older_version_kept_under_its_plain_name(run, filled):

@@ -245,6 +245,12 @@ class _Reader:
         hash = line[len(START) : len(START) + 64]
         form = line[: len(START)] == START and line[_REST - 2 : _REST] == b'",' and line.endswith(b"}\n")
         row = line[_REST:].startswith(b'"seq"')
+        if self.header is None and not line.startswith(START):
+            raise Misfit(
+                1, "it is no export of a ledger, nor anything else of ours; make one with: demitasse audit export FILE"
+            )
+        if not line.endswith(b"\n") and len(line) < MOST_LINE_BYTES and not line.endswith(b"}"):
+            raise Misfit(self.line, f"the file ends in the middle of {self._name()}: it was cut off", self._expected())
         if not form or (not row and hashlib.sha256(line[_REST:-1]).hexdigest().encode() != hash):
             raise Misfit(self.line, f"{self._name()} is not what was written", self._expected())
         return line
