@@ -71,3 +71,9 @@ def test_a_file_of_rows_that_is_no_task_has_a_datasheet_too(run, tmp_path):
 
 def test_what_is_not_there_is_said(run):
     assert "nothing.jsonl" in run("datasheet", "nothing.jsonl", status=1).output
+
+
+def test_what_is_said_of_a_licence_names_no_option_that_is_not_there(data_file, run):
+    said = run("datasheet", "support.jsonl").stdout
+    assert "No licence is stated" in said
+    assert "--" not in said[said.index("No licence is stated") :].splitlines()[0]

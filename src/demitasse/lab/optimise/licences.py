@@ -69,7 +69,7 @@ def teacher(name: str) -> Verdict:
     if found is None:
         return Verdict(
             "unknown",
-            f"No terms are known for answers of '{name}': read them, and if they allow training, add --licence-checked.",
+            f"No terms are known for answers of '{name}': read its owner's before anything is trained on them.",
         )
     return Verdict(found.answer, f"{found.title}: {found.says}", found.source, found.read)
 
@@ -85,13 +85,11 @@ def licence(name: str, *, of: str) -> Verdict:
     if not bare or bare.casefold() in ("not stated", "unknown", "none", "other"):
         return Verdict(
             "unknown",
-            f"No licence is stated for {of}: look at where it came from, and if it allows this, add --licence-checked.",
+            f"No licence is stated for {of}: look at where it came from, and whether that allows this.",
         )
     found = _found("licence", bare)
     if found is None:
-        return Verdict(
-            "unknown", f"'{bare}', the licence of {of}, is not in the table: read it, and add --licence-checked."
-        )
+        return Verdict("unknown", f"'{bare}', the licence of {of}, is not in the table: read it.")
     return Verdict(found.answer, f"{found.title} ({of}): {found.says}", found.source, found.read)
 
 
@@ -109,7 +107,7 @@ def check(verdict: Verdict, *, checked: bool = False) -> None:
         source = f" ({verdict.source}, read {verdict.read})" if verdict.source else ""
         raise LicenceRefused(f"{verdict.why}{source} Take another teacher, or rows with labels of your own.")
     if verdict.answer == "unknown" and not checked:
-        raise LicenceRefused(verdict.why)
+        raise LicenceRefused(f"{verdict.why} If you have read the terms and they allow this, add --licence-checked.")
 
 
 def find(kind: Literal["teacher", "licence"], name: str) -> Term | None:
