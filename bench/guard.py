@@ -114,6 +114,9 @@ def hostile(chars: int) -> dict[str, str]:
     made = {name: (unit * (chars // len(unit) + 1))[:chars] for name, unit in units.items()}
     made["digits"] = "".join(rng.choices("0123456789", k=chars))
     made["spaced digits"] = "".join(rng.choices("0123456789 -.", k=chars))
+    made["phone list"] = "".join(_phone(rng) for _ in range(chars // 10))[:chars]
+    made["card list"] = "".join(f"{rng.randrange(4 * 10**15, 5 * 10**15)} " for _ in range(chars // 17 + 1))[:chars]
+    made["numbers"] = "".join(f"{rng.randrange(10 ** rng.randint(1, 6))} " for _ in range(chars))[:chars]
     made["base64"] = noise[:chars]
     made["base64 lines"] = "\n".join(textwrap.wrap(noise, 76))[:chars]
     made["hex"] = rng.randbytes(chars // 2).hex()
@@ -123,6 +126,20 @@ def hostile(chars: int) -> dict[str, str]:
     made["cjk"] = "".join(chr(rng.randrange(0x4E00, 0x9FFF)) for _ in range(chars))
     made["emoji"] = "".join(chr(rng.randrange(0x1F300, 0x1F6FF)) for _ in range(chars))
     return made
+
+
+def _phone(rng: random.Random) -> str:
+    """One of many ways; no two numbers are the same, so that nothing said of one is of use for another."""
+    area, rest = rng.randrange(200, 1000), rng.randrange(2_000_000, 10_000_000)
+    last = f"{rest % 10_000:04}"
+    return rng.choice(
+        (
+            f"({area}) {rest // 10_000}-{last}, ",
+            f"+1 {area} {rest // 10_000} {last}\n",
+            f"+44 20 {last[::-1]} {last}\n",
+            f"+49 30 {rest}\n",
+        )
+    )
 
 
 def turns(file: Path, most: int, skip: int = 0) -> list[tuple[str, str]]:

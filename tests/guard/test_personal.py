@@ -270,7 +270,8 @@ def test_from_its_signs_on_everything_is_found_that_is_found_by_trying_everywher
     assert sorted((one.start, one.end) for one in looked.found) == plainly(web._DASHED_MAC, looked.text)
     looked = scan.Scan(text)
     web.colons(looked)
-    macs = [(a, b) for a, b in plainly(web._COLONS, looked.text) if web._MAC.fullmatch(looked.text[a:b])]
+    runs = [(a, looked.text[a:b].rstrip(".:")) for a, b in plainly(web._COLONS, looked.text)]
+    macs = [(a, a + len(said)) for a, said in runs if web._MAC.fullmatch(said)]
     assert [(one.start, one.end) for one in looked.found if one.type == "MAC"] == macs
 
 
@@ -321,6 +322,23 @@ def test_what_is_said_of_a_number_is_what_the_library_says(code: str, rest: str,
     assert dialled.verdict(number, region) == said
     if region is None and dialled.dismissed(number):
         assert said == 0
+
+
+@given(
+    st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)).map(str),
+    st.text("0123456789", min_size=4, max_size=12),
+)
+def test_what_the_tables_call_possible_the_library_does_too(code: str, rest: str) -> None:
+    if dialled.possible("+" + code + rest):
+        assert library("+" + code + rest, None) >= 0.7
+
+
+def test_beyond_the_library_s_budget_numbers_with_a_plus_sign_are_found_by_their_length() -> None:
+    text = ", ".join(f"+1 212 555 {number}" for number in range(2000, 2400))
+    entities, cut = find(text)
+    assert cut
+    assert [one.type for one in entities] == ["PHONE"] * 400
+    assert {one.score for one in entities} == {1.0, 0.7}
 
 
 def test_no_north_american_number_is_taken_for_one_that_nobody_has() -> None:

@@ -140,7 +140,9 @@ def _may_follow(text: str, end: int) -> bool:
         return False
     pair = text[end + 1 : end + 3]
     if pair.isascii():
-        return pair[:1].isdigit() or pair[:1].isupper() or pair.lower() in _FOLLOWS
+        if pair[:1].isdigit():  # of a flat or of a street; nothing else is read on in digits
+            return sign == " " and _STREET.match(text, end) is not None
+        return pair[:1].isupper() or pair.lower() in _FOLLOWS
     return True
 
 
@@ -163,5 +165,6 @@ _RUN_OR_WORD: Final = re.compile(rf"\d(?:(?<![^\W_]\d)(\d*+(?![^\W_])(?:{_JOIN}\
 """Numbers that are joined to a row; or the rest of a word from its first digit on."""
 _NUMBER: Final = re.compile(r"(\d+)")
 _BEFORE: Final = frozenset(_STRIPPED)
+_STREET: Final = re.compile(r" (?:\d{1,5} )?(?:\d{1,3}(?:st|nd|rd|th)|[^\W\d_])")
 _FOLLOWS: Final = words("da de di do du la va vo of th ja fe ma ap ju au se oc no ye yr y/ yo")
 """How small words begin that are read after a number: of a street's name, for a month, for years."""

@@ -22,6 +22,8 @@ class Plan(NamedTuple):
     """How long numbers of one calling code are, and what is stripped from their beginning."""
 
     lengths: frozenset[int]
+    usual: frozenset[int]
+    """In the main country of those that share the code: by these the library says what is possible."""
     stripped: re.Pattern[str] | None
 
 
@@ -34,6 +36,13 @@ def dismissed(number: str) -> bool:
         return True
     plan, rest = _plan(code), number[1 + len(str(code)) :]
     return len(rest) not in plan.lengths and not (plan.stripped and plan.stripped.match(rest))
+
+
+def possible(number: str) -> bool:
+    """Whether a number with a plus sign and its calling code is as long as some that its code has; ``verdict`` says no less."""
+    code = _code(number) if number.isascii() else 0
+    plan, rest = _plan(code) if code else None, number[1 + len(str(code)) :]
+    return plan is not None and len(rest) in plan.usual and not (plan.stripped and plan.stripped.match(rest))
 
 
 def verdict(number: str, region: str | None) -> float:
@@ -88,12 +97,15 @@ def _plan(code: int) -> Plan:
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
     lengths: set[int] = set()
+    usual: frozenset[int] = frozenset()
     prefix = None
     for at, region in enumerate(COUNTRY_CODE_TO_REGION_CODE[code]):
         told = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
         if told is None or told.general_desc is None:
             continue
-        lengths.update(told.general_desc.possible_length, told.general_desc.possible_length_local_only)
+        here = (*told.general_desc.possible_length, *told.general_desc.possible_length_local_only)
+        lengths.update(here)
         if at == 0:  # the main country's rule is the one that is applied
+            usual = frozenset(here)
             prefix = told.national_prefix_for_parsing
-    return Plan(frozenset(lengths), re.compile(prefix) if prefix else None)
+    return Plan(frozenset(lengths), usual, re.compile(prefix) if prefix else None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .dialled import dismissed, verdict
+from .dialled import POSSIBLE, dismissed, possible, verdict
 from .scan import Scan, Window
 
 
@@ -86,8 +86,8 @@ def _verified(scan: Scan, number: str, region: str | None) -> float:
         return 0.0
     said = scan.checked.get((number, region))
     if said is None:
-        if not scan.may_check():
-            return 0.0
+        if not scan.may_check():  # the tables alone tell what is possible, not what is given out
+            return POSSIBLE if region is None and possible(number) else 0.0
         said = scan.checked[number, region] = verdict(number, region)
     return said
 

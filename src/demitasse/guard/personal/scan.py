@@ -9,8 +9,8 @@ from ..finding import Entity
 from .context import REACH, topics
 
 FREE_CHECKS: Final = 24
-CHECKS_PER_1000: Final = 8
-"""Candidates that a library verifies (telephone numbers, 10 to 40 µs each) in one call: a few in any text, more in a long one."""
+CHECKS_PER_1000: Final = 5
+"""Candidates that a library verifies (telephone numbers, 5 to 25 µs each) in one call: a few in any text, more in a long one."""
 
 
 FREE_TRIES: Final = 400
