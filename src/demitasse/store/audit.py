@@ -1,4 +1,4 @@
-"""Is what is kept what was written? Recomputes the chain, and the sums and budgets from the entries.
+"""Is what is kept what was written? Recomputes the chain, the sums and budgets from the entries, and what is enforced.
 
 Reads only; knows the tables and the chain, nothing of who asks.
 """
@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 
 from .chain import GENESIS, decode_entry, decode_hold, facts, leaf_hash, link
 from .changes import Correction, corrected, label_name
+from .enforced import Compared, compare
 from .evidence import read_label
 from .migrations import FILE, connect, prepare
 from .rollup import DIMENSIONS, HOUR_US, MEASURES, Sums, dimensions, measures
@@ -74,17 +75,25 @@ def verify(data: Path) -> tuple[bool, int | None]:
 
 
 def recount(data: Path) -> list[str]:
-    """Sum the entries, corrections and open holds anew and compare with the roll-ups and the budgets; evidence likewise.
+    """Sum the entries, corrections and open holds anew and compare with the roll-ups and the budgets; evidence, keys, limits,
+    settings, alerts and cards likewise.
 
     Returns a sentence for each difference; none when the books agree with themselves. Raises StoreError.
     """
+    return recounted(data).differing
+
+
+def recounted(data: Path) -> Compared:
+    """As ``recount``, and what could not be compared, as sentences. Raises StoreError."""
     path = Path(data) / FILE
     prepare(path)
     db = connect(path, wait_ms=2_000)
     try:
         db.execute("BEGIN")
         sums, used = _anew(db)
-        return [*_compare_sums(db, sums), *_compare_used(db, used), *_compare_evidence(db)]
+        found = compare(db)
+        wrong = [*found.differing, *_compare_sums(db, sums), *_compare_used(db, used), *_compare_evidence(db)]
+        return Compared(wrong, found.uncompared)
     except sqlite3.Error as error:
         raise trouble(path, error) from error
     finally:

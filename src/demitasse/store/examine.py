@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from ..core.errors import StoreError
 from . import checkpoints
-from .audit import Followed, Step, follow, recount
+from .audit import Followed, Step, follow, recounted
 from .checkpoints import Checkpoint, Place, Torn
 from .migrations import FILE, connect, prepare
 from .segments import ROWS
@@ -113,8 +113,11 @@ def examine(
             )
             after = f"; the rows up to {good[-1].size:,} fit the one before it" if good else ""
             problems.append(Problem("checkpoint", f"{at} {why}{after}", size=place.checkpoint.size))
+    uncompared: list[str] = []
     if done.bad is None:
-        problems += [Problem("sums", text) for text in recount(data)]
+        counted = recounted(data)
+        problems += [Problem("sums", text) for text in counted.differing]
+        uncompared = counted.uncompared
     notes = [f"{piece.where}: cut off while it was written; the ledger has it whole" for piece in cut]
     return Report(
         rows=done.size if done.bad is None else done.bad - 1,
@@ -128,7 +131,7 @@ def examine(
         rows_since=done.size - (good[-1].size if good else 0),
         key=fingerprint(own) if own else None,
         problems=tuple(problems),
-        notes=tuple(notes),
+        notes=(*notes, *uncompared),
     )
 
 
