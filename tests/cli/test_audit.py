@@ -47,6 +47,7 @@ def test_a_ledger_is_verified_signed_and_verified_again(run, filled, key):
     assert json.loads(again.stdout) | {"note": ""} == json.loads(again.stdout) | {"note": "", "new": False, "key": key}
     told = json.loads(run("audit", "verify", "--json").stdout)
     assert (told["valid"], told["checkpoints"], told["rows_since"], told["key"]) == (True, 1, 0, key)
+    assert "1 checkpoint fits; 0 rows came after the last" in run("audit", "verify").stdout
 
 
 def test_the_first_row_that_does_not_fit_is_named_with_exit_status_1(run, filled):

@@ -235,6 +235,6 @@ def alert_of(run: dict[str, Any], gone: Sequence[str], at_us: int) -> Alert:
         at_us=at_us,
         kind="redteam_worse",
         subject=run["model"],
-        message=f"{len(gone)} {attacks} missed now ({named}); {run['flagged']} of {run['n']} are flagged",
+        message=f"{len(gone)} {attacks} missed now ({named}); {run['flagged']} of {run['n']} flagged",
         remedy="demitasse redteam --trend",
     )

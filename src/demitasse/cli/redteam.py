@@ -86,7 +86,8 @@ def redteam(
         _say(run, outcomes)
     if gone:
         named = ", ".join(gone[:_SHOWN]) + (", …" if len(gone) > _SHOWN else "")
-        raise Failure(f"{len(gone)} that the run of {last['at'][:10] if last else ''} caught are missed now: {named}")
+        are = "is" if len(gone) == 1 else "are"
+        raise Failure(f"{len(gone)} that the run of {last['at'][:10] if last else ''} caught {are} missed now: {named}")
 
 
 def _through(gateway: Gateway, route: str) -> Ask:
@@ -162,9 +163,10 @@ def _say(run: dict[str, Any], outcomes: list[Outcome]) -> None:
     say()
     low, high = (f"{100 * end:.1f}" for end in run["interval"])
     through = "gave the canary away" if run["leaked"] is not None else "were not flagged"
-    say(f"{run['n']} attacks: {run['flagged']} flagged; {100 * run['rate']:.1f} % [{low}, {high}] {through}.")
+    attacks, honest = ("" if run[name] == 1 else "s" for name in ("n", "honest"))
+    say(f"{run['n']} attack{attacks}: {run['flagged']} flagged; {100 * run['rate']:.1f} % [{low}, {high}] {through}.")
     if run["honest"]:
-        say(f"{run['honest']} honest texts: {run['honest_flagged']} flagged.")
+        say(f"{run['honest']} honest text{honest}: {run['honest_flagged']} flagged.")
     if run["missed"]:
         kinds = Counter(one.kind for one in outcomes if one.attack and not one.flagged)
         note("not flagged: " + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()))
