@@ -32,6 +32,16 @@ def test_every_model_in_use_is_listed_with_its_terms(filled, run, toml):
     assert "not known" in run("licences").output
 
 
+def test_the_configuration_is_named_before_or_after_the_word_list(filled, run, tmp_path):
+    (tmp_path / "other.toml").write_text(MINE)
+    for words in (
+        ["--config", "other.toml", "--json"],
+        ["list", "--config", "other.toml", "--json"],
+        ["--config", "other.toml", "list", "--json"],
+    ):
+        assert "mine" in {row["name"] for row in json.loads(run("licences", *words).stdout)["rows"]}, words
+
+
 def test_an_acceptance_has_a_reason_and_a_name_and_is_taken_back(filled, run, toml, data):
     toml.write_text(MINE + COMMERCIAL)
     run("licences", "accept", "mine", status=2)
@@ -50,6 +60,16 @@ def test_an_acceptance_has_a_reason_and_a_name_and_is_taken_back(filled, run, to
         ]
     books.close()
     assert len(events) == 2 and b"asked its author" in events[0]
+
+
+def test_terms_of_a_model_that_is_not_there_are_accepted_only_when_that_is_meant(filled, run, toml):
+    toml.write_text(MINE)
+    said = run("licences", "accept", "mone", "--why", "read", status=1).output
+    assert "no model 'mone'" in said and "did you mean 'mine'?" in said and "--anyway" in said
+    assert "accepted: none" in run("licences", "undo", "mone", status=1).output
+    run("licences", "accept", "mone", "--why", "read", "--anyway")
+    run("licences", "undo", "mone")
+    run("licences", "accept", "large", "--why", "read")  # traffic knows it
 
 
 def test_the_commercial_profile_pulls_no_weights_whose_licence_nobody_knows(run, toml):

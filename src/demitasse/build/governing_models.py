@@ -101,9 +101,14 @@ class Shelf:
             )
         )
 
+    @staticmethod
+    def catalogued() -> list[str]:
+        """Names of weights that can be fetched by name."""
+        return [*catalogue.catalogue(), *catalogue.embeddings()]
+
     def known(self, name: str) -> bool:
         """Whether anything but traffic knows the name."""
-        entries = {**catalogue.catalogue(), **catalogue.embeddings()}
+        entries = self.catalogued()
         prefix = name.partition("/")[0]
         return (
             name in self._config.models

@@ -13,9 +13,11 @@ from .ground import Commands, Failure, Place, placed, say, say_json, table
 
 @click.group(cls=Commands, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@placed
 @click.pass_context
-def licences(ctx: click.Context, as_json: bool) -> None:
+def licences(ctx: click.Context, place: Place, as_json: bool) -> None:
     """Licences of models: list, accept, undo."""
+    ctx.obj = place.world  # what was named before the subcommand holds for it, too
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_, as_json=as_json)
 
@@ -55,8 +57,9 @@ def list_(place: Place, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--why", required=True, help="The reason, for whoever asks later: what was read, and who agreed.")
 @click.option("--by", metavar="WHO", help="Who accepts it; else the name that this machine knows you by.")
+@click.option("--anyway", is_flag=True, help="Accept it although no model of that name is known here yet.")
 @placed
-def accept(place: Place, name: str, why: str, by: str | None) -> None:
+def accept(place: Place, name: str, why: str, by: str | None, anyway: bool) -> None:
     """Take on the terms of model NAME: it may be pulled, served and learned from, whatever the profile says.
 
     Who did so, when and why is an event of the chain.
@@ -66,6 +69,8 @@ def accept(place: Place, name: str, why: str, by: str | None) -> None:
 
     if not why.strip():
         raise click.UsageError("--why says nothing; write what was read, and who agreed")
+    if not anyway:
+        _must_be_known(place, name)
     who = (by or place.env.get("USER") or _whoami()).strip()
     with place.settings() as settings:
         kept = accepted(settings.get_setting(SETTING)) | {name: Accepted(why.strip(), who, iso(place.clock()))}
@@ -87,6 +92,25 @@ def undo(place: Place, name: str) -> None:
             raise Failure(f"nothing was accepted for '{name}'; accepted: {there}")
         settings.set_setting(SETTING, _plain({other: one for other, one in kept.items() if other != name}) or None)
     say(f"the terms of '{name}' are no longer accepted; again with: demitasse licences accept {name} --why \"…\"")
+
+
+def _must_be_known(place: Place, name: str) -> None:
+    """Raises Failure: nothing here bears the name, so that what is accepted would be of nobody."""
+    from ..build.governing_sources import opened, window
+    from ..build.governing_view import look
+    from ..config.read import meant
+
+    if name.startswith("hf:"):  # weights that may be pulled next, by their place
+        return
+    with opened(place.config(), place.data, clock=place.clock) as sources:
+        view = look(sources, window(place.clock()))
+        if view.knows(name):
+            return
+        near = meant(name, (*view.names(), *view.shelf.catalogued()))
+    raise Failure(
+        f"no model '{name}' is in use, configured or in the catalogue{near or '; the names are in: demitasse licences'}; "
+        "accept it all the same with --anyway"
+    )
 
 
 def _plain(kept: Any) -> dict[str, Any]:
