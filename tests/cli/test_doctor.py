@@ -48,7 +48,9 @@ def test_keys_are_named_and_never_shown(run):
 
 def test_a_wrong_configuration_is_a_finding_and_not_a_crash(look, tmp_path):
     (tmp_path / "demitasse.toml").write_text("[server]\nprot = 1\n")
-    assert "did you mean 'port'?" in look(status=1)["config"][0]["text"]
+    found = look(status=1)
+    assert "did you mean 'port'?" in found["config"][0]["text"]
+    assert sum("did you mean" in f["text"] for group in found.values() for f in group) == 1
 
 
 def test_changed_settings_are_shown_with_their_origin_and_all_on_request(look, tmp_path):

@@ -55,7 +55,10 @@ class Finding(NamedTuple):
 def doctor(place: Place, as_json: bool, settings: bool, deep: bool) -> None:
     """Look at Python, disk, store, configuration, models, keys, port and clock. Exit status 1 when something is bad."""
     looks = (*LOOKS, _settings if settings else _changed, *((_chain,) if deep else ()))
-    found = [finding for look in looks for finding in _looked(look, place)]
+    found: list[Finding] = []
+    for look in looks:  # one broken file stands in the way of several looks, and is one finding
+        known = {f.text for f in found if f.level == "bad"}
+        found += [f for f in _looked(look, place) if f.level != "bad" or f.text not in known]
     bad = sum(f.level == "bad" for f in found)
     if as_json:
         say_json({"healthy": not bad, "findings": [f._asdict() for f in found]})
