@@ -220,3 +220,10 @@ def test_the_reference_has_every_field_and_word_and_no_other(run: Run) -> None:
     ):
         assert words(reference[heading]) == list(known)
     assert words(reference["bands"]) == list(get_args(Band))
+
+
+def test_a_file_that_is_not_there_and_a_source_that_is_none_say_what_would_do(run: Run) -> None:
+    said = run("scan", "nofile", status=1).stderr
+    assert "nofile cannot be read" in said and "--data" not in said
+    said = run("scan", input='{"text": "a", "source": "somebody"}\n', status=1).stderr
+    assert all(source in said for source in get_args(Source))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from time import thread_time_ns
 from typing import IO, Any, NamedTuple, get_args
 
@@ -55,7 +55,7 @@ def scan(place: Place, file: str, plain: bool, source: Source, names: bool, fals
     told: Counter[str] = Counter()
     bad: list[int] = []
     lines = 0
-    with nullcontext(sys.stdin.buffer) if file == "-" else (place.cwd / file).open("rb") as stream:
+    with _opened(place, file) as stream:
         for line in read_lines(stream, source, plain=plain):
             lines += 1
             if line.error:
@@ -77,6 +77,16 @@ def scan(place: Place, file: str, plain: bool, source: Source, names: bool, fals
     if bad:
         named = ", ".join(map(str, bad[:_SHOWN])) + (", …" if len(bad) > _SHOWN else "")
         raise Failure(f"{len(bad)} of {lines:,} lines could not be read ({named}); the others are done")
+
+
+def _opened(place: Place, file: str) -> AbstractContextManager[IO[bytes]]:
+    if file == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return (place.cwd / file).open("rb")
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise Failure(f"{file} cannot be read: {why}; name a file of JSON lines, or - for standard input") from error
 
 
 class Line(NamedTuple):
@@ -121,6 +131,8 @@ def _line(number: int, raw: bytes, source: Source, *, plain: bool) -> Line:
         return Line(number, error=f"it is not valid UTF-8 (byte {why.start})")
     except (msgspec.DecodeError, RecursionError) as why:
         said = str(why).removeprefix("JSON is malformed: ")
+        if said.endswith("`$.source`"):
+            return Line(number, error=f"its source is none of {', '.join(get_args(Source))}")
         return Line(number, error=f'it is not {{"text": "…", "source": "user"}} ({said}); for plain lines use --text')
     return Line(number, row.text, row.source or source)
 
