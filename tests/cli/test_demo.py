@@ -11,6 +11,7 @@ import pytest
 from cli_month import CARD, NOW_US
 
 from demitasse.cli.bill import COLUMNS, bill_json, bill_rows, comparison_line, key_bills, summary_lines
+from demitasse.cli.demo import where_figures_are
 from demitasse.cli.traffic import MOST_CHARACTERS, TOPICS, documents, repeats
 from demitasse.store.books import SqliteBooks
 from demitasse.web.report import build_report, month_start_us
@@ -63,6 +64,11 @@ def test_a_hosted_price_is_for_comparison_and_never_a_saving(books):
     line = comparison_line(report, CARD, NOW_US)
     assert line.startswith("for comparison (C): the same 5,780 tokens at genai-prices 0.2.3 openai/gpt-5.1: $0.0")
     assert comparison_line(report, None, NOW_US) is None
+
+
+def test_pages_are_named_only_while_somebody_serves_them():
+    assert where_figures_are("http://127.0.0.1:1", stays=True).endswith("http://127.0.0.1:1")
+    assert "http" not in where_figures_are("http://127.0.0.1:1", stays=False)
 
 
 def test_a_paid_model_without_its_key_is_refused_before_anything_runs(run):

@@ -74,8 +74,9 @@ def demo(place: Place, paid: str | None, port: int, stay: bool | None, as_json: 
             shown.line(f"a gateway and its dashboard on {gateway.url}, with {MODEL} on this machine")
             refusal = _play(own, gateway, keys, shown, paid)
             took_s = time.perf_counter() - began
-            _show_bill(own, gateway, since_us, refusal, took_s, as_json=as_json)
-            if (on_terminal() and not as_json) if stay is None else stay:
+            stays = (on_terminal() and not as_json) if stay is None else stay
+            _show_bill(own, gateway, since_us, refusal, took_s, as_json=as_json, stays=stays)
+            if stays:
                 _stay(gateway)
 
 
@@ -282,7 +283,9 @@ def _sources(answers: list[Answer]) -> str:
     return ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
-def _show_bill(place: Place, gateway: Gateway, since_us: int, refusal: str, took_s: float, *, as_json: bool) -> None:
+def _show_bill(
+    place: Place, gateway: Gateway, since_us: int, refusal: str, took_s: float, *, as_json: bool, stays: bool
+) -> None:
     from ..providers.price_cards import compile_card
     from ..web.report import build_report
     from .bill import COLUMNS, FIGURES, bill_json, bill_rows, comparison_line, key_bills, summary_lines
@@ -306,7 +309,12 @@ def _show_bill(place: Place, gateway: Gateway, since_us: int, refusal: str, took
         say(comparison)
     if refusal:
         say(f"refused   {refusal}")
-    say(f"took      {took_s:.0f} s, the engine's start included; the same figures on {gateway.url}")
+    say(f"took      {took_s:.0f} s, the engine's start included; {where_figures_are(gateway.url, stays=stays)}")
+
+
+def where_figures_are(url: str, *, stays: bool) -> str:
+    """The demo's gateway ends with it, unless it stays."""
+    return f"the same figures on {url}" if stays else "to see them on pages: demitasse demo --stay"
 
 
 def _stay(gateway: Gateway) -> None:
