@@ -10,6 +10,7 @@ from msgspec import structs
 
 from demitasse.build.app import App
 from demitasse.config import Config
+from demitasse.core.errors import ConfigError
 from demitasse.testing import MockUpstream
 from tests.story.asgi import ask, chat
 
@@ -84,3 +85,14 @@ def test_the_defaults_need_no_key() -> None:
     assert not settings_of(Config()).require_key
     proxied = structs.replace(Config().server, behind_proxy=True)
     assert settings_of(structs.replace(Config(), server=proxied)).require_key
+
+
+async def test_who_looks_at_the_pages_is_told_of_a_file_that_was_not_taken_up(site: Site) -> None:
+    async with site.app() as app:
+        app.left_as_it_was(ConfigError("demitasse.toml has a wrong setting:\n  line 2: guard.personal.EMIAL: no type"))
+        async with asyncio.timeout(5):
+            while not (found := [a for a in app.books.alerts() if a.kind == "configuration"]):
+                await asyncio.sleep(0.01)
+        assert "guard.personal.EMIAL" in found[0].message
+        await app.take_up(site.read())
+        assert [a for a in app.books.alerts() if a.kind == "configuration"] == []

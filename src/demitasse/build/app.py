@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from ..core.approved import Approved
 from ..core.call import Call, Reply
 from ..core.errors import ConfigError, DemitasseError, Refused, StoreError
 from ..core.ids import RANDOM_BITS, call_id
-from ..core.limits import Budget
+from ..core.limits import Alert, Budget
 from ..core.price import Card
 from ..gateway.alarm import Alarm, soft_limits
 from ..gateway.answer import Steps
@@ -191,6 +192,8 @@ class App:
             clock=clock,
         )
         self._tasks: list[asyncio.Task[None]] = []
+        self._not_taken_up = ""
+        """The alert that says of a changed file that it could not be taken up."""
         self.keeps_learned = True
         """Whether the next start is to go on with what this one's calls taught of prompt caches."""
         self._ready = "starting"
@@ -306,7 +309,31 @@ class App:
         self.gateway.replace(self._steps(config, cache=self.gateway.steps.cache))
         if old is not None and old is not new:
             await asyncio.to_thread(old.close)
+        await self._taken_up()
         log.info("the configuration was taken up anew")
+
+    def left_as_it_was(self, error: Exception) -> None:
+        """A changed file could not be taken up: whoever looks at the pages is told, and not the log alone."""
+        log.error("the configuration was left as it was: %s", error)
+        at_us = self.clock()
+        self._not_taken_up = f"configuration-{at_us}"
+        said = " ".join(line.strip() for line in str(error).splitlines())
+        self._alarm(
+            Alert(
+                id=self._not_taken_up,
+                at_us=at_us,
+                kind="configuration",
+                subject="demitasse.toml",
+                message=f"the configuration was changed and could not be taken up; what was in force still is: {said[:300]}",
+                remedy="demitasse doctor",
+            )
+        )
+
+    async def _taken_up(self) -> None:
+        refused, self._not_taken_up = self._not_taken_up, ""
+        if refused:
+            with contextlib.suppress(StoreError):  # it may not have come to the books
+                await asyncio.to_thread(self.ledger.resolve_alert, refused)
 
     async def switch(self, name: str, *, on: bool) -> None:
         """Turn a saving on or off, here at once and in other processes within a second. Raises ConfigError, StoreError."""
@@ -350,9 +377,12 @@ class App:
         """In words, what is done to calls."""
         served = sum(self._pilot.certificate(route) is not None for route in self.found.routes)
         routes = f"{served} route{'s' if served > 1 else ''}"
-        mode = f"optimise: {routes} under a certificate" if served else "observe: calls pass through unchanged"
+        policies = self._guard.policies
+        acts = any(rules.acts for rules in policies.all()) or bool(policies.classes)
+        untouched = "observe: models are chosen by nobody but you" if acts else "observe: calls pass through unchanged"
         return (
-            mode
+            (f"optimise: {routes} under a certificate" if served else untouched)
+            + ("; the guard acts: demitasse guard rules" if acts else "")
             + ("; exact cache on" if self.config.cache.exact else "; exact cache off")
             + ("; semantic cache on" if self._similar.cache is not None else "")
         )

@@ -127,13 +127,10 @@ async def _follow(app: App, path: Path, read: Callable[[], Config]) -> None:
         try:
             await app.take_up(config)
         except DemitasseError as error:
-            log.error("the configuration was left as it was: %s", error)  # noqa: TRY400 - its sentence is enough
-
-    def trouble(error: Exception) -> None:
-        log.error("the configuration was left as it was: %s", error)
+            app.left_as_it_was(error)
 
     with contextlib.suppress(asyncio.CancelledError):
-        await watch(path, read, change, trouble)
+        await watch(path, read, change, app.left_as_it_was)
 
 
 def _settle_down() -> None:

@@ -37,6 +37,8 @@ def rules(place: Place, route: str, tenant: str, as_json: bool) -> None:
     if as_json:
         say_json(told)
         return
+    if not found.on:
+        say("the guard is off here: nothing below is looked for, but for the types of [classes]")
     rows = [
         [name, "yes" if value is True else "no" if value is False else str(value or "-")]
         for name, value in told.items()
@@ -58,7 +60,7 @@ def waiting(place: Place, as_json: bool) -> None:
     if as_json:
         say_json(
             [
-                {"code": a.id.removeprefix("approve-"), "at_us": a.at_us, "key": a.subject, "why": a.message}
+                {"code": a.id.removeprefix("approve-"), "at_us": a.at_us, "call": a.subject, "why": a.message}
                 for a in found
             ]
         )
@@ -82,8 +84,13 @@ def approve(place: Place, code: str) -> None:
     from .units import clock_text
 
     code = _code(code)
+    with place.books() as books:
+        known = any(alert.id == f"approve-{code}" for alert in books.alerts(open_only=False, last=10_000))
+    if not known:
+        raise Failure(f"nothing waits under {code}; see: demitasse guard waiting")
     with place.settings() as settings:
         until_us = let_pass(settings, code, place.clock())
+        settings.resolve_alert(f"approve-{code}")
     say(f"{code} passes until {clock_text(until_us)} UTC; undo with: demitasse guard withdraw {code}")
 
 
@@ -98,6 +105,7 @@ def withdraw(place: Place, code: str) -> None:
     with place.settings() as settings:
         if not take_back(settings, code):
             raise Failure(f"{code} was not approved; see: demitasse guard waiting")
+        settings.reopen_alert(f"approve-{code}")
     say(f"{code} waits again; undo with: demitasse guard approve {code}")
 
 

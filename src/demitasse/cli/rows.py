@@ -70,7 +70,7 @@ def explain_lines(
     if entry.model and entry.outcome in {"answered", "cancelled", "failed"}:
         yield f"  answer    {_answered_by(entry)}"
     yield from _why(entry)
-    for nth, sentence in enumerate(guard_sentences(entry.guard)):
+    for nth, sentence in enumerate(guard_sentences(entry.guard, refused=entry.outcome == "refused")):
         yield f"  {'' if nth else 'guard':<10}{sentence}"
     yield from _money(entry)
     for number, attempt in enumerate(entry.attempts, 1):

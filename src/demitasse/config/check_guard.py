@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
-from ..guard.kinds import TYPES
+from ..guard.kinds import NAMED, TYPES
 from .read import Problem, meant
 from .tree import Config, GuardSettings
 
@@ -23,6 +23,9 @@ def check_guard(config: Config, no_model: Callable[[str], str]) -> Iterator[Prob
         place = f"classes.{name}"
         for type in data.types:
             yield from _known(f"{place}.types", "type of personal data", type, TYPES)
+        named = sorted(NAMED & set(data.types))
+        if named and not any(profile.names for profile in (config.guard, *config.guards.values())):
+            yield Problem(f"{place}.types", f"nothing finds {' or '.join(named)} yet; set guard.names = true")
         if data.stays == "regions" and not data.regions:
             yield Problem(f"{place}.regions", 'missing; name the regions it may go to, e.g. regions = ["eu-*"]')
         if data.stays == "local" and data.regions:
@@ -33,6 +36,10 @@ def _profile(place: str, profile: GuardSettings, no_model: Callable[[str], str])
     for type in profile.personal:
         if type != "default":
             yield from _known(f"{place}.personal.{type}", "type of personal data", type, TYPES)
+        if type in NAMED and profile.personal[type] not in ("allow", "detect") and not profile.names:
+            yield Problem(
+                f"{place}.personal.{type}", f"nothing finds it yet; set {place}.names = true, which takes longer"
+            )
     if profile.moderation and (wrong := no_model(profile.moderation)):
         yield Problem(f"{place}.moderation", wrong)
     if "moderation" in profile.checks and not profile.moderation:

@@ -92,10 +92,11 @@ class Reader:
         return kind(**values)
 
     def unknown(self, place: str, key: str, value: Any, known: Iterable[str]) -> None:
-        if key.lower() in _SECRET_KEYS and isinstance(value, str):
+        near = meant(key, known)
+        if key.lower() in _SECRET_KEYS and isinstance(value, str) and not near:
             self.wrong(place, ADVICE)
         else:
-            self.wrong(place, f"no such setting{meant(key, known)}")
+            self.wrong(place, f"no such setting{near}")
 
     def tables(self, kind: type[Any], tables: Any, place: str) -> dict[str, Any]:
         """``[place.NAME]`` tables, each a Struct of ``kind``."""
@@ -119,8 +120,27 @@ class Reader:
             done, result = _convert(choice, value)
             if done:
                 return result
+        for choice in kinds:
+            if self._inner(choice, value, place):
+                return None
         self.wrong(place, f"{_expected(kinds)}, got {shown(value)}{_remedy(kinds, value)}")
         return None
+
+    def _inner(self, kind: Any, value: Any, place: str) -> bool:
+        """Name the one value within a table or list that is wrong; whether there was one."""
+        if isinstance(kind, inspect.DictType) and isinstance(value, Mapping):
+            one = kind.value_type
+            inner = [(f"{place}.{name}", given) for name, given in value.items()]
+        elif isinstance(kind, inspect.VarTupleType) and isinstance(value, list):
+            one = kind.item_type
+            inner = [(place, given) for given in value]
+        else:
+            return False
+        choices = _choices(one)
+        wrong = [(where, given) for where, given in inner if not any(_convert(c, given)[0] for c in choices)]
+        for where, given in wrong:
+            self.wrong(where, f"{_expected(choices)}, got {shown(given)}{_remedy(choices, given)}")
+        return bool(wrong)
 
 
 def _number(text: str) -> Decimal:
@@ -273,7 +293,10 @@ def name_of(kind: Any) -> str:
         case inspect.LiteralType():
             return "one of " + ", ".join(repr(v) for v in sorted(kind.values, key=str))
         case inspect.VarTupleType():
-            return "a list of " + ("texts" if isinstance(kind.item_type, inspect.StrType) else "numbers")
+            item = _choices(kind.item_type)[0]
+            if isinstance(item, inspect.LiteralType):
+                return "a list out of " + ", ".join(repr(v) for v in sorted(item.values, key=str))
+            return "a list of " + ("texts" if isinstance(item, inspect.StrType) else "numbers")
         case inspect.StructType():
             keys = [f.name for f in kind.fields]
             return "a table { " + ", ".join(keys[:3]) + (", … }" if len(keys) > 3 else " }")

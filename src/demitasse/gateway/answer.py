@@ -323,8 +323,20 @@ def _after(call: Call, entry: Entry, held: Held, mark: bytes | None, steps: Step
         )
 
 
-_LIMITS = frozenset({"insufficient_quota", "unpriced_model", "loop_detected", "rate_limit_exceeded"})
-"""Refusals whose sentence names limits and sums alone; others may quote what was asked, which is not kept."""
+_LIMITS = frozenset(
+    {
+        *("insufficient_quota", "unpriced_model", "loop_detected", "rate_limit_exceeded"),
+        *("approval_needed", "data_may_not_leave", "guard_cap", "guard_unavailable", "hidden_characters"),
+        *(
+            "injection_refused",
+            "moderation_refused",
+            "private_data_refused",
+            "prompt_too_long",
+            "provider_not_approved",
+        ),
+    }
+)
+"""Refusals whose sentence names limits, sums and types alone; others may quote what was asked, which is not kept."""
 
 
 def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:

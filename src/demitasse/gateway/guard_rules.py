@@ -53,6 +53,12 @@ class Rules(Struct, frozen=True):
         return self.personal.get(type) or self.personal.get("default", "detect")
 
     @property
+    def acts(self) -> bool:
+        """Whether anything but counting can come of it."""
+        words = (*self.personal.values(), self.secrets, self.injection, self.untrusted, self.hidden, self.moderated)
+        return self.on and (any(word not in ("allow", "detect", "off") for word in words) or self.max_chars is not None)
+
+    @property
     def keeps_local(self) -> bool:
         """Whether anything that could be found would keep a call on this machine."""
         return self.secrets == "local" or "local" in self.personal.values()

@@ -345,8 +345,8 @@ class Guard:
         return stays, drop_tools
 
     def _ask_a_person(self, call: Call, risk: Risk) -> None:
-        """Raises Refused unless a person has let this very text of this tenant pass."""
-        text = f"{call.caller.tenant}\0{risk.text}".encode("utf-8", "surrogatepass")
+        """Raises Refused unless a person has let this very text of this key (or team) pass."""
+        text = f"{call.caller.team or call.caller.key}\0{risk.text}".encode("utf-8", "surrogatepass")
         code = hmac.digest(self._secret, b"approve\0" + text, "sha256").hex()[:10]
         if self._approved(code, call.at_us):
             return
@@ -356,9 +356,9 @@ class Guard:
                 id=f"approve-{code}",
                 at_us=call.at_us,
                 kind="approval_needed",
-                subject=call.caller.key,
-                message=f"a call of key '{call.caller.key}' waits for a person: "
-                f"its {risk.source} text has an injection risk of {risk.score:.2f}",
+                subject=call.id,
+                message=f"call {call.id} of key '{call.caller.key}' to '{call.model}' was refused until a person lets it pass "
+                f"({code}): its {risk.source} text has an injection risk of {risk.score:.2f}",
                 remedy=remedy,
                 undo=f"demitasse guard withdraw {code}",
             )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.entry import Check, Guarded
+from ..guard.kinds import SECRETS, TYPES
 
+_FOUND = TYPES.keys() | SECRETS.keys()
 _DONE = {
     "redact": "{count} × {what} went out as a placeholder, and the answer got it back",
     "mask": "{count} × {what} went out as a placeholder, and stays one",
@@ -51,14 +53,25 @@ def guard_json(told: Guarded | None) -> dict[str, Any] | None:
     }
 
 
-def guard_sentences(told: Guarded | None) -> list[str]:
-    """The same for a person, the weightiest first; empty where nobody looked, or nothing was worth a word."""
+def guard_sentences(told: Guarded | None, *, refused: bool = False) -> list[str]:
+    """The same for a person, the weightiest first; empty where nobody looked, or nothing was worth a word.
+
+    Args:
+        refused: the call was turned away, so it stayed nowhere.
+    """
     if told is None:
         return []
     said: list[str] = []
     if told.stays:
         where = "on this machine" if told.stays == "local" else f"in {told.stays}"
-        said.append(f"its data is of the class '{told.data_class}', so the call stayed {where}")
+        why = (
+            f"it holds {told.data_class}"
+            if told.data_class in _FOUND
+            else f"its data is of the class '{told.data_class}'"
+        )
+        if told.data_class == "unseen":
+            why = "it was too much to be looked at whole"
+        said.append(f"{why}, so the call {'had to stay' if refused else 'stayed'} {where}")
     if told.found:
         said.append("found in the prompt: " + ", ".join(f"{count} × {type}" for type, count in told.found))
     if told.injection is not None and told.band != "low":

@@ -241,7 +241,7 @@ def entry(desk: Desk, id: str) -> dict[str, Any] | None:
         "others": others,
         "saved_nanos": sum(nanos for _, nanos in found.saved),
         "chain": desk.chain(found.id) if desk.chain else None,
-        "guard": guard_sentences(found.guard),
+        "guard": guard_sentences(found.guard, refused=found.outcome == "refused"),
     }
 
 
@@ -448,7 +448,8 @@ def _need(alert: Alert) -> Need:
     if "budget" in alert.kind:
         return Need(alert, "/alerts/resolve", "done", link="/budgets")
     if alert.undo and (word := button(alert.remedy)):
-        return Need(alert, "/watch/do", word, link="/watch")
+        link = f"/ledger/{alert.subject}" if alert.kind == "approval_needed" else "/watch"
+        return Need(alert, "/watch/do", word, link=link)
     call = alert.remedy.removeprefix("demitasse explain ")
     return Need(alert, "/alerts/resolve", "done", link=f"/ledger/{call}" if call != alert.remedy else "")
 

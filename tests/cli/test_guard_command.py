@@ -1,0 +1,68 @@
+"""`demitasse guard`: the rules in force, and what waits for a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import Result
+
+from demitasse.core.limits import Alert
+from demitasse.store.settings import Settings
+
+Run = Callable[..., Result]
+CODE = "0a1b2c3d4e"
+
+
+def waits(data: Path) -> None:
+    settings = Settings(data, clock=lambda: 1_795_262_400_000_000)
+    settings.raise_alert(
+        Alert(
+            f"approve-{CODE}",
+            1_795_262_400_000_000,
+            "approval_needed",
+            "c01",
+            f"call c01 of key 'app' to 'large' was refused until a person lets it pass ({CODE})",
+            f"demitasse guard approve {CODE}",
+            undo=f"demitasse guard withdraw {CODE}",
+        )
+    )
+    settings.close()
+
+
+def test_what_waits_passes_is_off_the_list_and_waits_again(run: Run, data: Path) -> None:
+    assert "nothing waits" in run("guard", "waiting").stdout
+    waits(data)
+    (row,) = json.loads(run("guard", "waiting", "--json").stdout)
+    assert (row["code"], row["call"]) == (CODE, "c01")
+    assert f"undo with: demitasse guard withdraw {CODE}" in run("guard", "approve", CODE).stdout
+    assert json.loads(run("guard", "waiting", "--json").stdout) == []
+    run("guard", "withdraw", CODE)
+    assert CODE in run("guard", "waiting").stdout
+
+
+def test_a_code_that_nobody_waits_for_is_refused(run: Run, data: Path) -> None:
+    assert "nothing waits under 0000000000" in run("guard", "approve", "0000000000", status=1).stderr
+    assert "is no code" in run("guard", "approve", "zz", status=1).stderr
+    assert "was not approved" in run("guard", "withdraw", "0000000000", status=1).stderr
+
+
+def test_the_rules_in_force_are_told_and_so_is_a_guard_that_is_off(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "demitasse.toml"
+    file.write_text('[guard]\non = false\npersonal = { EMAIL = "redact" }\n')
+    assert "the guard is off here" in run("guard", "rules").stdout
+    told = json.loads(run("guard", "rules", "--json").stdout)
+    assert (told["on"], told["personal"]["EMAIL"], told["personal"]["PHONE"]) == (False, "redact", "detect")
+    assert "there is no route 'nope'" in run("guard", "rules", "--route", "nope", status=1).stderr
+
+
+def test_a_wrong_value_within_a_table_is_named_with_what_was_meant(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "demitasse.toml"
+    file.write_text('[guard]\npersonal = { EMAIL = "redcat", PERSON = "redact" }\nsecret = "redact"\nchecks = ["leeks"]\n')
+    said = run("guard", "rules", status=1).stderr
+    assert "guard.personal.EMAIL: expected one of" in said and "did you mean 'redact'" in said
+    assert "guard.secret: no such setting; did you mean 'secrets'?" in said
+    assert "did you mean 'leaks'" in said
+    file.write_text('[guard]\npersonal = { PERSON = "redact" }\n')
+    assert "nothing finds it yet; set guard.names = true" in run("guard", "rules", status=1).stderr
