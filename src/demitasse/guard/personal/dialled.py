@@ -81,12 +81,18 @@ def _says(parsed: PhoneNumber) -> float:
 
 
 def _code(number: str) -> int:
-    """The calling code after the plus sign, 0: none. No code begins another."""
+    """The calling code after the plus sign, 0: none."""
+    return _begins(number[1:4])
+
+
+@cache
+def _begins(digits: str) -> int:
+    """The calling code that three digits begin with; no code begins another."""
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
-    if number[1:2] != "0":
+    if digits[:1] != "0":
         for size in (1, 2, 3):
-            code = int(number[1 : 1 + size])
+            code = int(digits[:size])
             if code in COUNTRY_CODE_TO_REGION_CODE:
                 return code
     return 0

@@ -84,8 +84,8 @@ def _verified(scan: Scan, number: str, region: str | None) -> float:
     """What the library says: 1 for a number that is given out, 0.7 for one of a possible length, 0 for none of the two."""
     if region is None and nobodys(scan, number):
         return 0.0
-    said = scan.checked.get((number, region))
-    if said is None:
+    said = scan.checked.get((number, region), _UNASKED)
+    if said == _UNASKED:
         if not scan.may_check():  # the tables alone tell what is possible, not what is given out
             return POSSIBLE if region is None and possible(number) else 0.0
         said = scan.checked[number, region] = verdict(number, region)
@@ -95,8 +95,8 @@ def _verified(scan: Scan, number: str, region: str | None) -> float:
 def nobodys(scan: Scan, number: str) -> bool:
     """Whether a number with its plus sign is none: what costs no library."""
     said = scan.checked.get((number, None))
-    if said is None and dismissed(number):
-        said = scan.checked[number, None] = 0.0
+    if said is None:
+        said = scan.checked[number, None] = 0.0 if dismissed(number) else _UNASKED
     return said == 0
 
 
@@ -105,6 +105,7 @@ def _extension(text: str, end: int) -> int:
     return match.end() if match else end
 
 
+_UNASKED: Final = -1.0
 _AMERICAN: Final = frozenset({(3, 3, 4), (1, 3, 3, 4)})
 _AMERICAN_PARTS: Final = frozenset({"-", ".", " ", ") ", ")", " (", "(", ")-", "-("})
 _ABROAD: Final = frozenset(

@@ -9,7 +9,7 @@ from ..finding import Entity
 from .context import REACH, topics
 
 FREE_CHECKS: Final = 24
-CHECKS_PER_1000: Final = 5
+CHECKS_PER_1000: Final = 4
 """Candidates that a library verifies (telephone numbers, 5 to 25 µs each) in one call: a few in any text, more in a long one."""
 
 
