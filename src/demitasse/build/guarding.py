@@ -19,9 +19,10 @@ from ..gateway.vaulting import Vaulting
 from ..guard.finding import NOTHING, Findings, Source
 from ..guard.scan import Scanner, scanner
 from ..store.ledger import SqliteLedger
+from ..store.master import keys_kept
 from ..store.subjects import Subjects
 from ..store.vault import Vault
-from .keeping import master
+from .keeping import master, named
 
 if TYPE_CHECKING:
     from ..gateway.poisoning import Poisoning
@@ -71,12 +72,15 @@ def guard(
 
 
 def vaulting(config: Config, data: Path, *, secret: bytes, clock: Callable[[], int]) -> Vaulting:
-    """What keeps the values of placeholders: on disk where a master key is named, else in memory as long as this process."""
+    """What keeps the values of placeholders: on disk where a master key is named, else in memory as long as this process.
+
+    Raises ConfigError where the key that is named is not that of what is kept already.
+    """
+    if named(config) and keys_kept(data):
+        master(config, data)
 
     def opened() -> Vault:
-        keep = config.keep
-        named = keep.master_key_env or keep.master_key_file or keep.master_key_command
-        return Vault(data, master(config, data) if named else None, secret)
+        return Vault(data, master(config, data) if named(config) else None, secret)
 
     return Vaulting(opened, Subjects(secret).of, clock)
 
@@ -167,4 +171,3 @@ def _rules(said: GuardSettings) -> Rules:
 
 def _class(name: str, said: ClassSettings) -> DataClass:
     return DataClass(name, "local" if said.stays == "local" else ",".join(said.regions), frozenset(said.types))
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +16,10 @@ import msgspec
 from ..config import Config
 from ..config.tree import Bodies as BodySettings
 from ..core.call import Call, Reply
-from ..core.errors import DemitasseError
+from ..core.errors import ConfigError, DemitasseError
 from ..providers.recorded import Recording, mark
 from ..store.bodies import Bodies, master_key
+from ..store.master import hold_against, keys_kept
 from ..store.secret import server_secret
 from ..store.subjects import Subjects
 
@@ -110,6 +112,28 @@ def keeper(config: Config, data: Path, clock: Callable[[], int]) -> Keeper | Non
 
 
 def master(config: Config, data: Path) -> bytes:
-    """The master key that the configuration names. Raises ConfigError."""
-    file = Path(config.keep.master_key_file) if config.keep.master_key_file else None
-    return master_key(env=config.keep.master_key_env, file=file, command=config.keep.master_key_command, data=data)
+    """The master key that the configuration names. Raises ConfigError, also where it is not that of what is kept already."""
+    keep = config.keep
+    file = Path(keep.master_key_file) if keep.master_key_file else None
+    if file is not None and not file.exists() and keys_kept(data) and not os.environ.get(keep.master_key_env or ""):
+        raise ConfigError(
+            f"there is no key file {file}, and data keys in {data} lie wrapped under a master key; lay that key there, or name "
+            "the one that 'demitasse audit rekey' changed to: [keep] master_key_file"
+        )
+    key = master_key(env=keep.master_key_env, file=file, command=keep.master_key_command, data=data)
+    hold_against(data, key, source(config))
+    return key
+
+
+def named(config: Config) -> bool:
+    """Whether the configuration names a master key."""
+    keep = config.keep
+    return bool(keep.master_key_env or keep.master_key_file or keep.master_key_command)
+
+
+def source(config: Config) -> str:
+    """Where the master key comes from, as ``master_key`` looks for it."""
+    keep = config.keep
+    if keep.master_key_env and os.environ.get(keep.master_key_env):
+        return f"the environment variable {keep.master_key_env}"
+    return f"what {keep.master_key_command[0]} prints" if keep.master_key_command else f"{keep.master_key_file}"

@@ -169,6 +169,24 @@ def _recovered(facts: dict[str, object]) -> Iterator[Finding]:
         yield Finding("note", "recovered", text, "set them right with a usage export: demitasse reconcile --apply FILE")
 
 
+def _master(place: Place) -> Iterator[Finding]:
+    """Whether the master key is that of what is kept; the error's sentence is the finding where it is not."""
+    from pathlib import Path
+
+    from ..build.keeping import master, named, source
+    from ..store.master import beside, keys_kept
+
+    config = place.config()
+    if not named(config) or not (count := keys_kept(place.data)):
+        return
+    file = config.keep.master_key_file
+    if file is not None and beside(Path(file)).exists():
+        yield Finding("note", "master", f"a change of the key in {file} was broken off; the next start ends it")
+        return
+    master(config, place.data)
+    yield Finding("ok", "master", f"the master key in {source(config)} is that of {count:,} data keys")
+
+
 def _chain(place: Place) -> Iterator[Finding]:
     from ..store.audit import recount, verify
     from ..store.migrations import FILE
@@ -284,4 +302,4 @@ def _taken(host: str, port: int) -> bool:
     return False
 
 
-LOOKS: Final = (_python, _disk, _data, _store, _config, _keys, _engine, _port)
+LOOKS: Final = (_python, _disk, _data, _store, _config, _master, _keys, _engine, _port)

@@ -12,8 +12,9 @@ import os
 import sqlite3
 import stat
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from ..core.errors import ConfigError, StoreError
@@ -45,6 +46,49 @@ def master_key(
     if not file.exists():
         _write(file, os.urandom(KEY_BYTES))
     return _read(file)
+
+
+def keys_kept(data: Path) -> int:
+    """How many data keys lie in ``data`` under some master key; makes no file. Raises StoreError."""
+    if not (Path(data) / FILE).exists():
+        return 0
+    with closing(open_file(data, wait_ms=5_000)) as db, told(data):
+        return int(db.execute("SELECT count(*) FROM subjects").fetchone()[0])
+
+
+def hold_against(data: Path, key: bytes, where: str) -> None:
+    """Raise ConfigError where ``key`` is not the one that data keys in ``data`` lie wrapped under: what is kept from then on
+    would lie under another key than what is there. ``where``: what the key came from.
+
+    After a change of keys its mark tells; before the first, ``key`` has to open one of the data keys.
+    """
+    if not (Path(data) / FILE).exists():
+        return
+    sealer = Sealer(key, "")
+    with closing(open_file(data, wait_ms=5_000)) as db, told(data):
+        count = db.execute("SELECT count(*) FROM subjects").fetchone()[0]
+        mark = db.execute("SELECT v FROM master WHERE k = 'check'").fetchone()
+        if not count:
+            return
+        if mark is not None:
+            opens = _opens(lambda: sealer.open(key, bytes(mark[0]), _CHECK))
+        else:
+            rows = db.execute("SELECT subject, wrapped FROM subjects")
+            opens = any(_opens(partial(sealer.unwrap, bytes(wrapped), name)) for name, wrapped in rows)
+    if not opens:
+        raise ConfigError(
+            f"the master key in {where} is not the one that the {count:,} data keys in {Path(data) / FILE} lie under, so "
+            "nothing is opened or kept with it; name the key that 'demitasse audit rekey' changed to, or the one from before: "
+            "[keep] master_key_file, master_key_env or master_key_command"
+        )
+
+
+def _opens(attempt: Callable[[], bytes]) -> bool:
+    try:
+        attempt()
+    except StoreError:
+        return False
+    return True
 
 
 def rewrap(data: Path, old: bytes, new: bytes) -> int:
@@ -79,7 +123,7 @@ def rekey_file(data: Path, file: Path) -> int:
     Raises StoreError, ConfigError as ``rewrap`` and ``master_key``.
     """
     old = master_key(file=file, data=data)
-    fresh = _beside(file)
+    fresh = beside(file)
     if not fresh.exists():
         _write(fresh, os.urandom(KEY_BYTES))
     count = rewrap(data, old, _read(fresh))
@@ -89,7 +133,7 @@ def rekey_file(data: Path, file: Path) -> int:
 
 def finish(data: Path, file: Path) -> None:
     """Where a change of keys was broken off after the wrapping, lay the new key in its place."""
-    fresh = _beside(file)
+    fresh = beside(file)
     if not fresh.exists():
         return
     with closing(open_file(data, wait_ms=5_000)) as db, told(data):
@@ -102,7 +146,8 @@ def finish(data: Path, file: Path) -> None:
         fresh.replace(file)
 
 
-def _beside(file: Path) -> Path:
+def beside(file: Path) -> Path:
+    """Where a change of the key in ``file`` keeps the new one until all is wrapped under it."""
     return file.with_name(file.name + ".new")
 
 
