@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -71,13 +72,16 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 def banner_lines(banner: Banner, place: Place) -> Iterator[str]:
     """What was found and what will be done with it."""
+    from ..web.address import reachable
+
+    address = reachable(banner.base_url, socket.gethostname())
     version = ".".join(banner.version.split(".")[:2])
     told = f"telemetry to {banner.telemetry}" if banner.telemetry else "no telemetry"
     yield f"demitasse {version}  ·  one process · everything kept in {short_path(banner.data, place)} · {told}"
     yield f"  models  {' · '.join(banner.models) or NO_MODELS}"
     yield f"  mode    {banner.mode}"
     yield f"  limit   {_limits(banner)}"
-    yield f"  open    {banner.base_url:<32} point clients at  OPENAI_BASE_URL={banner.base_url}/v1"
+    yield f"  open    {address:<32} point clients at  OPENAI_BASE_URL={address}/v1"
     if banner.needs_key:
         yield "  keys    needed, because this address is not loopback: demitasse keys create NAME"
     if banner.recovered:
