@@ -181,6 +181,16 @@ def test_a_role_is_a_bundle_of_scopes_and_scopes_add_to_it(run, data):
     assert keys_of(data)["paul"].scopes == ("read", "audit", "content")
 
 
+@pytest.mark.parametrize(
+    ("role", "use"),
+    [("developer", "OPENAI_API_KEY="), ("admin", "OPENAI_API_KEY="), ("auditor", "log in to the pages"), ("operator", "log in to the pages")],
+)  # fmt: skip
+def test_a_new_key_is_said_to_be_for_what_it_may_do(run, role, use):
+    said = run("keys", "create", "new", "--role", role).stderr
+    assert use in said
+    assert ("OPENAI_API_KEY" in said) == (role in ("developer", "admin"))
+
+
 def test_rotating_with_an_overlap_keeps_the_old_secret_until_its_end(run, data):
     first = json.loads(run("keys", "create", "alice", "--json").stdout)
     second = run("keys", "rotate", "alice", "--overlap", "1h")
@@ -191,7 +201,8 @@ def test_rotating_with_an_overlap_keeps_the_old_secret_until_its_end(run, data):
     assert "old secret until" in run("keys", "list").stdout
     third = json.loads(run("keys", "rotate", "alice", "--json").stdout)
     assert third["old_secret_until"] is None
-    assert keys_of(data)["alice"].old_mac == b""
+    key = keys_of(data)["alice"]
+    assert (key.old_mac, key.old_until_us) == (mac(server_secret(data), second.stdout.strip().encode()), 0)
 
 
 def test_an_overlap_never_outlives_the_old_secrets_own_end(run, data):

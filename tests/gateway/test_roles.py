@@ -137,6 +137,14 @@ async def test_a_replaced_secret_opens_until_its_overlap_ends(world: World) -> N
     assert (await ask(world.app, chat(), headers=bearer("dmt_ci_new"))).status == 200
 
 
+async def test_a_secret_that_was_replaced_at_once_is_told_so_and_opens_nothing(world: World) -> None:
+    world.ledger._keys = [key_named("ci", "dmt_ci_new", old_mac=mac(SECRET, b"dmt_ci_old"), old_until_us=0)]
+    world.ledger._revision += 1
+    old = await ask(world.app, chat(), headers=bearer("dmt_ci_old"))
+    assert old.status == 401
+    assert old.json()["error"]["message"] == "this secret of key 'ci' was replaced; use the new one"
+
+
 async def test_a_flood_of_wrong_keys_is_slowed_and_locks_no_good_key_out(world: World) -> None:
     told = [(await ask(world.app, chat(), headers=bearer(f"dmt_x_{n}"))).status for n in range(WRONG_A_MINUTE + 20)]
     assert told == [401] * WRONG_A_MINUTE + [429] * 20

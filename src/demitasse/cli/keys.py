@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..core.access import ROLES, SCOPES, role_of
+from ..core.access import ROLES, SCOPES, may, role_of
 from .ground import Commands, Failure, Place, note, placed, say, say_json, table
 from .units import clock_text, day_text, duration_us, limit, pairs
 
@@ -92,7 +92,7 @@ def create(
         return
     say(token)
     note("shown once: keep it now; only its fingerprint is stored")
-    note(f"within a second, use it as: OPENAI_API_KEY={token[:12]}…  revoke it with: demitasse keys revoke {name}")
+    note(f"within a second, {_use(key, token)}  revoke it with: demitasse keys revoke {name}")
 
 
 @keys.command("list")
@@ -159,6 +159,15 @@ def revoke(place: Place, name: str) -> None:
     say(f"key '{key.name}' opens nothing any more, on every running gateway within a second")
 
 
+def _use(key: Key, token: str) -> str:
+    """What a new key is for."""
+    if may(key.scopes, "call"):
+        return f"use it as: OPENAI_API_KEY={token[:12]}…"
+    if may(key.scopes, "read"):
+        return "log in to the pages with it, or send it as a bearer token to /metrics; it calls no models."
+    return "send it as a bearer token; it calls no models and opens no page."
+
+
 @keys.command()
 @click.argument("name")
 @click.option("--overlap", metavar="TIME", help="How long the old secret still opens, from now: 1h; else not at all.")
@@ -190,8 +199,8 @@ def rotate(place: Place, name: str, overlap: str | None, expires: str | None, as
             mac=mac(server_secret(place.data), token.encode()),
             created_us=now_us,
             expires_us=until_us,
-            old_mac=b"" if old_until_us is None else key.mac,
-            old_until_us=old_until_us,
+            old_mac=key.mac,  # known even where it opens nothing, so that its bearer is told that it was replaced
+            old_until_us=old_until_us or 0,
         )
     if as_json:
         say_json({"key": token} | _key_json(key, now_us, _data_class(classes, key)))

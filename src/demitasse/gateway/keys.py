@@ -106,7 +106,9 @@ class KeyRing:
             )
         if until_us is not None and until_us <= self._clock():
             raise Refused(
-                f"this secret of key '{key.name}' was replaced, and its time to be changed everywhere is over; use the new one",
+                f"this secret of key '{key.name}' was replaced"
+                + (", and its time to be changed everywhere is over" if until_us else "")
+                + "; use the new one",
                 status=401,
                 code="invalid_api_key",
                 type="authentication_error",
