@@ -114,12 +114,23 @@ async def test_rotating_a_key_ends_the_sessions_of_its_old_secret_after_the_over
 
 
 async def test_a_developers_key_opens_no_page(served: Served) -> None:
-    assert (await served.log_in(served.add("developer", *access.ROLES["developer"]))).status == 401
+    token = served.add("developer", *access.ROLES["developer"])
+    said = await served.log_in(token)
+    assert said.status == 403 and "set-cookie" not in said.headers
+    assert "this key is a developer&#39;s, and no page is for it" in said.body.decode()
+    served.app.ledger.revoke_key(token.split("_")[1])
+    over = await served.log_in(token)
+    assert over.status == 401 and b"developer" not in over.body
 
 
 async def test_a_bearer_key_is_no_login_and_a_cookie_is_no_key(served: Served) -> None:
     headers = HOST | {"authorization": f"Bearer {served.admin[1]}"}
     assert (await ask(served.app.gateway, b"", path="/budgets", method="GET", headers=headers)).status == 303
+    for path in ("/budgets", "/parts/live"):
+        told = await ask(
+            served.app.gateway, b"", path=path, method="GET", headers=headers | {"accept": "application/json"}
+        )
+        assert told.status == 401 and "log in first" in told.json()["error"]["message"], path
     cookie = cookie_of(await served.log_in(served.admin[1]))
     assert await served.status(cookie, "/metrics") == 401
 

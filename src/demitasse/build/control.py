@@ -120,6 +120,11 @@ class KeyLogin:
         wanted = mac(self._server_secret, token.encode())
         return self._first(lambda _key, secret: compare_digest(secret, wanted))
 
+    def without_pages(self, token: str) -> tuple[str, ...]:
+        wanted, now_us = mac(self._server_secret, token.encode()), self._ledger.clock()
+        key = next((key for key in self._ledger.keys() if compare_digest(key.mac, wanted)), None)
+        return () if key is None or _over(key, now_us) or access.may(key.scopes, "read") else key.scopes
+
     def visitor(self, id: str) -> Visitor | None:
         """A session is begun with one secret of a key: it ends with that secret, be it revoked, expired or replaced."""
         return self._first(lambda key, secret: compare_digest(self._session(key, secret), id))
@@ -137,7 +142,10 @@ class KeyLogin:
         return f"{key.id}.{mac(self.secret, secret).hex()[:24]}"
 
     def _visitor(self, key: Key, secret: bytes, now_us: int) -> Visitor | None:
-        over = key.revoked_us is not None or (key.expires_us is not None and key.expires_us <= now_us)
-        if over or not access.may(key.scopes, "read"):
+        if _over(key, now_us) or not access.may(key.scopes, "read"):
             return None
         return Visitor(id=self._session(key, secret), name=key.name, admin="admin" in key.scopes, scopes=key.scopes)
+
+
+def _over(key: Key, now_us: int) -> bool:
+    return key.revoked_us is not None or (key.expires_us is not None and key.expires_us <= now_us)

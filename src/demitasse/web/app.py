@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ from ..core.ledger import Books
 from ..core.limits import Budget
 from ..core.price import Card
 from . import actions, assets, governance, guard, lab_views, render, review, steering, views
+from .address import reachable
 from .components import samples
 from .drift_facts import WatchBooks
 from .drift_views import watch as watch_view
@@ -52,6 +54,11 @@ from .lab_views import LabPage, Look
 from .views import Desk
 
 MOST_FORM_BYTES = 64 << 10
+
+NO_SESSION = (
+    "log in first, at /login, and send the cookie that it sets; a key in a header opens no page, but "
+    "/demitasse/status, /demitasse/calls and /metrics"
+)
 
 View = Callable[[Desk, Mapping[str, str]], dict[str, Any]]
 _T = TypeVar("_T")
@@ -160,7 +167,7 @@ def dashboard(
         routes=routes,
         switches=switches,
         what_if=what_if,
-        base_url=base_url.rstrip("/"),
+        base_url=reachable(base_url.rstrip("/"), socket.gethostname()),
         mode=mode,
         version=version,
         reports={},
@@ -245,7 +252,7 @@ class Site:
             if needs != access.OPEN:
                 visitor = self._visitor(request)
                 if visitor is None:
-                    part = route.path.startswith("/parts/")
+                    part = route.path.startswith("/parts/") and not _wants_json(request)
                     return _guarded(Response(status_code=401)) if part else self._to_login(request)
                 if not visitor.may(needs):
                     raise HTTPException(403, access.sentence(visitor.name, visitor.scopes, needs))
@@ -416,6 +423,8 @@ class Site:
             raise HTTPException(403, "this form came from another site; open the dashboard and log in there")
         address = request.client.host if request.client else ""
         visitor = login.enter(form.get("key", "").strip())
+        if visitor is None and (scopes := login.without_pages(form.get("key", "").strip())):
+            return await self._login_page(back, _no_pages(scopes), 403)
         if visitor is None:  # a good key is never held up: whoever shares an address could else lock its holder out
             if wait_s := self._attempts.wait_s(address, now_us):
                 error = f"too many wrong keys; the next try is possible in {wait_s} s"
@@ -536,7 +545,7 @@ class Site:
 
     def _to_login(self, request: Request) -> Response:
         if _wants_json(request):
-            return self._json({"error": {"message": "log in first, at /login", "code": 401}}, 401)
+            return self._json({"error": {"message": NO_SESSION, "code": 401}}, 401)
         if request.method != "GET":
             return _guarded(RedirectResponse("/login", 303))
         back = request.url.path + ("?" + request.url.query if request.url.query else "")
@@ -566,6 +575,15 @@ async def _read_form(request: Request) -> dict[str, str]:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100))
     except ValueError as error:
         raise HTTPException(400, "the form is not urlencoded UTF-8") from error
+
+
+def _no_pages(scopes: Sequence[str]) -> str:
+    role = access.role_of(scopes)
+    whose = f"is a {role}'s" if role else f"has the scope {', '.join(scopes)}"
+    return (
+        f"this key {whose}, and no page is for it: pages need the scope read; "
+        "make a key that has it with: demitasse keys create NAME --scope read"
+    )
 
 
 def _short(params: Mapping[str, str]) -> dict[str, str]:

@@ -149,6 +149,10 @@ class Login(Protocol):
         """The holder of a key (``dmt_…``) in force that may read; else None."""
         ...
 
+    def without_pages(self, token: str) -> tuple[str, ...]:
+        """The scopes of a key in force that may not read; empty for any other, be it unknown or over."""
+        ...
+
     def visitor(self, id: str) -> Visitor | None:
         """As ``enter`` for a session that was begun with the key of this id; None once it is revoked or has expired."""
         ...
