@@ -177,7 +177,7 @@ class _Forms(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         form = _form(chr(code))
-        if len(self) < 20_000:  # a text of every character there is must not fill the memory
+        if len(self) < 50_000:  # 8 MB; a text of every character there is must not fill the memory
             self[code] = form
         return form
 
