@@ -62,3 +62,12 @@ def test_a_provider_is_approved_by_the_list_or_because_nothing_leaves():
     assert listed("openai") and not listed("deepseek")
     assert listed("local") and listed("classifier") and listed("recorded") and listed("ollama", local=True)
     assert "nothing was sent" in listed.refusal("deepseek") and "openai" in listed.refusal("deepseek")
+
+
+def test_a_server_that_is_no_known_providers_has_no_known_terms_until_they_are_accepted():
+    told = licensed(
+        "w", kind="server", provider="a server of your own at llm.example", upstream="", profile="commercial"
+    )
+    assert (told.answer, told.outputs, told.source, told.licence) == ("unknown", "unknown", "", "not stated")
+    taken = licensed("w", kind="server", provider=told.provider, profile="commercial", accepted=TAKEN)
+    assert taken.accepted is not None and "accepted by ada" in taken.why

@@ -88,7 +88,7 @@ def test_days_are_told_apart(tmp_path):
 def test_our_own_calls_are_no_clients_calls_but_reach_providers(tmp_path, look):
     fill(tmp_path, [call("a", key="demitasse-lab", guard=GUARD), call("b", key="demitasse")])
     _, sums, _ = look()
-    assert "calls" not in sums and "found" not in sums and sums["provider"] == {"openai": 2}
+    assert "calls" not in sums and "found" not in sums and sums["asked"] == {"large\topenai\t": 2}
     assert sums["upstream"] == {"large\topenai\tlarge-1\t": 2}
 
 

@@ -19,7 +19,7 @@ provider = "generic"
 base_url = "{url}"
 price = {{ input_usd_per_mtok = 1, output_usd_per_mtok = 2 }}
 [governance]
-providers = ["generic"]
+providers = ["host:127.0.0.1"]
 """
 
 

@@ -31,7 +31,7 @@ from ..lab.optimise.artefact import Manifest, made
 from ..providers import catalogue
 from ..providers.download import note, place
 from ..providers.made import PREFIX
-from ..providers.vendors import VENDORS, vendor_of
+from ..providers.vendors import VENDORS, elsewhere, vendor_of
 from ..web.energy import Meter
 from ..web.report import iso, watt_hours
 
@@ -69,6 +69,8 @@ class Origin(Struct, frozen=True):
     """Of a model that was made here: on the licences of base, data and teacher together."""
     limits: tuple[str, ...] = ()
     safety: tuple[Figure, ...] = ()
+    own_server: bool = False
+    """It is reached at an address that is not its provider's: whose terms hold there, nobody knows."""
 
 
 class Shelf:
@@ -130,10 +132,21 @@ class Shelf:
             runs = settings.region or (HERE if VENDORS.get(settings.provider, VENDORS["generic"]).local else UNKNOWN)
             names = upstream or (settings.model or name,)
             kind: Kind = "recorded" if settings.provider == "recorded" else "hosted"
+            foreign = elsewhere(settings.provider, settings.base_url)
             host = urlsplit(settings.base_url).hostname if settings.base_url else None
             limits = (f"Reached at {host}, an address of this configuration.",) if host else ()
+            if foreign:
+                asked = f"asked as {settings.provider} is" if settings.provider != "generic" else "asked as OpenAI is"
+                limits = (f"Reached at {foreign}, {asked}: what computes there is known to whoever runs it.",)
             return Origin(
-                name, kind, settings.provider, runs, settings.region or runs, identity=Identity(names), limits=limits
+                name,
+                kind,
+                own_server(foreign) if foreign else settings.provider,
+                runs,
+                settings.region or runs,
+                own_server=bool(foreign),
+                identity=Identity(names),
+                limits=limits,
             )
         if name in detectors():
             return detector(name)
@@ -158,7 +171,9 @@ class Shelf:
     def licensed(self, origin: Origin) -> Licensed:
         """Its row of the register."""
         kind: Held = "weights"
-        if origin.kind in ("hosted", "recorded"):
+        if origin.own_server:
+            kind = "server"
+        elif origin.kind in ("hosted", "recorded"):
             kind = "hosted" if origin.kind == "hosted" else "service"
         return licensed(
             origin.name,
@@ -238,6 +253,11 @@ class Shelf:
         )
 
 
+def own_server(host: str) -> str:
+    """What stands in a provider's place where the address is none's own."""
+    return f"a server of your own at {host}"
+
+
 def _from(sources: Iterable[catalogue.HubSource | catalogue.IndexSource]) -> str:
     first = next(iter(sources), None)
     return "" if first is None else f"index {first.package}" if isinstance(first, catalogue.IndexSource) else str(first)
@@ -245,6 +265,8 @@ def _from(sources: Iterable[catalogue.HubSource | catalogue.IndexSource]) -> str
 
 def _maker_name(origin: Origin) -> str:
     """The name by which terms on a model's answers are found."""
+    if origin.own_server:
+        return ""
     if origin.kind == "hosted":
         own = origin.identity.upstream[0] if origin.identity.upstream else origin.name
         return own if "/" in own or not origin.provider else f"{origin.provider}/{own}"

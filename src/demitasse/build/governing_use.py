@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 import msgspec
 
-from ..core.approved import CODE, HERE, Approved
+from ..core.approved import CODE, HERE, Approved, named
 from ..core.evidence import OWN_KEYS
 from ..core.ledger import Bucket
 from ..lab.governance.cards import file_name
-from ..providers.vendors import VENDORS
+from ..providers.vendors import VENDORS, elsewhere
 from ..store.signing import verify as check_certificate
 from ..store.tally import DAY_US
 from ..web.report import iso
@@ -174,21 +174,40 @@ def deactivations(view: View) -> dict[str, Any]:
 
 def provider_register(view: View) -> dict[str, Any]:
     approved = Approved(view.sources.config.governance.providers)
-    called = view.total("provider")
-    local = {name for name in called if name in HERE or (name in VENDORS and VENDORS[name].local)}
+    called, away, not_approved = Counter[str](), set[str](), set[str]()
+    for told, n in view.total("asked").items():
+        name, local = _who(view, told)
+        called[name] += n
+        if not local:
+            away.add(name)
+        if not approved(name, local=local):
+            not_approved.add(name)
     refused = [(day, n) for (day, kind, name), n in sorted(view.days.items()) if kind == "refused" and name == CODE]
     return {
         "about": "Who may be called, who was called, and calls that were refused because their provider is not approved.",
         "approved": list(approved.providers),
-        "called": called,
-        "here": sorted(local),
+        "called": dict(called.most_common()),
+        "here": sorted(called.keys() - away),
         "attempts": sum(called.values()),
-        "not_approved": sorted(name for name in called if not approved(name, local=name in local)),
+        "not_approved": sorted(not_approved),
         "refused": {
             "total": sum(n for _, n in refused),
             "by_day": [{"day": iso(day * DAY_US)[:10], "calls": n} for day, n in refused],
         },
     }
+
+
+def _who(view: View, told: str) -> tuple[str, bool]:
+    """Whom an attempt went to, as the list of providers names it, and whether that is this machine. An alias is taken for what
+    it names today.
+    """
+    if "\t" not in told:  # what came after the most names of a day
+        return told, False
+    model, provider, region = told.split("\t")
+    settings = view.sources.config.models.get(model)
+    host = elsewhere(provider, settings.base_url) if settings is not None and settings.provider == provider else ""
+    local = provider in HERE or region == "local" or (not host and provider in VENDORS and VENDORS[provider].local)
+    return named(provider, host), local
 
 
 def failover(view: View) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from ..providers.otel import Traced
 from ..providers.prompt_caching import NO_RULE, rule_for
 from ..providers.recorded import Look, Recorded
 from ..providers.supervisor import DEFAULT_SLOTS
-from ..providers.vendors import VENDORS, Vendor, is_home, vendor_of
+from ..providers.vendors import VENDORS, Vendor, elsewhere, is_home, vendor_of
 from ..store.ledger import SqliteLedger
 from .governing_check import check_licence
 from .local import Fetched
@@ -219,6 +219,7 @@ class Models:
             local=vendor.local,
             max_output=settings.max_output,
             region=settings.region,
+            host=elsewhere(settings.provider, settings.base_url),
         )
         return structs.replace(rung, model=Traced(rung.model)) if alias in config.otel.upstream else rung
 

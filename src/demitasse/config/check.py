@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from ..providers import made
 from ..providers.vendors import VENDORS
 from .check_guard import check_guard
+from .check_providers import check_providers
 from .read import Problem, meant
 from .tree import Budgets, BudgetSettings, Config, Keep, ModelSettings, RouteSettings, Server
 
@@ -50,6 +51,7 @@ def check(config: Config, providers: Mapping[str, str] = PROVIDERS) -> tuple[Con
         *_alerts(config),
         *_otel(config),
         *check_guard(config, lambda name: _no_model(name, config, providers)),
+        *check_providers(config.governance.providers, providers),
     ]
     return config if problems else _complete(config), problems
 
@@ -235,7 +237,9 @@ def _url(url: str) -> str:
 def _bare_url(url: str) -> str:
     """The same of an address to which paths are added: what is shown on pages and sent to nobody holds no key."""
     if not (wrong := _url(url)) and ("?" in url or "#" in url):
-        return "paths are added to this address, so it ends without '?' and '#'; a key goes into an environment variable"
+        return (
+            "paths are added to this address, so it ends without '?' and '#'; a key goes into an environment variable"
+        )
     return wrong
 
 

@@ -357,7 +357,9 @@ CheckName = Literal["schema", "grounding", "leaks", "moderation"]
 class GuardSettings(Struct, frozen=True):
     """What is looked for in prompts and answers, and what is done about it. Until an action is set, things are counted only."""
 
-    on: Annotated[bool, says("Whether prompts are looked at. If not, only the types of `[classes]` are looked for.")] = True
+    on: Annotated[
+        bool, says("Whether prompts are looked at. If not, only the types of `[classes]` are looked for.")
+    ] = True
     personal: Annotated[
         dict[str, GuardAction],
         says(
@@ -388,7 +390,9 @@ class GuardSettings(Struct, frozen=True):
     ] = ("schema", "leaks")
     redteam_days: Annotated[
         Annotated[int, Meta(ge=0, le=365)],
-        says("Replay the built-in attacks against the guard every so many days, and tell where less is caught; 0: never."),
+        says(
+            "Replay the built-in attacks against the guard every so many days, and tell where less is caught; 0: never."
+        ),
     ] = 0
     max_chars: Annotated[Count | None, says("Longest prompt, in characters; unset: any that fits a request.")] = None
     on_cap: Annotated[
@@ -425,7 +429,8 @@ class Governance(Struct, frozen=True):
     providers: Annotated[
         tuple[str, ...],
         says(
-            'Providers that may be called, e.g. `["openai"]`; empty: any. Models that run here are never refused for it.'
+            'Providers that may be called, e.g. `["openai"]`, each at its own address; a server elsewhere is listed by its host, e.g. '
+            '`"host:127.0.0.1"`. Empty: any. Models that run here are never refused for it.'
         ),
     ] = ()
 

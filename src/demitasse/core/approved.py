@@ -12,13 +12,22 @@ HERE = frozenset({"local", "classifier", "recorded"})
 """What computes in this process's own house: nothing leaves, so no list is asked."""
 
 
+AT_HOST = "host:"
+"""Begins the list's name of a server that is reached at an address which is not its provider's own."""
+
+
+def named(provider: str, host: str) -> str:
+    """How the list names who is called: the provider at its own address, else ``host:NAME``."""
+    return f"{AT_HOST}{host}" if host else provider
+
+
 class Approved(Struct, frozen=True):
     """An allow-list; empty: anybody may be called."""
 
     providers: tuple[str, ...] = ()
 
     def __call__(self, provider: str, *, local: bool = False) -> bool:
-        """Whether a provider (as ``[models.NAME] provider`` and ``Rung.provider`` name it) may be called.
+        """Whether a provider (as ``named`` puts it) may be called.
 
         ``local``: the model runs on this machine, whoever's server it is.
         """

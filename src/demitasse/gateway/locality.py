@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from msgspec import structs
 
-from ..core.approved import Approved
+from ..core.approved import Approved, named
 from ..core.errors import Refused
 from .route import Route, Rung
 
@@ -32,11 +32,11 @@ def approved_only(route: Route, approved: Approved) -> Route:
     """The route without the models whose providers are not approved. Raises Refused: its reference is one of them."""
 
     def may(rung: Rung) -> bool:
-        return approved(rung.provider, local=rung.here or rung.region == LOCAL)
+        return approved(named(rung.provider, rung.host), local=rung.here or rung.region == LOCAL)
 
     if not may(route.reference):
         raise Refused(
-            approved.refusal(route.reference.provider),
+            approved.refusal(named(route.reference.provider, route.reference.host)),
             status=403,
             code="provider_not_approved",
             type="permission_error",

@@ -25,6 +25,8 @@ class Rung(Struct, frozen=True, eq=False):
     local: bool = False
     max_output: int | None = None
     region: str | None = None
+    host: str = ""
+    """Where it is reached, if that is not its provider's own address."""
     here: bool = False
     """An engine of ours computes it: what it is asked leaves nowhere. A server that others run may pass things on, so of one
     on this machine the configuration has to say ``region = "local"``."""

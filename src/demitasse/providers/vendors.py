@@ -217,6 +217,23 @@ def is_home(vendor: Vendor, base_url: str) -> bool:
     return bool(vendor.base_url) and not vendor.local and _origin(base_url) == _origin(vendor.base_url)
 
 
+def elsewhere(provider: str, base_url: str | None) -> str:
+    """The host where something else than the provider itself is reached; empty: it is the provider, at its own address.
+
+    A server that bears a vendor's name in a configuration says nothing of whose it is: of ``generic`` every address is such a host.
+    """
+    vendor = VENDORS.get(provider)
+    if vendor is None or not base_url or is_home(vendor, base_url):
+        return ""
+    host = _origin(base_url)[1]
+    if vendor.local and host in _LOOPBACK:
+        return ""
+    return host
+
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
 def _origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS happened (
   seq INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, json BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS happened_at ON happened (at_us);
 """
-_VERSION = 1
+_VERSION = 2
 _ADD = "INSERT INTO days VALUES (?,?,?,?) ON CONFLICT (day, what, name) DO UPDATE SET n = n + excluded.n"
 _NEW = (
     "SELECT seq, kind, id, at_us, leaf, chain, outcome IS NOT NULL FROM events WHERE seq > ? AND "
@@ -76,6 +76,7 @@ class _Attempt(Struct):
     status: str
     upstream_model: str = ""
     card: str | None = None
+    region: str | None = None
 
 
 class _Call(Struct):
@@ -231,7 +232,7 @@ def _count(own: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
 def counts_of(call: _Call) -> Iterator[tuple[str, str, int]]:
     """What one call adds: kind, name and number."""
     for attempt in call.attempts:
-        yield "provider", attempt.provider, 1
+        yield "asked", f"{attempt.model}\t{attempt.provider}\t{attempt.region or ''}", 1
         if attempt.status == "ok":
             told = (attempt.model, attempt.provider, attempt.upstream_model, attempt.card or "")
             yield "upstream", "\t".join(told), 1

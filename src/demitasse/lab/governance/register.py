@@ -20,8 +20,9 @@ SETTING: Final = "governance.accepted"
 """Of the store: name → `Accepted`."""
 
 Profile = Literal["research", "commercial"]
-Kind = Literal["weights", "hosted", "service"]
-"""weights: files that compute here · hosted: a model that somebody else runs, under their terms · service: no model."""
+Kind = Literal["weights", "hosted", "server", "service"]
+"""weights: files that compute here · hosted: a model that a provider runs, under its terms · server: at an address that is no
+known provider's · service: no model."""
 Answer = Literal["allowed", "conditions", "unknown", "refused"]
 
 _ORDER: Final[tuple[Answer, ...]] = ("allowed", "conditions", "unknown", "refused")
@@ -91,6 +92,8 @@ def licensed(
     """
     bare = licence.strip()
     taken = (accepted or {}).get(name)
+    if kind == "server":
+        return _server(name, provider, taken)
     stated = "not stated" if bare.casefold() in _NOBODY else bare
     term = None if stated == "not stated" else licences.find("licence", bare)
     answers = licences.teacher(upstream or name)
@@ -116,6 +119,18 @@ def licensed(
     return Licensed(
         name, kind, provider, stated, answer, says, source, read,
         answers.answer, answers.why, answers.source, taken, allowed, why,
+    )  # fmt: skip
+
+
+def _server(name: str, provider: str, taken: Accepted | None) -> Licensed:
+    """An address that is no known provider's: whatever name it is asked by, nothing is taken for known."""
+    says = "Whose model answers there, and under which terms, only whoever runs it can say."
+    why = "no weights are held: the list of approved providers decides"
+    if taken is not None:
+        why = f"its terms are not known; accepted by {taken.who} on {taken.at[:10]}: {taken.why}"
+    return Licensed(
+        name, "server", provider, "not stated", "unknown", says, accepted=taken, why=why,
+        outputs_say="Nobody knows whose answers these are: read the terms of the model that runs there.",
     )  # fmt: skip
 
 

@@ -1,0 +1,100 @@
+"""A vendor's name in a configuration is no vendor: a model at another address is a server of one's own, everywhere that matters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from demitasse.build.governing_sources import opened, window
+from demitasse.build.governing_use import provider_register
+from demitasse.build.governing_view import look
+from demitasse.config import load
+from demitasse.core.errors import ConfigError
+from demitasse.providers.vendors import elsewhere
+from demitasse.testing import MockUpstream
+from tests.build.test_app import PRICE, Site, now_us
+from tests.story.asgi import ask, chat
+
+
+def config(url: str, listed: str) -> str:
+    return f"""
+[models.mine]
+provider = "openai"
+model = "mock"
+base_url = "{url}"
+{PRICE}
+[governance]
+providers = {listed}
+"""
+
+
+@pytest.mark.parametrize(
+    ("provider", "url", "host"),
+    [
+        ("openai", "https://api.openai.com/v1", ""),
+        ("openai", None, ""),
+        ("openai", "http://127.0.0.1:9/v1", "127.0.0.1"),
+        ("openai", "https://API.OPENAI.COM.evil.example/v1", "api.openai.com.evil.example"),
+        ("generic", "https://llm.example/v1", "llm.example"),
+        ("ollama", "http://localhost:11434/v1", ""),
+        ("ollama", "http://gpu.example:11434/v1", "gpu.example"),
+        ("local", None, ""),
+    ],
+)
+def test_a_provider_is_at_home_at_its_own_address_alone(provider: str, url: str | None, host: str) -> None:
+    assert elsewhere(provider, url) == host
+
+
+async def test_a_vendors_name_on_the_list_does_not_approve_a_server_that_only_bears_it(tmp_path: Path) -> None:
+    async with MockUpstream(keep=True) as up:
+        site = Site(tmp_path, up)
+        site.file.write_text(config(up.base_url, '["openai"]'))
+        async with site.app() as app:
+            answer = await ask(app.gateway, chat("hello", model="mine"))
+        assert (answer.status, answer.json()["error"]["code"]) == (403, "provider_not_approved")
+        assert "host:127.0.0.1" in answer.json()["error"]["message"] and up.bodies == []
+        site.file.write_text(config(up.base_url, '["host:127.0.0.1"]'))
+        async with site.app() as app:
+            assert (await ask(app.gateway, chat("hello", model="mine"))).status == 200
+
+
+async def test_the_card_the_licences_and_the_list_of_called_name_the_host(tmp_path: Path) -> None:
+    async with MockUpstream(keep=True) as up:
+        site = Site(tmp_path, up)
+        site.file.write_text(config(up.base_url, "[]"))
+        async with site.app() as app:
+            assert (await ask(app.gateway, chat("hello", model="mine"))).status == 200
+        site.file.write_text(config(up.base_url, '["openai"]'))
+        with opened(site.read(), tmp_path / "data", clock=now_us) as sources:
+            view = look(sources, window(now_us()))
+            card, register = view.card("mine"), provider_register(view)
+    assert card.provider == "a server of your own at 127.0.0.1" == card.licence.provider
+    assert (card.licence.kind, card.licence.answer, card.licence.outputs) == ("server", "unknown", "unknown")
+    assert "its licence or terms of use" in card.unknown
+    assert register["called"] == {"host:127.0.0.1": 1} and register["not_approved"] == ["host:127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ('["opnai"]', "did you mean 'openai'?"),
+        ('["generic"]', "list its host"),
+        ('["host:"]', "names no host"),
+        ('["host:https://llm.example"]', "names no host"),
+        ('["host:llm.example:8080"]', "names no host"),
+        ('["host:LLM.example"]', "host:llm.example"),
+    ],
+)
+def test_a_name_on_the_list_that_can_never_match_is_refused_at_the_start(
+    tmp_path: Path, listed: str, said: str
+) -> None:
+    (tmp_path / "demitasse.toml").write_text(f"[governance]\nproviders = {listed}\n")
+    with pytest.raises(ConfigError, match=r"governance\.providers") as told:
+        load(None, {}, tmp_path)
+    assert said in str(told.value)
+
+
+def test_hosts_and_providers_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "demitasse.toml").write_text('[governance]\nproviders = ["openai", "host:127.0.0.1", "host:::1"]\n')
+    assert load(None, {}, tmp_path).governance.providers == ("openai", "host:127.0.0.1", "host:::1")
