@@ -9,7 +9,7 @@ import pytest
 from demitasse.core.call import Call, Caller, Reply
 from demitasse.core.entry import Guarded
 from demitasse.gateway.poisoning import FEWEST, NEAR, Poisoning
-from demitasse.guard.finding import Findings, Hidden, Injection, Secret
+from demitasse.guard.finding import Findings, Hidden, Secret
 
 
 def call(key="ann", tenant="team", kind="chat"):
@@ -64,9 +64,7 @@ def test_a_prompt_of_high_risk_leaves_nothing_behind():
     [
         (Findings(secrets=(Secret("api_key", 0, 5),)), "secret (api_key)"),
         (Findings(hidden=(Hidden("tag", 0, 5),)), "hidden"),
-        (Findings(injection=Injection(0.9995, "high")), "reads like instructions"),
-        (Findings(injection=Injection(0.99, "high")), ""),
-        (Findings(injection=Injection(0.3, "medium"), hidden=(Hidden("control", 0, 1),)), ""),
+        (Findings(hidden=(Hidden("control", 0, 1),)), ""),
     ],
 )
 def test_what_the_guards_detectors_find_in_an_answer_counts(found, why):
@@ -74,10 +72,10 @@ def test_what_the_guards_detectors_find_in_an_answer_counts(found, why):
     assert why in said if why else said == ""
 
 
-def test_the_detectors_read_an_answer_as_a_users_text_since_answers_tell_people_what_to_do():
+def test_an_answer_is_read_as_a_models_words_since_answers_tell_people_what_to_do():
     seen = []
     Poisoning(lambda text, source: seen.append((text, source)) or Findings()).may_be_cached(call(), reply("Hello."))
-    assert seen == [("assistant\nHello.", "user")]
+    assert seen == [("assistant\nHello.", "assistant")]
 
 
 def test_embeddings_hold_no_words():

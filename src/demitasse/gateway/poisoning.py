@@ -32,8 +32,6 @@ SHARE: Final = 0.5
 FEWEST: Final = 100
 MOST_CHARS: Final = 20_000
 """Scanned of an answer; of a longer one its beginning and its end."""
-SURE: Final = 0.999
-"""The risk from which on an answer is not kept: one honest answer in a few hundred (lab notebook, the guard)."""
 _REMEMBERED: Final = 4_096
 """Kept questions of one tenant that are remembered."""
 _TENANTS: Final = 1_000
@@ -72,14 +70,13 @@ class Poisoning:
             return "it carries instructions to a model"
         if self._scan is None:
             return "it carries hidden characters" if not text.isascii() and _UNSEEN.search(text) else ""
-        # Read as a user's: that somebody is told to do something, which is odd in a document, is what answers are for.
-        found = self._scan(text, "user")
+        # Not scored for injection: that somebody is told to do something is what answers are for, and honest ones would be
+        # lost to the cache. Orders to models are looked for by their phrases, and the prompt's own risk counts.
+        found = self._scan(text, "assistant")
         if any(one.kind != "control" for one in found.hidden):
             return "it carries hidden characters"
         if found.secrets:
             return f"it carries a secret ({found.secrets[0].kind})"
-        if found.injection is not None and found.injection.score >= SURE:
-            return "it reads like instructions to a model"
         return ""
 
     def may_be_shared(self, call: Call, question: str) -> str:
