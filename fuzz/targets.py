@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from demitasse.cli.scan import read_lines
+from demitasse.cli.scan_lines import read_lines
 from demitasse.config.load import parse
 from demitasse.config.read import SettingsError
 from demitasse.core.call import Call

@@ -14,7 +14,8 @@ from typing import get_args
 import pytest
 from click.testing import Result
 
-from demitasse.cli.scan import MOST_BYTES, masked
+from demitasse.cli.scan import SOURCES, masked
+from demitasse.cli.scan_lines import MOST_BYTES
 from demitasse.guard import scan as scanning
 from demitasse.guard.finding import Band, Source
 from demitasse.guard.kinds import HIDDEN, SECRETS, TYPES
@@ -227,3 +228,7 @@ def test_a_file_that_is_not_there_and_a_source_that_is_none_say_what_would_do(ru
     assert "nofile cannot be read" in said and "--data" not in said
     said = run("scan", input='{"text": "a", "source": "somebody"}\n', status=1).stderr
     assert all(source in said for source in get_args(Source))
+
+
+def test_the_sources_of_the_help_are_those_of_findings():
+    assert get_args(Source) == SOURCES

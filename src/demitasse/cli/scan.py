@@ -5,19 +5,20 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from time import thread_time_ns
-from typing import IO, Any, NamedTuple, get_args
+from typing import IO, TYPE_CHECKING, Any
 
 import click
-import msgspec
 
-from ..guard.finding import Findings, Source
 from .ground import Failure, Place, note, placed, say
 
-MOST_BYTES = 32 << 20
-"""Of one line: what the gateway takes as a body by default."""
+if TYPE_CHECKING:
+    from ..guard.finding import Findings, Source
+    from .scan_lines import Line
+
+SOURCES = ("system", "user", "assistant", "tool", "retrieved")
+"""``guard.finding.Source``, which is not loaded for the help's sake; a test holds the two together."""
 _SHOWN = 5
 
 
@@ -26,7 +27,7 @@ _SHOWN = 5
 @click.option("--text", "plain", is_flag=True, help="Each line is a text itself, not JSON.")
 @click.option(
     "--source",
-    type=click.Choice(get_args(Source)),
+    type=click.Choice(SOURCES),
     default="user",
     show_default=True,
     help="Who wrote the texts that do not say so themselves.",
@@ -49,6 +50,7 @@ def scan(place: Place, file: str, plain: bool, source: Source, names: bool, fals
     something is no failure; a line that cannot be read is one, and the others are still done.
     """
     from ..guard.scan import scanner
+    from .scan_lines import read_lines
 
     look = scanner(false_alarms=false_alarms, names=names)
     look("What is loaded on first use is no part of what a text takes.", "user", names=names)
@@ -89,54 +91,6 @@ def _opened(place: Place, file: str) -> AbstractContextManager[IO[bytes]]:
         raise Failure(f"{file} cannot be read: {why}; name a file of JSON lines, or - for standard input") from error
 
 
-class Line(NamedTuple):
-    """One line of the input; ``error`` says why it is no text."""
-
-    number: int
-    text: str = ""
-    source: Source = "user"
-    error: str = ""
-
-
-class _Row(msgspec.Struct):
-    text: str
-    source: Source | None = None
-
-
-_row = msgspec.json.Decoder(_Row).decode
-
-
-def read_lines(stream: IO[bytes], source: Source, *, plain: bool = False) -> Iterator[Line]:
-    """The texts of a stream as they come, without reading on. Empty lines are passed over."""
-    number = 0
-    while raw := stream.readline(MOST_BYTES + 1):
-        number += 1
-        if len(raw) > MOST_BYTES:
-            while raw and not raw.endswith(b"\n"):
-                raw = stream.readline(MOST_BYTES)
-            yield Line(number, error=f"it is longer than {MOST_BYTES >> 20} MB; split it")
-            continue
-        raw = raw.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf" if number == 1 else b"")
-        if not raw.strip():
-            continue
-        yield _line(number, raw, source, plain=plain)
-
-
-def _line(number: int, raw: bytes, source: Source, *, plain: bool) -> Line:
-    try:
-        if plain:
-            return Line(number, raw.decode(), source)
-        row = _row(raw)
-    except UnicodeDecodeError as why:
-        return Line(number, error=f"it is not valid UTF-8 (byte {why.start})")
-    except (msgspec.DecodeError, RecursionError) as why:
-        said = str(why).removeprefix("JSON is malformed: ")
-        if said.endswith("`$.source`"):
-            return Line(number, error=f"its source is none of {', '.join(get_args(Source))}")
-        return Line(number, error=f'it is not {{"text": "…", "source": "user"}} ({said}); for plain lines use --text')
-    return Line(number, row.text, row.source or source)
-
-
 def as_object(found: Findings, took_us: int, line: int) -> dict[str, Any]:
     """The stable, documented object of ``scan --json``."""
     injection = found.injection
@@ -159,6 +113,8 @@ def as_object(found: Findings, took_us: int, line: int) -> dict[str, Any]:
 
 
 def _write(row: dict[str, Any]) -> None:
+    import msgspec
+
     out = sys.stdout.buffer
     out.write(msgspec.json.encode(row) + b"\n")
     out.flush()  # whoever waits for this line may not send the next before it has it
