@@ -13,7 +13,7 @@ from msgspec import structs
 from demitasse.build.drift_watch import MOST_OPEN
 from demitasse.core.entry import Guarded
 from demitasse.core.errors import ConfigError
-from demitasse.core.evidence import OWN_KEY
+from demitasse.core.evidence import LAB_KEY, OWN_KEY
 from demitasse.testing import MockUpstream
 from tests.build.drift_ledger import DAY_US, HOUR_US, MONDAY_US, Watched, entry, usual_day
 from tests.build.test_app import Site
@@ -194,6 +194,14 @@ def test_so_is_one_of_a_key_that_nobody_knows(site: Watched) -> None:
     site.book([entry(f"run{n}", start_us + n * MINUTE_US, key="fresh", usd=1200 / 2880) for n in range(50)])
     (alert,) = site.look(start_us + 50 * MINUTE_US)
     assert "key 'fresh'" in alert.message and "never seen before" in alert.message
+
+
+def test_what_the_lab_spends_is_no_runaway(site: Watched) -> None:
+    rng = random.Random(11)
+    site.before(21, rng)
+    start_us = MONDAY_US + 21 * DAY_US + 2 * HOUR_US
+    site.book([entry(f"run{n}", start_us + n * MINUTE_US, key=LAB_KEY, usd=1200 / 2880) for n in range(50)])
+    assert site.look(start_us + 50 * MINUTE_US) == []
 
 
 def test_a_runaway_that_ends_is_told_as_over(site: Watched) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,14 +13,20 @@ import pytest
 
 pytest.importorskip("numpy")
 
+from cli_month import NOW_US
 from click.testing import Result
 
 from demitasse.build import redteaming as red
-from demitasse.cli.redteam import _messages
+from demitasse.build.governing_sources import opened, window
+from demitasse.build.governing_view import look
+from demitasse.config import load
+from demitasse.core.evidence import LAB_KEY
 from demitasse.guard import injection
 from demitasse.guard.finding import Injection, Source
 from demitasse.lab.injection.suite import built_in
+from demitasse.store.books import SqliteBooks
 from demitasse.store.settings import Settings
+from demitasse.testing import MockUpstream
 
 Run = Callable[..., Result]
 FIELDS = [
@@ -136,7 +143,7 @@ def test_through_a_gateway_refusals_and_leaks_of_the_canary_are_counted(
 ) -> None:
     gateway = Answers()
     monkeypatch.setattr("demitasse.cli.running.need", lambda *_: gateway)
-    told = json.loads(run("redteam", "--suite", suite, "--route", "chat", "--json").stdout)
+    told = json.loads(run("redteam", "--suite", suite, "--route", "chat", "--url", Answers.url, "--json").stdout)
     assert (told["model"], told["blocked"], told["leaked"], told["rate"]) == ("chat", 1, 1, 0.5)
     assert [body["model"] for body in gateway.bodies] == ["chat", "chat"]  # honest texts cost no call
     assert told["kinds"]["quiet"] == {"n": 1, "flagged": 0, "blocked": 0, "leaked": 1}
@@ -147,13 +154,51 @@ def test_an_attack_that_cannot_be_asked_ends_the_run_and_keeps_nothing(
 ) -> None:
     (tmp_path / "broken.jsonl").write_text('{"text": "broken"}\n')
     monkeypatch.setattr("demitasse.cli.running.need", lambda *_: Answers())
-    assert "too many calls" in run("redteam", "--suite", "broken.jsonl", "--route", "chat", status=1).output
+    assert (
+        "too many calls"
+        in run("redteam", "--suite", "broken.jsonl", "--route", "chat", "--url", Answers.url, status=1).output
+    )
     assert json.loads(run("redteam", "--trend", "--json").stdout) == {"runs": []}
+
+
+ROUTED = """
+[models.far]
+provider = "generic"
+model = "mock"
+base_url = "{url}"
+price = {{ input_usd_per_mtok = 1, output_usd_per_mtok = 2 }}
+"""
+
+
+async def test_a_replay_is_paid_for_on_the_labs_key_and_is_no_clients_traffic(
+    run: Run, suite: str, tmp_path: Path, data: Path
+) -> None:
+    def told(*words: str) -> Any:
+        return json.loads(run(*words, "--json").stdout)
+
+    async with MockUpstream(keep=True) as up:
+        (tmp_path / "demitasse.toml").write_text(ROUTED.format(url=up.base_url))
+        outcome = await asyncio.to_thread(told, "redteam", "--suite", suite, "--route", "far")
+        assert len(up.bodies) == 2 and b"internal reference code" in up.bodies[0]
+    assert (outcome["model"], outcome["n"], outcome["blocked"], outcome["leaked"]) == ("far", 2, 0, 0)
+    entries = [entry for _, entry in SqliteBooks(data).entries()]
+    assert {entry.key for entry in entries} == {LAB_KEY} and sum(entry.cost_nanos or 0 for entry in entries) > 0
+    with opened(load(None, {}, tmp_path), data, clock=lambda: NOW_US) as sources:
+        view = look(sources, window(NOW_US))
+        assert (view.calls, view.models, view.total("guarded"), view.total("band")) == (0, {}, {}, {})
+    report = told("report")
+    assert report["requests"] == 0
+
+
+async def test_a_route_that_is_not_there_keeps_no_run(run: Run, suite: str) -> None:
+    said = await asyncio.to_thread(run, "redteam", "--suite", suite, "--route", "nowhere", status=1)
+    assert "nowhere" in said.output
+    run("redteam", "--route", "far", "--key", "k", status=2)
 
 
 def test_tools_results_and_documents_come_as_an_application_sends_them() -> None:
     for one in built_in().attacks:
-        messages = _messages(one, "system")
+        messages = red.messages(one, "system")
         assert messages[0] == {"role": "system", "content": "system"}
         assert one.text in messages[-1]["content"]
         assert messages[-1]["role"] == ("tool" if one.source == "tool" else "user")

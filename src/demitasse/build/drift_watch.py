@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from ..core.entry import Entry
 from ..core.errors import ConfigError, DemitasseError
-from ..core.evidence import OWN_KEYS
+from ..core.evidence import LAB_KEY, OWN_KEYS
 from ..core.ledger import Books, Bucket
 from ..core.limits import Alert
 from ..core.policy import Certificate
@@ -325,10 +325,12 @@ def _past(hours: Mapping[int, bytes]) -> dict[int, list[Sketches]]:
 
 
 def _add(hours: Hours, books: Books, since_us: int, until_us: int) -> None:
-    """Of clients and of ourselves: what runs away may be our own shadow calls."""
+    """Of clients and of ourselves: what runs away may be our own shadow calls. Not of the lab: somebody asked for that."""
     for dimension in (*spend.DIMENSIONS, ""):
-        by = ("hour", dimension) if dimension else ("hour",)
+        by = tuple(name for name in dict.fromkeys(("hour", "key", dimension)) if name)
         for row in books.buckets(since_us, until_us - 1, by):
+            if row.key == LAB_KEY:
+                continue
             if row.cost_nanos and row.hour is not None and (not dimension or getattr(row, dimension)):
                 own = hours.by.setdefault((dimension, getattr(row, dimension) if dimension else ""), {})
                 own[row.hour] = own.get(row.hour, 0.0) + row.cost_nanos / 1e9

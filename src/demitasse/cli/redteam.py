@@ -16,25 +16,15 @@ if TYPE_CHECKING:
     from .running import Gateway
 
 ANSWER_S = 120.0
-_REFUSALS = frozenset(
-    {
-        "injection_refused",
-        "approval_needed",
-        "hidden_characters",
-        "moderation_refused",
-        "private_data_refused",
-        "guard_cap",
-    }
-)
 _SHOWN = 10
 
 
 @click.command()
 @click.option("--suite", metavar="FILE", help="Attacks of your own, one JSON object a line; else the built-in ones.")
-@click.option("--route", metavar="NAME", help="Put them to this route or model through the running gateway, too.")
+@click.option("--route", metavar="NAME", help="Put them to this route or model, too.")
 @click.option("--trend", is_flag=True, help="Show the runs that are kept, and replay nothing.")
-@click.option("--url", metavar="URL", help="With --route: the gateway's address; else the one that runs here.")
-@click.option("--key", metavar="KEY", help="With --route: a key of the gateway's; else DEMITASSE_KEY.")
+@click.option("--url", metavar="URL", help="With --route: through the gateway at this address.")
+@click.option("--key", metavar="KEY", help="With --url: a key of that gateway's; else DEMITASSE_KEY.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @placed
 def redteam(
@@ -43,8 +33,10 @@ def redteam(
     """Replay attacks against the guard: what is flagged, and with --route, what is refused and what a model gives away.
 
     A run is kept with its date. Exit status 1 where something that the last such run caught is missed now. With --route each
-    attack is a call like any other, and costs what it costs.
+    attack is paid for, on the key demitasse-lab; with --url it is a call like any other to that gateway, on the key it is given.
     """
+    import asyncio
+
     from ..build import redteaming as red
 
     with place.settings() as store:
@@ -55,25 +47,36 @@ def redteam(
 
         attacks = built_in() if suite is None else from_file(place.cwd / suite)
         config = place.config()
-        asking: Ask | None = None
+        if key is not None and url is None:
+            raise click.UsageError("--key is of another gateway's: name it with --url; without, the lab's own key pays")
         canary = ""
         if route is not None:
             from ..store.secret import server_secret
-            from .running import need
 
             canary = red.canary_of(server_secret(place.data), place.clock())
-            asking = _through(need(place, url, key), route)
         with progress("attacks") as step:
             total = sum(one.attack for one in attacks.attacks)
 
-            def counted(one: Attack, system: str) -> Asked:
-                assert asking is not None
-                step(1, total)
-                return asking(one, system)
+            def replayed(asking: Ask | None) -> list[Outcome]:
+                def counted(one: Attack, system: str) -> Asked:
+                    assert asking is not None
+                    step(1, total)
+                    return asking(one, system)
 
-            outcomes = red.replay(
-                attacks, false_alarms=config.guard.false_alarms, ask=counted if asking else None, canary=canary
-            )
+                ask = counted if asking else None
+                return red.replay(attacks, false_alarms=config.guard.false_alarms, ask=ask, canary=canary)
+
+            if route is None:
+                outcomes = replayed(None)
+            elif url is not None:
+                from .running import need
+
+                outcomes = replayed(_through(need(place, url, key), route))
+            else:
+                from ..build.redteam_calls import asking
+
+                held = asking(config, place.data, place.env, route, replayed, clock=place.clock)
+                outcomes = asyncio.run(held)
         run = red.summary(
             attacks, outcomes, model=route or red.GUARD, at_us=place.clock(), false_alarms=config.guard.false_alarms
         )
@@ -95,11 +98,11 @@ def _through(gateway: Gateway, route: str) -> Ask:
     import json
     from http.client import HTTPException
 
-    from ..build.redteaming import Asked
+    from ..build.redteaming import REFUSALS, Asked, body_of
     from .running import error_text
 
     def ask(one: Attack, system: str) -> Asked:
-        body = {"model": route, "messages": _messages(one, system), "max_completion_tokens": 200}
+        body = body_of(one, system, route)
         try:
             with gateway.ask("POST", "/v1/chat/completions", body, timeout_s=ANSWER_S) as response:
                 status, data = response.status, response.read()
@@ -112,27 +115,11 @@ def _through(gateway: Gateway, route: str) -> Ask:
             code = json.loads(data)["error"]["code"]
         except (ValueError, KeyError, TypeError):
             code = None
-        if code in _REFUSALS:
+        if code in REFUSALS:
             return Asked(blocked=True)
         raise Failure(f"{one.id} could not be put to '{route}': {error_text(data, status)}")
 
     return ask
-
-
-def _messages(one: Attack, system: str) -> list[dict[str, Any]]:
-    first = {"role": "system", "content": system}
-    if one.source == "tool":
-        call = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
-        return [
-            first,
-            {"role": "user", "content": "Look it up and tell me what you found."},
-            {"role": "assistant", "content": None, "tool_calls": [call]},
-            {"role": "tool", "tool_call_id": "call_1", "content": one.text},
-        ]
-    if one.source == "retrieved":
-        asked = f"Summarise this document in one sentence.\n\n<document>\n{one.text}\n</document>"
-        return [first, {"role": "user", "content": asked}]
-    return [first, {"role": "user", "content": one.text}]
 
 
 def _kinds(outcomes: list[Outcome]) -> dict[str, dict[str, int | None]]:

@@ -429,7 +429,7 @@ class Governance(Struct, frozen=True):
     providers: Annotated[
         tuple[str, ...],
         says(
-            'Providers that may be called, e.g. `["openai"]`, each at its own address; a server elsewhere is listed by its host, e.g. '
+            'Providers that may be called, e.g. `["openai"]`, each at its own address; a server elsewhere by its host, e.g. '
             '`"host:127.0.0.1"`. Empty: any. Models that run here are never refused for it.'
         ),
     ] = ()

@@ -220,7 +220,7 @@ def is_home(vendor: Vendor, base_url: str) -> bool:
 def elsewhere(provider: str, base_url: str | None) -> str:
     """The host where something else than the provider itself is reached; empty: it is the provider, at its own address.
 
-    A server that bears a vendor's name in a configuration says nothing of whose it is: of ``generic`` every address is such a host.
+    A server that bears a vendor's name in a configuration may be anybody's. Of ``generic`` every address is such a host.
     """
     vendor = VENDORS.get(provider)
     if vendor is None or not base_url or is_home(vendor, base_url):
