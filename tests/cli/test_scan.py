@@ -14,6 +14,7 @@ from typing import get_args
 import pytest
 from click.testing import Result
 
+from demitasse.cli import scan_lines
 from demitasse.cli.scan import SOURCES, masked
 from demitasse.cli.scan_lines import MOST_BYTES
 from demitasse.guard import scan as scanning
@@ -110,7 +111,7 @@ def test_bytes_that_are_no_text_are_one_bad_line(tmp_path: Path, run: Run) -> No
 
 
 def test_a_line_without_end_is_not_read_into_memory(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["demitasse.cli.scan"], "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(scan_lines, "MOST_BYTES", 1 << 20)
     text = '{"text": "' + "a" * (3 << 20) + '"}\n{"text": "b"}\n'
     found = told(run("scan", "--json", input=text, status=1))
     assert [(row["line"], "error" in row) for row in found] == [(1, True), (2, False)]
