@@ -89,7 +89,7 @@ class Steering:
         found = next((c for c in self._ledger.promoted() if c.policy.route == route), None)
         if found is None:
             return None
-        await self._ledger.certificate(found, "undone", self._ledger.clock(), "on the dashboard")
+        await asyncio.to_thread(self._ledger.put_certificate, found, "undone", "on the dashboard")
         return found.id
 
     def what_if(self, asked: Mapping[str, str], since_us: int, until_us: int) -> dict[str, Any]:

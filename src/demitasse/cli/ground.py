@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import getpass
 import json
 import os
 import sys
@@ -94,11 +95,23 @@ class Place:
         """What the store keeps beside the calls, to read and to change; works beside a running gateway."""
         from ..store.settings import Settings
 
-        settings = Settings(self.data, clock=self.clock)
+        settings = Settings(self.data, clock=self.clock, by=f"command:{user()}")
         try:
             yield settings
         finally:
             settings.close()
+
+
+def user() -> str:
+    """Whom the operating system says this is; the environment is not asked."""
+    if sys.platform == "win32":
+        return getpass.getuser()
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # no such user in a container
+        return str(os.getuid())
 
 
 class Commands(click.Group):

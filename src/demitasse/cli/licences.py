@@ -80,9 +80,11 @@ def accept(place: Place, name: str, why: str, by: str | None, anyway: bool) -> N
 
 @licences.command()
 @click.argument("name")
+@click.option("--why", default="", help="The reason, for whoever asks later.")
+@click.option("--by", metavar="WHO", help="Who takes it back; else the name that this machine knows you by.")
 @placed
-def undo(place: Place, name: str) -> None:
-    """Take an acceptance back; what was accepted, and that it was taken back, stays in the chain."""
+def undo(place: Place, name: str, why: str, by: str | None) -> None:
+    """Take an acceptance back; what was accepted, that it was taken back, by whom and why, stays in the chain."""
     from ..lab.governance.register import SETTING, accepted
 
     with place.settings() as settings:
@@ -90,7 +92,9 @@ def undo(place: Place, name: str) -> None:
         if name not in kept:
             there = ", ".join(sorted(kept)) or "none"
             raise Failure(f"nothing was accepted for '{name}'; accepted: {there}")
-        settings.set_setting(SETTING, _plain({other: one for other, one in kept.items() if other != name}) or None)
+        left = _plain({other: one for other, one in kept.items() if other != name}) or None
+        who = (by or place.env.get("USER") or _whoami()).strip()
+        settings.set_setting(SETTING, left, told={"undone": {"name": name, "who": who, "why": why.strip()}})
     say(f"the terms of '{name}' are no longer accepted; again with: demitasse licences accept {name} --why \"…\"")
 
 

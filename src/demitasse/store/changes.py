@@ -5,7 +5,7 @@ Each function returns a Change that a Writer runs inside a transaction. Knows ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -129,15 +129,15 @@ def pause_key(id: str, why: str | None, at_us: int) -> Change:
     return change
 
 
-def set_setting(name: str, value: Any, at_us: int) -> Change:
-    """Keep a JSON value under a name; None removes it."""
+def set_setting(name: str, value: Any, at_us: int, told: Mapping[str, Any] | None = None) -> Change:
+    """Keep a JSON value under a name; None removes it. ``told``: what the event says beside it."""
 
     def change(batch: Batch) -> None:
         if value is None:
             batch.execute("DELETE FROM settings WHERE k = ?", (name,))
         else:
             batch.execute("INSERT OR REPLACE INTO settings VALUES (?,?)", (name, encode(value)))
-        batch.note("changed", f"setting:{name}", at_us, value=value)
+        batch.note("changed", f"setting:{name}", at_us, value=value, **(told or {}))
         batch.revise()
 
     return change

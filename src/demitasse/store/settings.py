@@ -9,12 +9,13 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from ..core.acting import actor
 from ..core.errors import StoreError
 from ..core.evidence import Label
 from ..core.limits import Alert, Budget, Key
@@ -41,8 +42,10 @@ class Settings:
     Every method may raise StoreError, which then says what to do; nothing was changed. May be called from any thread.
     """
 
-    def __init__(self, data: Path, *, clock: Callable[[], int] = now_us) -> None:
+    def __init__(self, data: Path, *, clock: Callable[[], int] = now_us, by: str = "") -> None:
         self.data = Path(data)
+        self.by = by
+        """Who makes the changes, where nothing else says so (``core.acting``)."""
         self.path = self.data / FILE
         self.clock = clock
         prepare(self.path)
@@ -96,9 +99,9 @@ class Settings:
         row = self._row("SELECT v FROM settings WHERE k = ?", (name,))
         return default if row is None else msgspec.json.decode(row[0])
 
-    def set_setting(self, name: str, value: Any) -> None:
-        """Keep a JSON value under a name; None removes it."""
-        self._change(changes.set_setting(name, value, self.clock()))
+    def set_setting(self, name: str, value: Any, *, told: Mapping[str, Any] | None = None) -> None:
+        """Keep a JSON value under a name; None removes it. ``told``: what its event says beside it."""
+        self._change(changes.set_setting(name, value, self.clock(), told))
 
     def put_card(self, provider: str, model: str, version: str, card: Any) -> None:
         """Keep a price card (any JSON value); the first one of a version stays."""
@@ -154,6 +157,7 @@ class Settings:
 
     def _commit(self, ops: Sequence[Op]) -> list[Any]:
         with self._lock, _told(self.path):
+            self._side.by = actor() or self.by
             answers = self._side.commit(ops)
             self._see(self._side.facts)
         for answer in answers:

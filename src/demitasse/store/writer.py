@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct
@@ -59,6 +59,8 @@ class Slot:
 
 
 Change = Callable[["Batch"], Any]
+_MADE: Final = frozenset({"changed", "alerted", "certificate", "corrected"})
+"""Events that somebody may have made."""
 Op = Hold | Entry | Change
 
 
@@ -68,6 +70,8 @@ class Writer:
     def __init__(self, db: sqlite3.Connection, proc: str) -> None:
         self.db = db
         self.proc = proc
+        self.by = ""
+        """Who makes the changes; empty: the gateway by itself."""
         self.open: dict[str, Hold] = {}
         """This process's holds that are committed and not yet settled."""
         self.facts = Facts(0, {}, ())
@@ -233,7 +237,9 @@ class Batch:
         return seq
 
     def note(self, kind: EventKind, id: str, at_us: int, **facts: Any) -> int:
-        """Append an event that is no Hold and no Entry; its leaf is a small JSON object."""
+        """Append an event that is no Hold and no Entry; its leaf is a small JSON object. Of a change it says who made it."""
+        if self.writer.by and kind in _MADE:
+            facts["by"] = self.writer.by
         return self.append(id, kind, at_us, encode({"event": kind, "id": id, "at_us": at_us, **facts}))
 
     def revise(self) -> None:

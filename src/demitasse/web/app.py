@@ -25,6 +25,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ..core import access
+from ..core.acting import acting
 from ..core.errors import ConfigError, DemitasseError
 from ..core.evidence import EvidenceBooks
 from ..core.ledger import Books
@@ -37,6 +38,7 @@ from .drift_facts import WatchBooks
 from .drift_views import watch as watch_view
 from .energy import Meter
 from .facts import (
+    LOCAL,
     CacheFacts,
     ChainFact,
     Control,
@@ -338,7 +340,8 @@ class Site:
         try:
             rows = await self._read(lambda: desk.books.spent(desk.clock()))
             budgets: list[Budget] = [spent.budget for spent in rows]
-            done = await action(desk, form, budgets)
+            with acting(_who(visitor)):
+                done = await action(desk, form, budgets)
         except DemitasseError as error:
             done = Done(str(error), failed=True)
         desk.reports.clear()
@@ -391,7 +394,8 @@ class Site:
                 raise ConfigError(
                     "this key has been created already, and its secret was shown; create another if it is lost"
                 )
-            token = await actions.create_key(self._desk, form)
+            with acting(_who(visitor)):
+                token = await actions.create_key(self._desk, form)
         except DemitasseError as error:
             if _wants_json(request):
                 return self._json({"done": False, "text": str(error)}, 400)
@@ -596,6 +600,11 @@ def _figures_seen(values: Mapping[str, Any]) -> str:
     report, needs = values["report"], values["needs"]
     alerts = zlib.crc32(",".join(need.alert.id for need in needs).encode())
     return f"{report.requests}.{report.paid_nanos}.{report.saved_nanos}.{report.until_us}.{alerts:x}"
+
+
+def _who(visitor: Visitor) -> str:
+    """As the chain names whoever presses a button."""
+    return "loopback" if visitor is LOCAL else f"key:{visitor.name}"
 
 
 def _wants_json(request: Request) -> bool:
