@@ -73,3 +73,17 @@ def test_sizes_lengths_and_counts_are_short():
         "1 d",
     ]
     assert [render.short(n) for n in (940, 12_345, 200_000, 4_100_000)] == ["940", "12.3 k", "200 k", "4.1 M"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("`commercial`: no <b>", "<code>commercial</code>: no &lt;b&gt;"),
+        ("a `<x>` b `y`", "a <code>&lt;x&gt;</code> b <code>y</code>"),
+        ("one ` alone", "one ` alone"),
+        ("a `b` and ` alone", "a <code>b</code> and ` alone"),
+        ("", ""),
+    ],
+)
+def test_what_stands_between_backticks_is_code_and_all_is_escaped(text, shown):
+    assert str(render.coded(text)) == shown

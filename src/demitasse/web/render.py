@@ -16,6 +16,7 @@ from .report import Report, iso
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 
 def html(template: str, /, **values: Any) -> str:
@@ -179,6 +180,18 @@ def moment(at_us: int | None) -> str:
     return "–" if at_us is None else f"{_moment(at_us):%-d %b %Y %H:%M:%S}"
 
 
+def coded(text: str) -> Markup:
+    """Text in which what stands between backticks is code, as the settings' texts are written."""
+    from markupsafe import Markup, escape  # noqa: PLC0415 (first page only)
+
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:  # one without its partner is a character like any other
+        pieces[-2:] = ["`".join(pieces[-2:])]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if number % 2 else escape(piece) for number, piece in enumerate(pieces)
+    )
+
+
 def json_text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
@@ -203,6 +216,7 @@ FILTERS = {
     "moment": moment,
     "iso": iso,
     "json_text": json_text,
+    "coded": coded,
 }
 
 
