@@ -1,7 +1,7 @@
 """How well the injection detector does where it was not trained: `python -m bench.injection [PART ...]`; JSON to bench/results/.
 
 Parts: sources (leave one source out), indirect (orders within e-mails), evasions, cpu, and triggers (tests/data/benign_triggers.jsonl,
-a blind set: only these counts are ever taken from it). All models but that of evasions, cpu and triggers are trained here anew.
+a blind set: only these counts are ever taken from it), prompts (with --prompts FILE, a JSON list of honest ones). All models but that of evasions, cpu, triggers and prompts are trained here anew.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from demitasse.guard.injection import bands, pinned, score, shipped
 from demitasse.guard.injection.scoring import clipped, direct_logit, order_logit
 from demitasse.guard.injection.weights import Weights
-from demitasse.lab.injection import fit, orders, sources, train
+from demitasse.lab.injection import orders, sources, train
 from demitasse.lab.injection.evasions import EVASIONS, UNPROMISED, evaded
 from demitasse.stats.intervals import clopper_pearson
 
@@ -52,21 +52,23 @@ def by_source() -> dict[str, Any]:
     """Recall of the attacks of a source that the model never saw, where 1 % of honest texts are alarmed at.
 
     Two thresholds: from the honest texts of that source (yanismiraoui has none: those of deepset, which is then left out of training
-    too), and, harder, from honest requests of other kinds that were kept out of training (CLINC150, BANKING77).
+    too), and, harder, from honest requests of other kinds that were kept out of training (CLINC150, BANKING77). Rows that begin as one
+    with the other label does are never trained on; measured on both with and without them.
     """
     rows = train.rows(DATA, SEED)
     held = sources.held(DATA, SEED)
     y = np.array([row.attack for row in rows])
     names = np.array([row.source for row in rows])
-    x = fit.features([row.text for row in rows])
+    taught = train.Taught(rows)
+    clean = taught.kept
     found: dict[str, Any] = {}
     for name in sources.ATTACKED:
         judge = "deepset" if name == "yanismiraoui" else name
-        others = (names != name) & (names != judge)
-        made = train.direct_head(x[others], y[others], names[others])
-        honest = logits([row for row in rows if row.source == judge and not row.attack], made)
-        attacks = logits([row for row in rows if row.source == name and row.attack], made)
+        made = taught.head(name, judge)
+        calm, bad = np.flatnonzero((names == judge) & ~y), np.flatnonzero((names == name) & y)
+        honest, attacks = logits([rows[at] for at in calm], made), logits([rows[at] for at in bad], made)
         recall, _ = reached(honest, attacks)
+        undisputed = honest[clean[calm]], attacks[clean[bad]]
         outside = logits(held, made)
         recall2, threshold = reached(outside, attacks)
         found[name] = {
@@ -75,6 +77,12 @@ def by_source() -> dict[str, Any]:
             "honest_of": judge,
             "recall": round(recall, 4),
             "auc": round(auc(honest, attacks), 4),
+            "without_contradictory_rows": {
+                "attacks": len(undisputed[1]),
+                "honest": len(undisputed[0]),
+                "recall": round(reached(*undisputed)[0], 4),
+                "auc": round(auc(*undisputed), 4),
+            },
             "threshold_from_elsewhere": {
                 "recall": round(recall2, 4),
                 "false_alarms": round(float((honest > threshold).mean()), 4),
@@ -83,11 +91,14 @@ def by_source() -> dict[str, Any]:
         print(name, json.dumps(found[name]), flush=True)
     mean = float(np.mean([one["recall"] for one in found.values()]))
     three = float(np.mean([one["recall"] for name, one in found.items() if name != "yanismiraoui"]))
+    undisputed_mean = float(np.mean([one["without_contradictory_rows"]["recall"] for one in found.values()]))
     harder = float(np.mean([one["threshold_from_elsewhere"]["recall"] for one in found.values()]))
     return {
         "rate": RATE,
         "sources": found,
         "mean": round(mean, 4),
+        "contradictory_rows": int((~clean).sum()),
+        "mean_without_contradictory_rows": round(undisputed_mean, 4),
         "mean_without_yanismiraoui": round(three, 4),
         "mean_harder": round(harder, 4),
     }
@@ -198,6 +209,7 @@ def cpu(rounds: int = 300) -> dict[str, Any]:
         row = {}
         for name, text in {
             "14_chars": "Hello, how are",
+            "270_chars": (prose * 10)[:270],
             "1k": (prose * 10)[:1000],
             "10k": (prose * 100)[:10_000],
             "1k_accents": (prose.replace("e", "é") * 10)[:1000],
@@ -219,21 +231,43 @@ def cpu(rounds: int = 300) -> dict[str, Any]:
     return found
 
 
+def prompts(path: Path) -> dict[str, Any]:
+    """False alarms on honest prompts of any length in a file (a JSON list of texts): counts only, by length."""
+    texts = json.loads(path.read_text(encoding="utf-8"))
+    scores = np.array([score(text) for text in texts])
+    long = np.array([len(text) > 240 for text in texts])
+    found: dict[str, Any] = {}
+    for name, own in (("all", scores), ("to_240_chars", scores[~long]), ("longer", scores[long])):
+        alarms = int((own >= bands(RATE)[1]).sum())
+        low, up = clopper_pearson(alarms, len(own), 0.95)
+        found[name] = {
+            "n": len(own),
+            "alarms": alarms,
+            "share": round(alarms / len(own), 4),
+            "interval": [round(low, 4), round(up, 4)],
+            "medium_or_high": round(float((own >= bands(RATE)[0]).mean()), 4),
+        }
+    return found
+
+
 PARTS = {"sources": by_source, "indirect": indirect, "evasions": evasions, "triggers": triggers, "cpu": cpu}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("--prompts", type=Path)
     wanted = parser.parse_args()
     path = RESULTS / "injection.json"
     found = json.loads(path.read_text()) if path.exists() else {}
-    for part in wanted.parts:
+    parts = dict(PARTS)
+    if wanted.prompts:
+        parts["prompts"] = lambda: prompts(wanted.prompts)
+    for part in [*wanted.parts, *(["prompts"] if wanted.prompts else [])]:
         began = time.process_time()
-        found[part] = PARTS[part]() | {
-            "cpu_seconds": round(time.process_time() - began, 1),
-            "weights": pinned.SHA256[:12],
-        }
+        found[part] = parts[part]() | {"cpu_seconds": round(time.process_time() - began, 1)}
+        if part != "sources":
+            found[part]["weights"] = pinned.SHA256[:12]
         path.write_text(json.dumps(found, indent=1) + "\n")
     found["machine"] = platform.processor() or platform.machine()
     found["seed"] = SEED

@@ -12,6 +12,7 @@ pytest.importorskip("numpy")
 from demitasse.core.errors import ConfigError
 from demitasse.guard.finding import Source
 from demitasse.guard.injection import bands, judged, pinned, score, shipped
+from demitasse.guard.injection.scoring import score_of
 from demitasse.guard.injection.weights import FILE, read
 
 ATTACKS = [
@@ -80,7 +81,22 @@ def test_a_score_is_a_share_and_a_text_without_words_has_none() -> None:
 
 
 def test_a_text_too_long_to_be_read_whole_is_read_at_both_ends() -> None:
-    assert score(STORY * 4_000 + ATTACKS[0]) > 0.9
+    assert score(STORY * 4_000 + ATTACKS[0]) > 0.8 > score(STORY * 4_000)
+
+
+@pytest.mark.parametrize("text", ATTACKS[:2])
+def test_an_attack_within_ten_honest_pages_shows(text: str) -> None:
+    assert score(f"{STORY * 50}{text} {STORY * 50}") > 0.9 > score(STORY * 100)
+
+
+def test_long_texts_are_measured_by_long_ones() -> None:
+    head = shipped().header.direct
+    assert head.long and head.long != head.knots
+    logit = head.knots[-1][0]
+    assert score_of(logit, head) != score_of(logit, head, is_long=True)
+    for knots in (head.knots, head.long):
+        assert [a for a, _ in knots] == sorted(a for a, _ in knots)
+        assert [b for _, b in knots] == sorted((b for _, b in knots), reverse=True)
 
 
 def test_bands_follow_from_the_budget_of_false_alarms() -> None:
@@ -101,8 +117,12 @@ def test_weights_that_were_changed_are_not_used() -> None:
         read(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(ConfigError, match="no file of the injection detector"):
         read(b"\x80\x04pickle", sha256=None)
-    with pytest.raises(ConfigError, match="no weights"):
-        read(data[:-2], sha256=None)
+    for broken in (data[:-2], data[:300], data[: len(data) // 2]):
+        with pytest.raises(ConfigError, match="no weights"):
+            read(broken, sha256=None)
+    header = data.index(b'"lexicon":"') + 11
+    with pytest.raises(ConfigError, match=r"another state of lexicon\.txt"):
+        read(data[:header] + b"0" * 16 + data[header + 16 :], sha256=None)
 
 
 def test_weights_survive_their_file() -> None:

@@ -11,13 +11,14 @@ import pytest
 pytest.importorskip("scipy")
 pytest.importorskip("pyarrow")
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from demitasse.guard.injection import scoring
 from demitasse.guard.injection.weights import FILE, read
 from demitasse.guard.normal import normalise
-from demitasse.lab.injection import evasions, fit, orders, sources, templates, train
+from demitasse.lab.injection import calm, evasions, fit, orders, sources, templates, train
 from demitasse.lab.injection.near import distinct
 from demitasse.lab.injection.orders import Document
 from demitasse.lab.injection.sources import Row
@@ -99,6 +100,35 @@ def test_no_text_is_kept_twice_exactly_or_nearly() -> None:
         Row("b", "Ignore the weather; what is the capital of France and how large is it?", False),
     ]
     assert distinct(rows) == [first, rows[-1]]
+
+
+def test_rows_that_begin_alike_and_contradict_each_other_are_not_learned_from() -> None:
+    start = "You are a very direct assistant who follows every rule that I write. "
+    rows = [Row("a", f"{start} One", True), Row("b", f"{start} Two", False), Row("a", "Other", True)]
+    assert sources.undisputed(rows).tolist() == [False, False, True]
+    assert sources.undisputed(rows[1:]).tolist() == [True, True]
+
+
+def test_the_largest_weights_keep_their_size() -> None:
+    raw = np.concatenate((np.random.default_rng(7).normal(0, 1, 1000), [80.0, -3.0, 0.0]))
+    steps, scale = fit.in_steps(raw)
+    assert np.abs(steps * scale - raw).max() <= scale / 2 + 1e-9
+    assert fit.in_steps(np.zeros(4))[0].tolist() == [0] * 4
+
+
+def test_kinds_of_honest_texts_have_the_say_that_they_are_given() -> None:
+    logits = np.concatenate((np.zeros(900), np.full(100, 5.0))) + np.linspace(0, 0.1, 1000)
+    assert {b: a for a, b in fit.knots(logits)}[0.2] < 1
+    weight = np.concatenate((np.full(900, 1 / 900), np.full(100, 1 / 100)))
+    assert {b: a for a, b in fit.knots(logits, weight)}[0.2] > 5
+    assert fit.knots(np.zeros(0)) == ()
+
+
+def test_longer_prompts_are_of_several_kinds_and_the_same_for_a_seed(data: Path) -> None:
+    found = calm.longer(data, 7, CALM)
+    assert found == calm.longer(data, 7, CALM)
+    assert {"mails", "sums", "documentation", "people", "many requests"} == {row.source for row in found}
+    assert not any(row.attack for row in found)
 
 
 def test_a_template_draws_different_sentences_and_the_same_for_a_seed() -> None:

@@ -71,10 +71,13 @@ def codes(text: str) -> tuple[Codes, Places | None]:
     return found[kept], kept
 
 
-def grams(found: Codes) -> tuple[Places, Places]:
+def grams(found: Codes, told: tuple[Places, Codes] | None = None) -> tuple[Places, Places]:
     """Where each run starts (in ``found``), and its bucket; runs of characters first, by length.
 
     Kinds: characters by length as in ``ORDERS``; words; pairs of neighbours, with one and with two words between; triples.
+
+    Args:
+        told: what ``word_hashes`` gave, where it was asked for already.
     """
     size = len(found)
     if size < 2:
@@ -87,7 +90,7 @@ def grams(found: Codes) -> tuple[Places, Places]:
         value = value[:-1] * _BASE + plus[n - 1 :]
         values.append(value + np.uint32(n * 0x85EBCA6B & 0xFFFFFFFF))
         places.append(every[: size - n + 1])
-    starts, words = _words(found, plus)
+    starts, words = told or word_hashes(found)
     if count := len(words):
         values.append(words * np.uint32(3))
         places.append(starts)
@@ -110,14 +113,14 @@ def grams(found: Codes) -> tuple[Places, Places]:
     return np.concatenate(places), mixed.astype(np.int64)
 
 
-def _words(found: Codes, plus: Codes) -> tuple[Places, Codes]:
+def word_hashes(found: Codes) -> tuple[Places, Codes]:
     """Where each word starts, and its hash: of letters and digits; all that is not ASCII counts as a letter."""
     inside = (found >= 128) | ((found >= 97) & (found <= 122)) | (found == 48)
     edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1  # begins and ends with a blank: starts and ends alternate
     starts, ends = edges[0::2], edges[1::2]
     powers, inverse = _powers(1 << max(10, len(found).bit_length()))
     sums = np.zeros(len(found) + 1, np.uint32)
-    np.cumsum(plus * powers[: len(found)], dtype=np.uint32, out=sums[1:])
+    np.cumsum((found + np.uint32(1)) * powers[: len(found)], dtype=np.uint32, out=sums[1:])
     words = (sums[ends] - sums[starts]) * inverse[starts] * _MIX
     return starts, words ^ (words >> np.uint32(16))
 

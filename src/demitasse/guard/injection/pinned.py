@@ -1,3 +1,3 @@
 """Which weights this version was measured with. Written by ``python -m demitasse.lab.injection.train``."""
 
-SHA256 = "685bed8c57325a63f22edf5dc8bb5b8028cf404cbb49458f4c8a86a69fc59ba7"
+SHA256 = "fe751c8d10ff983b1e1ce03ef2f8700dcc6ff47c5ba1efd4e612fa4d65e0e624"

@@ -1,6 +1,6 @@
 """From a text to logits and from a logit to a score, with given weights. Knows nothing of files and sources.
 
-An attack within a long honest text must show, so a text is read by sentence and the worst one speaks for it. All sentences are
+An attack within a long honest text must show, so a long one is read by sentence and the worst speaks for it. All sentences are
 weighed in one pass.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
@@ -17,16 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..normal import normalise
-from .grams import BITS, Places, codes, grams
-from .weights import Bytes, Head, Weights
+from .grams import BITS, Places, codes, grams, word_hashes
+from .lexicon import MOST_WORDS, NOTHING, features, known
+from .weights import Head, Steps, Weights
 
 WINDOW: Final = 240
-"""Characters that are read together; a longer text is read by sentence too, and a longer sentence in pieces."""
+"""Characters that are read together; a longer text is read by sentence, and a longer sentence in pieces."""
 STEP: Final = 160
 PIECE: Final = 16_000
 """Characters that are hashed at once."""
 MOST_CHARS: Final = 400_000
 """Of a longer text the first and the last half of these are read."""
+
+Floats = NDArray[np.float64]
 
 _SENTENCE: Final = re.compile(r"[.!?。！？؟\n\r|][\"'”’)\]]*(?:\s+|(?<=[。！？\n\r|]))")
 _LEAST: Final = 12
@@ -39,37 +43,54 @@ class Runs:
     def __init__(self, text: str) -> None:
         self.text = text
         found, self._origin = codes(text)
-        self._places, self._buckets = grams(found)
+        self._starts, self.words = told = word_hashes(found)
+        self._places, self._buckets = grams(found, told)
         self._size = len(found)
 
     @property
     def is_long(self) -> bool:
         return self._size > WINDOW
 
-    def whole(self, weights: Bytes, head: Head) -> float:
-        """The logit of all together."""
+    def whole(self, weights: Steps, head: Head, words: Sequence[float]) -> float:
+        """The logit of all together; ``words``: weights of what the words say."""
         seen = self._buckets[_first(self._buckets)]
-        return int(weights[seen].sum()) * head.scale / math.sqrt(max(1, len(seen))) + head.bias
+        runs = int(weights[seen].sum()) * head.scale / math.sqrt(max(1, len(seen)))
+        said = features(known(self.words[:MOST_WORDS].tolist()))
+        return runs + head.bias + sum([words[feature] for feature in said])
 
-    def sentences(self, weights: Bytes, head: Head) -> tuple[float, int]:
+    def sentences(self, weights: Steps, head: Head, words: Sequence[float] | None = None) -> tuple[float, int]:
         """The logit of the worst sentence, and how many there are."""
-        sentence, seen = self._by_sentence
+        sentence, seen, of_words = self._by_sentence
         count = np.maximum(np.bincount(sentence), 1)
-        sums = np.bincount(sentence, weights[seen])
-        return float((sums / np.sqrt(count)).max()) * head.scale + head.bias, len(count)
+        logits = np.bincount(sentence, weights[seen]) / np.sqrt(count) * head.scale
+        if words:
+            logits += self.said(words, of_words, len(count))
+        return float(logits.max()) + head.bias, len(count)
+
+    def said(self, words: Sequence[float], of_words: Places, count: int) -> Floats:
+        """What the words of each sentence add."""
+        sums, sentence_of = [words[NOTHING]] * count, of_words.tolist()
+        apart: dict[int, list[tuple[int, int]]] = {}
+        for at, kinds in known(self.words.tolist()):
+            apart.setdefault(sentence_of[at], []).append((at, kinds))
+        for sentence, own in apart.items():
+            first = bisect_left(sentence_of, sentence)
+            sums[sentence] = sum([words[feature] for feature in features([(at - first, kinds) for at, kinds in own])])
+        return np.array(sums)
 
     @cached_property
-    def _by_sentence(self) -> tuple[Places, Places]:
-        """Which sentence holds which run; a run belongs where it begins."""
+    def _by_sentence(self) -> tuple[Places, Places, Places]:
+        """Which sentence holds which run, a run belongs where it begins; and of each word, its sentence."""
         cuts = self._cuts()
         if len(cuts) < 3:
             seen = self._buckets[_first(self._buckets)]
-            return np.zeros(len(seen), np.int64), seen
+            return np.zeros(len(seen), np.int64), seen, np.zeros(len(self.words), np.int64)
         marks = np.zeros(self._size, np.int64)
         marks[cuts[1:-1]] = 1
-        sentence = np.cumsum(marks)[self._places]
+        by_place = np.cumsum(marks)
+        sentence = by_place[self._places]
         kept = _first(self._buckets ^ (sentence * _APART & _MASK))
-        return sentence[kept], self._buckets[kept]
+        return sentence[kept], self._buckets[kept], by_place[self._starts]
 
     def _cuts(self) -> Places:
         """Where sentences begin, and the end; a very long one is cut."""
@@ -112,9 +133,9 @@ def sentence_ends(text: str) -> list[int]:
     return found
 
 
-def score_of(logit: float, head: Head) -> float:
-    """The share of honest texts that do not reach a logit. Beyond what was measured the tail is taken as exponential."""
-    knots = head.knots
+def score_of(logit: float, head: Head, *, is_long: bool = False) -> float:
+    """The share of honest texts, long or short, that do not reach a logit. Beyond what was measured the tail is exponential."""
+    knots = (head.long if is_long else ()) or head.knots
     if len(knots) < 2:
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
     at = next((i for i, (here, _) in enumerate(knots) if logit < here), len(knots))
@@ -137,22 +158,27 @@ def score(text: str, made: Weights, *, untrusted: bool) -> float:
     read = clipped(text)
     if not read or read.isspace():
         return 0.0
-    if not untrusted:
-        return score_of(direct_logit(read, made), made.header.direct)
     runs = [Runs(piece) for piece in pieces(read)]
-    found = score_of(_direct(runs, made), made.header.direct)
+    found = score_of(_direct(runs, made), made.header.direct, is_long=_is_long(runs))
+    if not untrusted:
+        return found
     order = score_of(_order(runs, made), made.header.order)
     return max(0.0, 1 - 2 * (1 - max(found, order)))
 
 
 def direct_logit(read: str, made: Weights) -> float:
-    """Of a text as it reads, by the first head: all of it, or its worst sentence, less what so many reach by chance."""
+    """Of a text as it reads, by the first head: all of it, or a long one's worst sentence less what so many reach by chance."""
     return _direct([Runs(piece) for piece in pieces(read)], made)
 
 
 def order_logit(read: str, made: Weights) -> float:
     """Of a text as it reads, by the second head: its worst sentence."""
     return _order([Runs(piece) for piece in pieces(read)], made)
+
+
+def is_long(read: str) -> bool:
+    """Whether the first head reads it by sentence."""
+    return len(read) > PIECE or len(codes(read)[0]) > WINDOW
 
 
 def pieces(read: str) -> list[str]:
@@ -168,18 +194,21 @@ def pieces(read: str) -> list[str]:
     return found
 
 
+def _is_long(runs: Sequence[Runs]) -> bool:
+    return len(runs) > 1 or runs[0].is_long
+
+
 def _direct(runs: Sequence[Runs], made: Weights) -> float:
     head = made.header.direct
-    found = max(one.whole(made.direct, head) for one in runs)
-    if len(runs) == 1 and not runs[0].is_long:
-        return found
-    return max(found, _worst(runs, made.direct, head))
+    if _is_long(runs):
+        return _worst(runs, made.direct, head, made.said)
+    return runs[0].whole(made.direct, head, made.said)
 
 
 def _order(runs: Sequence[Runs], made: Weights) -> float:
     return _worst(runs, made.order, made.header.order)
 
 
-def _worst(runs: Sequence[Runs], weights: Bytes, head: Head) -> float:
-    told = [one.sentences(weights, head) for one in runs]
+def _worst(runs: Sequence[Runs], weights: Steps, head: Head, words: Sequence[float] | None = None) -> float:
+    told = [one.sentences(weights, head, words) for one in runs]
     return max(logit for logit, _ in told) - head.slack * math.log(sum(count for _, count in told))

@@ -1,4 +1,4 @@
-"""The detector's file: a header of JSON, then one byte a bucket and head. Knows how it lies on disk; nothing of texts.
+"""The detector's file: a header of JSON, two bytes a bucket and head, four a feature of words. Knows nothing of texts.
 
 No pickle: what is read can only be numbers. Its SHA-256 is pinned in ``pinned``, and a file that does not match is not used.
 """
@@ -15,34 +15,41 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ...core.errors import ConfigError
+from . import lexicon
 from .grams import BITS
 from .pinned import SHA256
 
 FILE: Final = Path(__file__).with_name("weights.bin")
-_MAGIC: Final = b"demitasse injection 1\n"
+_MAGIC: Final = b"demitasse injection 2\n"
 
-Bytes = NDArray[np.int8]
+Steps = NDArray[np.int16]
+Floats = NDArray[np.float32]
 
 
 class Head(Struct, frozen=True):
     """One linear question to a text.
 
-    A sentence's logit is the sum of the weights of its runs, each counted once, over the square root of how many there are, plus
-    ``bias``; a text's is the largest, less ``slack`` times the logarithm of how many sentences there are.
+    A stretch's logit is the sum of the weights of its runs, each counted once, over the square root of how many there are, plus
+    those of what its words say, plus ``bias``; a text's is that of all together, or, of a long one, that of its worst sentence
+    less ``slack`` times the logarithm of how many sentences there are.
     """
 
     scale: float
-    """What one step of a byte is worth."""
+    """What one step of a weight is worth."""
     bias: float
     slack: float
     knots: tuple[tuple[float, float], ...] = ()
     """Logit, and the share of honest texts (not trained on) that reach it: rising, and falling."""
+    long: tuple[tuple[float, float], ...] = ()
+    """The same of honest texts that are read by sentence; empty: as all others."""
 
 
 class Header(Struct, frozen=True):
     """What the bytes mean, and where they come from."""
 
     bits: int
+    lexicon: str
+    """The state of the words' classes that the weights belong to."""
     direct: Head
     order: Head
     seed: int
@@ -55,19 +62,26 @@ class Weights:
     """Args:
     direct: of buckets, for texts that a user wrote: does it attack?
     order: the same for a sentence of a text that nobody should be ordered by: does it ask something of an assistant?
+    words: of the features of the lexicon, for ``direct``; logits, not steps.
     """
 
-    def __init__(self, header: Header, direct: Bytes, order: Bytes) -> None:
+    def __init__(self, header: Header, direct: Steps, order: Steps, words: Floats) -> None:
         size = 1 << BITS
         if header.bits != BITS or direct.shape != (size,) or order.shape != (size,):
             raise ValueError(f"weights of 2^{header.bits} buckets do not fit runs hashed to 2^{BITS}")
+        if header.lexicon != lexicon.digest() or words.shape != (lexicon.SIZE,):
+            raise ValueError(f"they belong to another state of {lexicon.FILE.name}")
         self.header = header
         self.direct = direct
         self.order = order
+        self.words = words
+        self.said: list[float] = words.tolist()
+        """The same for pure Python."""
 
     def dump(self) -> bytes:
         """The file; the same bytes for the same weights."""
-        return b"".join((_MAGIC, msgspec.json.encode(self.header), b"\n", self.direct.tobytes(), self.order.tobytes()))
+        numbers = self.direct.astype("<i2"), self.order.astype("<i2"), self.words.astype("<f4")
+        return b"".join((_MAGIC, msgspec.json.encode(self.header), b"\n", *(array.tobytes() for array in numbers)))
 
 
 def read(data: bytes, *, sha256: str | None = SHA256) -> Weights:
@@ -85,9 +99,10 @@ def read(data: bytes, *, sha256: str | None = SHA256) -> Weights:
     try:
         end = data.index(b"\n", len(_MAGIC))
         header = msgspec.json.decode(data[len(_MAGIC) : end], type=Header)
-        both = np.frombuffer(data, np.int8, offset=end + 1)
-        return Weights(header, *np.split(both, 2))
-    except (ValueError, msgspec.DecodeError) as error:
+        words = len(data) - 4 * lexicon.SIZE
+        direct, order = np.split(np.frombuffer(data[end + 1 : max(end + 1, words)], "<i2").astype(np.int16), 2)
+        return Weights(header, direct, order, np.frombuffer(data[words:], "<f4").astype(np.float32))
+    except (ValueError, TypeError, msgspec.DecodeError) as error:
         raise ConfigError(f"{FILE.name} holds no weights of the injection detector: {error}") from error
 
 

@@ -63,7 +63,7 @@ def documents(data: Path, seed: int, most: int = 1_200) -> list[Document]:
             [row["full_text"] for row in json.loads((shared / "pii" / "synth_dataset_v2.json").read_text("utf-8"))],
         ),
         ("gsm8k", [_story(json.loads(line)) for line in _lines(shared / "gsm8k")]),
-        ("pydoc", _pydoc()),
+        ("pydoc", pydoc()),
     ):
         texts = [text for text in every if text.strip()]
         chosen = texts if len(texts) <= most else random.Random(f"{seed} {source}").sample(texts, most)
@@ -113,11 +113,18 @@ def _story(row: dict[str, str]) -> str:
     return row["question"][: cuts[-1]] if cuts else ""
 
 
+def sums(shared: Path) -> list[str]:
+    """Problems of GSM8K with how they are solved; none where the folder is not there."""
+    rows = (json.loads(line) for line in _lines(shared / "gsm8k"))
+    return [f"{row['question']}\n\n{row['answer']}" for row in rows]
+
+
 def _lines(folder: Path) -> list[str]:
     return [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text("utf-8").splitlines() if line]
 
 
-def _pydoc() -> list[str]:
+def pydoc() -> list[str]:
+    """Python's own documentation by topic."""
     from pydoc_data import topics  # noqa: PLC0415 - half a megabyte
 
     return [text for _, text in sorted(topics.topics.items())]

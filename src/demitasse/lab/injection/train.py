@@ -13,27 +13,29 @@ from collections import Counter
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...guard.injection import pinned
+from ...guard.injection import lexicon, pinned
 from ...guard.injection.grams import BITS
-from ...guard.injection.scoring import clipped, direct_logit, order_logit
-from ...guard.injection.weights import FILE, Head, Header, Weights
-from . import fit, orders, sources
+from ...guard.injection.scoring import clipped, direct_logit, is_long, order_logit
+from ...guard.injection.weights import FILE, Head, Header, Steps, Weights
+from . import calm, fit, orders, sources
 from .near import distinct
 from .orders import Document, Order
 from .sources import Row
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
 EACH: Final = 60
 """Sentences drawn of each of our templates."""
-SLACK: Final = 0.75
+SLACK: Final = 1.0
+SLACK_ORDER: Final = 0.75
 FOLDS: Final = 2
+CUT: Final = 6.0
+"""Deviations beyond which a weight of the second head is cut."""
+LEAST: Final = 50
+"""Honest texts of a kind, for its full say in where the bands begin."""
 
 
 def rows(data: Path, seed: int, *, each: int = EACH, most: int = 5_000) -> list[Row]:
@@ -42,53 +44,102 @@ def rows(data: Path, seed: int, *, each: int = EACH, most: int = 5_000) -> list[
 
 
 def learn(
-    found: Sequence[Row], held: Sequence[Row], papers: Sequence[Document], told: Sequence[Order], seed: int
+    found: Sequence[Row],
+    held: Sequence[Row],
+    longer: Sequence[Row],
+    papers: Sequence[Document],
+    told: Sequence[Order],
+    seed: int,
 ) -> Weights:
     """Both heads.
 
     Args:
         found: attacks and honest texts, for the first head.
-        held: honest texts that are only calibrated on.
+        held: honest texts that are only calibrated on, longer: the same, see ``calm``.
         papers: documents for the second head, told: the orders that are put into such.
     """
-    x, y, names = fit.features([row.text for row in found]), np.array([row.attack for row in found]), _names(found)
-    outside: list[float] = []
+    taught = Taught(found)
+    kept = taught.kept
+    seen: list[tuple[str, bool, float]] = []
     for name in sources.ATTACKED[:3]:
-        others = names != name
-        made = direct_head(x[others], y[others], names[others])
-        own = [row.text for row in found if row.source == name and not row.attack]
-        outside += (direct_logit(clipped(text), made) for text in own)
-    made = direct_head(x, y, names)
-    outside += (direct_logit(clipped(row.text), made) for row in held)
+        own = [row for row, ok in zip(found, kept, strict=True) if ok and row.source == name and not row.attack]
+        seen += _heard(own, taught.head(name), long_as="collections")
+    seen += _heard(longer, taught.head(*calm.UNSEEN))
+    made = taught.head()
+    seen += _heard(held, made)
     lessons = Lessons(orders.asking(found, told), papers)
-    calm: list[float] = []
+    quiet: list[float] = []
     for one in range(FOLDS):
         outer = [paper for paper in papers if orders.fold(paper, FOLDS, seed) == one]
         made2 = lessons.head({paper.text for paper in outer}, set())
-        calm += (order_logit(clipped(paper.text), made2) for paper in outer)
+        quiet += (order_logit(clipped(paper.text), made2) for paper in outer)
     made2 = lessons.head(set(), set())
-    counts = Counter([*names.tolist(), *(f"{paper.source} (documents)" for paper in papers)])
+    counts = Counter([*taught.names[kept].tolist(), *(f"{paper.source} (documents)" for paper in papers)])
+    order = made2.header.order
     header = Header(
         BITS,
-        _calibrated(made.header.direct, outside),
-        _calibrated(made2.header.order, calm),
+        lexicon.digest(),
+        _calibrated(made.header.direct, seen),
+        Head(order.scale, order.bias, order.slack, fit.knots(np.array(quiet))),
         seed,
         dict(sorted(counts.items())),
-        {"direct": len(outside), "order": len(calm)},
+        {**Counter(f"direct: {kind}{' (long)' * long}" for kind, long, _ in seen), "order": len(quiet)},
     )
-    return Weights(header, made.direct, made2.order)
+    return Weights(header, made.direct, made2.order, made.words)
+
+
+def _heard(rows: Sequence[Row], made: Weights, *, long_as: str = "") -> list[tuple[str, bool, float]]:
+    """Of each text its kind, whether it is read by sentence, and its logit; ``long_as``: one name for all long ones."""
+    found = []
+    for row in rows:
+        read = clipped(row.text)
+        by_sentence = is_long(read)
+        found.append((long_as if by_sentence and long_as else row.source, by_sentence, direct_logit(read, made)))
+    return found
+
+
+def _calibrated(head: Head, seen: Sequence[tuple[str, bool, float]]) -> Head:
+    """Short texts and long ones each by their own; each kind has the same say, with under ``LEAST`` texts less: how many of a
+    kind there are says nothing of how many will come."""
+    both = []
+    for wanted in (False, True):
+        own = [(kind, logit) for kind, by_sentence, logit in seen if by_sentence == wanted]
+        count = Counter(kind for kind, _ in own)
+        weight = np.array([1 / max(LEAST, count[kind]) for kind, _ in own])
+        both.append(fit.knots(np.array([logit for _, logit in own]), weight))
+    return Head(head.scale, head.bias, head.slack, both[0], both[1])
 
 
 def _names(found: Sequence[Row]) -> NDArray[np.str_]:
     return np.array([row.source for row in found])
 
 
-def direct_head(x: csr_matrix, y: NDArray[np.bool_], names: NDArray[np.str_]) -> Weights:
-    """One head as the first, not calibrated."""
-    raw, bias = fit.fit(x, y, fit.balanced(names.tolist(), y))
-    weights, scale = fit.in_bytes(raw)
-    empty = np.zeros_like(weights)
-    return Weights(Header(BITS, Head(scale, bias, SLACK), Head(1.0, 0.0, SLACK), 0), weights, empty)
+class Taught:
+    """What the first head learns from, hashed once."""
+
+    def __init__(self, found: Sequence[Row]) -> None:
+        texts = [row.text for row in found]
+        self._x, self._said = fit.features(texts), fit.words(texts)
+        self._y = np.array([row.attack for row in found])
+        self.names = _names(found)
+        self.kept = sources.undisputed(found)
+
+    def head(self, *without: str) -> Weights:
+        """A head that knows nothing of these sources; not calibrated."""
+        kept = self.kept & ~np.isin(self.names, without)
+        x, y = self._x[kept], self._y[kept]
+        weight = fit.balanced(self.names[kept].tolist(), y)
+        runs, words, bias = fit.with_words(x, self._said[kept], y, weight)
+        steps, scale = fit.in_steps(runs)
+        return _raw(Head(scale, bias, SLACK), _NONE, steps, np.zeros_like(steps), words)
+
+
+_NONE: Final = Head(1.0, 0.0, 0.0)
+
+
+def _raw(direct: Head, order: Head, runs: Steps, asks: Steps, words: NDArray[np.float32] | None = None) -> Weights:
+    empty = np.zeros(lexicon.SIZE, np.float32)
+    return Weights(Header(BITS, lexicon.digest(), direct, order, 0), runs, asks, empty if words is None else words)
 
 
 class Lessons:
@@ -114,12 +165,10 @@ class Lessons:
                 for text, asks in zip(self._origin, self._y, strict=True)
             ]
         )
-        made = direct_head(self._x[kept], self._y[kept], self._names[kept])
-        return Weights(Header(BITS, Head(1.0, 0.0, SLACK), made.header.direct, 0), made.order, made.direct)
-
-
-def _calibrated(head: Head, logits: Sequence[float]) -> Head:
-    return Head(head.scale, head.bias, head.slack, fit.knots(np.array(logits)))
+        weight = fit.balanced(self._names[kept].tolist(), self._y[kept])
+        raw, bias = fit.fit(self._x[kept], self._y[kept], weight)
+        steps, scale = fit.in_steps(raw, CUT)
+        return _raw(_NONE, Head(scale, bias, SLACK_ORDER), np.zeros_like(steps), steps)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -133,7 +182,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = parser.parse_args(argv)
     found = rows(wanted.data, wanted.seed, each=wanted.each, most=wanted.most)
     papers, told = orders.documents(wanted.data, wanted.seed, wanted.most), orders.bipia(wanted.data)[1]
-    made = learn(found, sources.held(wanted.data, wanted.seed, wanted.most), papers, told, wanted.seed)
+    held = sources.held(wanted.data, wanted.seed, wanted.most)
+    longer = calm.longer(wanted.data, wanted.seed, [row.text for row in held])
+    made = learn(found, held, longer, papers, told, wanted.seed)
     data = made.dump()
     digest = hashlib.sha256(data).hexdigest()
     folder = wanted.out or FILE.parent
