@@ -31,6 +31,15 @@ reference = "first"
 """
 
 
+NEAR = """
+[models.near]
+provider = "generic"
+base_url = "{url}/v1"
+region = "local"
+price = {{ input_usd_per_mtok = 1, output_usd_per_mtok = 2 }}
+"""
+
+
 @pytest.fixture
 def drilled(tmp_path, data):
     """Holds a drill; returns what came of it and what the upstream was asked."""
@@ -80,7 +89,8 @@ async def test_a_second_look_counts_what_slipped_through(tmp_path, data, monkeyp
     monkeypatch.setenv("MASTER", env["MASTER"])
     async with MockUpstream(keep=True) as up:
         (tmp_path / "demitasse.toml").write_text(
-            CONFIG.format(url=up.base_url.removesuffix("/v1")) + '[keep]\nbodies = true\nmaster_key_env = "MASTER"\n'
+            (CONFIG + NEAR).format(url=up.base_url.removesuffix("/v1"))
+            + '[keep]\nbodies = true\nmaster_key_env = "MASTER"\n'
         )
         config = load(None, env, tmp_path)
         app = App(config, data, env, base_url="", clock=lambda: NOW_US)
@@ -88,10 +98,12 @@ async def test_a_second_look_counts_what_slipped_through(tmp_path, data, monkeyp
         try:
             for text in ("Write to ada@example.org.", "What is two and two?", "And what is three and three?"):
                 assert (await ask(app.gateway, chat(text, model="chat"))).status == 200
+            assert (await ask(app.gateway, chat("Write to bob@example.org.", model="near"))).status == 200
         finally:
             await app.stop()
         told = residual(config, data, n=10, seed=1, clock=lambda: NOW_US, which="own")
-    assert told["n"] == 3 and told["found"].get("EMAIL") == 1 and told["with_any"] >= 1
+    assert (told["n"], told["stayed"]) == (3, 1)  # what stayed here holds an address too, and is no leak
+    assert told["found"].get("EMAIL") == 1 and told["with_any"] >= 1
     assert told["interval"][0] < told["rate"] < told["interval"][1]
 
 
@@ -126,3 +138,20 @@ def test_replays_of_attacks_stand_in_the_pack_and_on_the_detectors_card(filled, 
     card = json.loads(run("card", "injection", "--json").stdout)
     assert card["kind"] == "detector" and card["safety"][0]["value"] == 0.05 and len(card["identity"]["sha256"]) == 64
     assert "cards/injection.html" in archive.namelist()
+
+
+def test_what_a_rule_kept_here_or_a_cache_answered_went_nowhere():
+    from cli_month import entry
+    from msgspec import structs
+
+    from demitasse.build.governing_drill import went_elsewhere
+    from demitasse.core.entry import Attempt, Guarded
+
+    away = Attempt("far", "openai", "gpt", "ok", 0, 1.0)
+    sent = structs.replace(entry("e", NOW_US), attempts=(away,), guard=Guarded())
+    assert went_elsewhere(sent)
+    assert went_elsewhere(structs.replace(sent, guard=Guarded(stays="eu-*")))
+    assert not went_elsewhere(structs.replace(sent, guard=Guarded(stays="local")))
+    assert not went_elsewhere(structs.replace(sent, attempts=(structs.replace(away, region="local"),)))
+    assert not went_elsewhere(structs.replace(sent, attempts=(structs.replace(away, provider="local"),)))
+    assert not went_elsewhere(structs.replace(sent, attempts=()))

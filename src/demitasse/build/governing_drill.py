@@ -15,12 +15,14 @@ import msgspec
 from msgspec import structs
 
 from ..config import Config
+from ..core.approved import HERE
 from ..core.call import Call, Caller, Reply, Send
 from ..core.entry import Entry
 from ..core.errors import ConfigError, DemitasseError, UpstreamError
 from ..core.evidence import LAB_KEY
 from ..core.ids import RANDOM_BITS, call_id
 from ..gateway.examine import Examiner
+from ..gateway.locality import LOCAL
 from ..gateway.route import Route, Routes
 from ..guard import personal, secrets
 from ..guard.finding import FindEntities
@@ -102,7 +104,8 @@ def _told(name: str, route: Route, entry: Entry | None, why: str, at: str, paid_
 def residual(
     config: Config, data: Path, *, n: int, seed: int, clock: Callable[[], int], which: str = "auto"
 ) -> dict[str, Any]:
-    """Look again, with both tiers, at ``n`` kept requests as they were sent on; what is found is counted, kept, and returned.
+    """Look again, with both tiers, at ``n`` kept requests that went to models elsewhere, as they were sent on; what is found is
+    counted, kept, and returned. Of what stayed on this machine nothing got away: it is counted only.
 
     Raises ConfigError: no bodies are kept, or none is there.
     """
@@ -114,7 +117,9 @@ def residual(
     find_names = recogniser(which)
     books = SqliteBooks(data)
     try:
-        ids = [entry.id for _, entry in books.entries(last=MOST_CALLS, outcome="answered") if entry.body_ref]
+        entries = [entry for _, entry in books.entries(last=MOST_CALLS, outcome="answered") if entry.body_ref]
+        ids = [entry.id for entry in entries if went_elsewhere(entry)]
+        stayed = len(entries) - len(ids)
         random.Random(seed).shuffle(ids)
         looked, with_any, found = 0, 0, Counter[str]()
         for id in ids:
@@ -130,12 +135,17 @@ def residual(
     finally:
         books.close()
         kept.close()
+    if not looked and stayed:
+        raise ConfigError(
+            f"nothing to look at: all of the {stayed:,} newest calls whose requests are kept stayed on this machine"
+        )
     if not looked:
         raise ConfigError("none of the newest calls has its request kept; let calls come while [keep] bodies is on")
     told = {
         "at": iso(clock()),
         "n": looked,
         "of": len(ids),
+        "stayed": stayed,
         "with_any": with_any,
         "rate": with_any / looked,
         "interval": list(wilson(with_any, looked, 0.95)),
@@ -145,6 +155,15 @@ def residual(
     }
     _keep(data, RESIDUAL, told, clock)
     return told
+
+
+def went_elsewhere(entry: Entry) -> bool:
+    """Whether a call's request left for a model that does not compute here. What a class of data kept local did not, and what a
+    cache answered did not.
+    """
+    if entry.guard is not None and entry.guard.stays == LOCAL:
+        return False
+    return any(attempt.provider not in HERE and attempt.region != LOCAL for attempt in entry.attempts)
 
 
 def _texts(kept: Keeper, id: str) -> list[str] | None:

@@ -162,7 +162,10 @@ def drill(place: Place, route: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @placed
 def residual(place: Place, n: int, seed: int, which: str, as_json: bool) -> None:
-    """What slipped through: kept requests, as they were sent on, are scanned again with both tiers; findings are counted."""
+    """What slipped through: kept requests to models elsewhere, as they were sent on, are scanned again with both tiers.
+
+    Findings are counted. Calls that stayed on this machine are no leak: how many they are is told beside.
+    """
     from ..build.governing_drill import residual as look
 
     told = look(place.config(), place.data, n=n, seed=seed, clock=place.clock, which=which)
@@ -171,8 +174,10 @@ def residual(place: Place, n: int, seed: int, which: str, as_json: bool) -> None
         return
     low, high = told["interval"]
     say(
-        f"{told['with_any']:,} of {told['n']:,} requests still held something: {told['rate']:.1%} ({low:.1%} to {high:.1%}, 95 %)"
+        f"{told['with_any']:,} of {told['n']:,} requests to models elsewhere still held something: "
+        f"{told['rate']:.1%} ({low:.1%} to {high:.1%}, 95 %)"
     )
+    say(f"{told['stayed']:,} of the newest calls stayed on this machine, and are not counted")
     if told["found"]:
         table(("type", "found"), [(kind, f"{count:,}") for kind, count in told["found"].items()], right=("found",))
 

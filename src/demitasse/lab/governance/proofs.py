@@ -167,10 +167,9 @@ def _residual(told: Mapping[str, Any]) -> Said:
     if not last:
         return False, "no sample was scanned again in the period"
     low, high = last["interval"]
-    return (
-        True,
-        f"{last['rate']:.2%} of {_n(last['n'], 'text')} still held something ({low:.2%} to {high:.2%}), {last['at'][:10]}",
-    )
+    said = f"{last['rate']:.2%} of {_n(last['n'], 'request')} to models elsewhere still held something"
+    stayed = f"; {_n(last['stayed'], 'call')} stayed on this machine" if last.get("stayed") else ""
+    return True, f"{said} ({low:.2%} to {high:.2%}), {last['at'][:10]}{stayed}"
 
 
 def _grounding(told: Mapping[str, Any]) -> Said:
