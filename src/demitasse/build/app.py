@@ -46,6 +46,7 @@ from ..store.ledger import SqliteLedger
 from ..store.secret import server_secret
 from ..web.app import dashboard
 from ..web.review import Ground, Reviews, Texts
+from . import in_force
 from .assessing import Assessor, Purse
 from .auditing import Auditing
 from .certifying import ask
@@ -213,6 +214,7 @@ class App:
             warming.add_done_callback(lambda task: task.cancelled() or task.exception())  # it is in the log
             self._tasks.append(warming)
         self.gateway.replace(self._steps(self.config))
+        await self._record()
         self._shadowing.start()
         await self._watching.start()
         await self._pilot.warm()
@@ -309,8 +311,16 @@ class App:
         self.gateway.replace(self._steps(config, cache=self.gateway.steps.cache))
         if old is not None and old is not new:
             await asyncio.to_thread(old.close)
+        await self._record()
         await self._taken_up()
         log.info("the configuration was taken up anew")
+
+    async def _record(self) -> None:
+        """The ledger says from when on what was in force."""
+        try:
+            await asyncio.to_thread(in_force.record, self.ledger, self.config)
+        except StoreError as error:
+            log.warning("what is in force could not be told to the ledger: %s", error)
 
     def left_as_it_was(self, error: Exception) -> None:
         """A changed file could not be taken up: whoever looks at the pages is told, and not the log alone."""

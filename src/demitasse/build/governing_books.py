@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from ..core.ledger import Bucket
 from ..lab.drift.streams import KINDS, STREAMS
 from ..lab.governance.proofs import FLOOR_DAYS
@@ -30,18 +32,36 @@ from .governing_use import (
 )
 from .governing_view import MOST_ALERTS, RESIDUAL, View, redteam_runs
 
+_SHOWN: Final = ("personal", "secrets", "names", "hidden", "injection", "untrusted", "checks")
+"""Of the guard's settings, those that a document of counts begins with; all of them are in ``in_force``."""
+
 
 def guard(view: View) -> dict[str, Any]:
-    config = view.sources.config.guard
+    periods = view.configurations
+    rules = periods[-1].value["guard"] if periods else msgspec.to_builtins(view.sources.config.guard)
+    spans = [
+        {
+            "from": iso(one.since_us),
+            "until": one.until_us and iso(one.until_us),
+            "on": one.value["guard"]["on"],
+            "hash": one.value["hash"],
+            "guard": one.value["guard"],
+            "guards": one.value["guards"],
+            "classes": one.value["classes"],
+            "tenants": one.value["tenants"],
+        }
+        for one in periods
+    ]
     residual = view.sources.store.get_setting(RESIDUAL) or []
     recent = [one for one in residual if iso(view.window.since_us) <= one["at"] <= iso(view.window.until_us)]
     return {
         "about": "Personal data, secrets and hidden characters found in prompts, and what was done: counts by type, no value.",
-        "on": config.on,
-        "settings": {
-            "personal": dict(config.personal), "secrets": config.secrets, "names": config.names, "hidden": config.hidden,
-            "injection": config.injection, "untrusted": config.untrusted, "checks": list(config.checks),
-        },
+        "on": all(one["on"] for one in spans) if spans else rules["on"],
+        "settings": {name: rules[name] for name in _SHOWN},
+        "settings_from": "the ledger: what gateways had in force" if spans else
+            "the configuration file as it is now: the ledger does not say what was in force in this period",
+        "in_force": spans,
+        "off": [{"from": one["from"], "until": one["until"]} for one in spans if not one["on"]],
         "calls": view.calls,
         "guarded": sum(view.total("guarded").values()),
         "found": view.total("found"),

@@ -28,6 +28,8 @@ from . import redteaming
 from .facts import meter
 from .governing_models import Origin, Shelf, energies, figures_of, issue, priced
 from .governing_sources import Sources, Window
+from .in_force import SETTING as CONFIGURATION
+from .in_force import InForce, over
 
 MOST_RUNS: Final = 500
 MOST_BIAS_RUNS: Final = 20
@@ -90,6 +92,13 @@ class View:
     @cached_property
     def happened(self) -> list[Any]:
         return self.sources.tally.happened(self.window.since_us, self.window.until_us)
+
+    @cached_property
+    def configurations(self) -> list[InForce]:
+        """What was in force in the window, as the ledger was told; none where it was not."""
+        events = self.sources.tally.happened(0, self.window.until_us)
+        told = ((one.at_us, one.facts["value"]) for one in events if one.id == f"setting:{CONFIGURATION}")
+        return over(told, self.window.since_us, self.window.until_us)
 
     @cached_property
     def certificates(self) -> list[tuple[Certificate, str, int, str]]:

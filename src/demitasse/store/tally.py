@@ -319,5 +319,7 @@ def facts_of(kind: str, id: str, event: dict[str, Any]) -> dict[str, Any] | None
     return None
 
 
-SHOWN_SETTINGS: Final = frozenset({"switches", "governance.accepted", "governance.drills", "governance.residual"})
+SHOWN_SETTINGS: Final = frozenset(
+    {"switches", "configuration", "governance.accepted", "governance.drills", "governance.residual"}
+)
 """Settings whose values are decisions of people, or results that were made to be shown."""

@@ -140,7 +140,13 @@ def _fallback_drilled(told: Mapping[str, Any]) -> Said:
 
 
 def _guard_on(told: Mapping[str, Any]) -> Said:
-    return bool(told["on"]), "on" if told["on"] else "[guard] on = false"
+    off = [f"{one['from']} to {one['until'] or 'now'}" for one in told.get("off", ())]
+    if off:
+        return False, f"[guard] on = false was in force: {', '.join(off[:3])}{' …' if len(off) > 3 else ''}"
+    if told.get("in_force"):
+        return True, f"on in all of {_n(len(told['in_force']), 'configuration')} that the ledger says were in force"
+    said = "on" if told["on"] else "[guard] on = false"
+    return bool(told["on"]), f"{said}, by the file as it is now: the ledger does not say what was in force"
 
 
 def _guard_counts(told: Mapping[str, Any]) -> Said:

@@ -1,0 +1,68 @@
+"""What is in force, as the ledger has it: each configuration that a gateway took up, told by an event where it differs from the
+one before, so that evidence speaks of what was and not of a file as it is now.
+
+Rules, classes, tenants, governance and how long things are kept; no secret, no path, no address. Knows no document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from ..config import Config
+
+SETTING: Final = "configuration"
+"""Of the store: what is in force, and the name that its events have in the chain (``setting:configuration``)."""
+
+
+class Kept(Protocol):
+    """What keeps it: ``store.settings.Settings``."""
+
+    def get_setting(self, name: str, default: Any = None) -> Any: ...
+
+    def set_setting(self, name: str, value: Any, *, told: dict[str, Any] | None = None) -> None: ...
+
+
+class InForce(Struct, frozen=True):
+    """A configuration and when it was in force. ``until_us`` None: it is still."""
+
+    since_us: int
+    until_us: int | None
+    value: dict[str, Any]
+
+
+def in_force(config: Config) -> dict[str, Any]:
+    """What is told of a configuration, with a hash over it."""
+    keep: dict[str, Any] = msgspec.to_builtins(config.keep)
+    told: dict[str, Any] = {
+        "guard": msgspec.to_builtins(config.guard),
+        "guards": msgspec.to_builtins(config.guards),
+        "routes": {name: route.guard for name, route in config.routes.items() if route.guard},
+        "classes": msgspec.to_builtins(config.classes),
+        "tenants": msgspec.to_builtins(config.tenants),
+        "governance": msgspec.to_builtins(config.governance),
+        "keep": {name: value for name, value in keep.items() if not name.startswith("master_key")},
+    }
+    return {**told, "hash": hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()}
+
+
+def record(store: Kept, config: Config) -> bool:
+    """Tell the ledger what is in force, where it was told something else; whether it was. Raises StoreError."""
+    value = in_force(config)
+    before = store.get_setting(SETTING) or {}
+    if before.get("hash") == value["hash"]:
+        return False
+    store.set_setting(SETTING, value, told={"what": "configuration", "hash": value["hash"]})
+    return True
+
+
+def over(events: Iterable[tuple[int, Any]], since_us: int, until_us: int) -> list[InForce]:
+    """What was in force in a period, from all that the ledger told up to its end (time and value), in order."""
+    told = [(at_us, value) for at_us, value in events if isinstance(value, dict) and at_us < until_us]
+    ends = [*(at_us for at_us, _ in told[1:]), None]
+    spans = [InForce(at_us, end, value) for (at_us, value), end in zip(told, ends, strict=False)]
+    return [one for one in spans if one.until_us is None or one.until_us > since_us]
