@@ -13,6 +13,7 @@ from demitasse.core.call import Usage
 from demitasse.core.errors import StoreError
 from demitasse.web import views
 from demitasse.web.app import PAGES
+from demitasse.web.facts import SettingRow
 
 from . import fakes
 from .conftest import Visitor
@@ -325,3 +326,19 @@ def test_nothing_heavy_is_imported_until_a_page_is_asked_for():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_refusal_names_its_code_where_calls_are_listed():
+    site = of(
+        entry(NOW_US - 2, id="c-refused", outcome="refused", error="approval_needed", cost_nanos=0),
+        entry(NOW_US - 1, id="c-fine", error=None),
+    )
+    for path in ("/ledger", "/parts/live"):
+        assert "⊘ refused approval_needed" in text_of(site.get(path)), path
+
+
+def test_settings_show_code_as_code_and_no_backticks():
+    books, control, facts = fakes.full_site()
+    row = SettingRow("governance.profile", "research", "default", "`commercial`: <no> weights")
+    site = Visitor(books, control, **facts | {"settings_rows": lambda: [row]})
+    assert "<code>commercial</code>: &lt;no&gt; weights" in site.get("/settings").text

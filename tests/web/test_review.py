@@ -242,6 +242,7 @@ def test_texts_are_for_those_who_may_change_things_alone():
     )
     page = world.visitor.get("/review").text
     assert "words 1" not in page and "question 1" not in page and "Texts are not for every key" in page
+    assert "<code>content</code>" in page and ("stands below" in page) == ('id="h-agree"' in page)
     assert world.look()["pair"] is None
     assert world.visitor.press("/review/vote", id="c1", number="0", choice="left").status == 403
 
