@@ -76,9 +76,10 @@ def hold_against(data: Path, key: bytes, where: str) -> None:
             rows = db.execute("SELECT subject, wrapped FROM subjects")
             opens = any(_opens(partial(sealer.unwrap, bytes(wrapped), name)) for name, wrapped in rows)
     if not opens:
+        right = "was in force before" if mark is None else "'demitasse audit rekey' changed to"
         raise ConfigError(
             f"the master key in {where} is not the one that the {count:,} data keys in {Path(data) / FILE} lie under, so "
-            "nothing is opened or kept with it; name the key that 'demitasse audit rekey' changed to, or the one from before: "
+            f"nothing is opened or kept with it; name the key that {right}: "
             "[keep] master_key_file, master_key_env or master_key_command"
         )
 
