@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .cards import KINDS, ModelCard, as_json, file_name
 from .controls import Row, Status
+from .words import label, worded
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -72,7 +73,7 @@ def pages(
         "cards.html": _html("cards.html", **common, cards=listed, kinds=KINDS),
     }
     for name, document in documents.items():
-        found[f"{name}.html"] = _html("document.html", **common, name=name, document=document, up="")
+        found[f"{name}.html"] = _html("document.html", **common, name=name, document=worded(document), up="")
     for file, card in listed:
         told = as_json(card)
         found[f"cards/{file}.html"] = _html(
@@ -154,41 +155,6 @@ def plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{label(name)} {plain(one)}" for name, one in value.items()) or "none"
     return str(value)
-
-
-_UNITS: Final = {
-    "usd": "USD", "wh": "Wh", "co2_g": "g CO2e", "ms": "ms", "us": "µs", "sha256": "SHA-256", "rpm": "calls a minute",
-    "tpm": "tokens a minute", "at": "at",
-}  # fmt: skip
-
-
-LABELS: Final = {
-    "answer": "use in a business", "says": "the terms", "read": "terms of", "outputs": "learning from its answers",
-    "outputs_say": "the terms on answers", "outputs_source": "source of these", "upstream": "its own name",
-    "origin": "came from", "head": "end of the chain", "root": "root of the tree",
-    "holds": "all is as it was written", "recomputed": "recomputed for this pack",
-    "dropped": "rows dropped by retention", "wh_per_call": "Wh a call", "co2_g_per_call": "g CO2e a call",
-    "usd_per_mtok": "USD per million tokens", "usd_per_request": "USD a request", "used_by": "who uses it",
-    "lacking": "what would tell more", "guarded": "calls looked at", "acted": "calls in which something was done",
-    "found": "found, by type", "done": "done", "cut": "calls not looked through whole", "by_day": "by day",
-    "done_by_day": "done, by day", "did": "what was done", "own": "our own calls", "rows": "rows",
-    "happened": "real fail-overs", "here": "of these, on this machine",
-    "not_approved": "called though not on the list now", "stands": "shown", "runs": "where it computes",
-    "bands": "calls by band of injection risk", "items": "certificates",
-}  # fmt: skip
-"""Names that say little by themselves."""
-
-
-def label(name: str) -> str:
-    """A member's name for people: ``proven_on`` → ``proven on``, ``paid_usd`` → ``paid, USD``."""
-    if name in LABELS:
-        return LABELS[name]
-    for unit, said in _UNITS.items():
-        if name == unit:
-            return said
-        if name.endswith(f"_{unit}"):
-            return f"{name.removesuffix(f'_{unit}').replace('_', ' ')}, {said}"
-    return name.replace("_", " ")
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
