@@ -59,7 +59,9 @@ def test_the_rules_in_force_are_told_and_so_is_a_guard_that_is_off(run: Run, tmp
 
 def test_a_wrong_value_within_a_table_is_named_with_what_was_meant(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "demitasse.toml"
-    file.write_text('[guard]\npersonal = { EMAIL = "redcat", PERSON = "redact" }\nsecret = "redact"\nchecks = ["leeks"]\n')
+    file.write_text(
+        '[guard]\npersonal = { EMAIL = "redcat", PERSON = "redact" }\nsecret = "redact"\nchecks = ["leeks"]\n'
+    )
     said = run("guard", "rules", status=1).stderr
     assert "guard.personal.EMAIL: expected one of" in said and "did you mean 'redact'" in said
     assert "guard.secret: no such setting; did you mean 'secrets'?" in said

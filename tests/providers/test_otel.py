@@ -130,7 +130,9 @@ def test_the_names_are_those_that_the_sdks_own_list_knows() -> None:
     used = otel.call_attributes(ENTRY) | otel.attempt_attributes(ENTRY, GOOD)
     assert {name for name in used if name.startswith("gen_ai.")} <= known
     operations = {v.value for v in gen_ai_attributes.GenAiOperationNameValues}
-    assert set(otel.OPERATIONS.values()) - {"moderation"} <= operations  # they allow a word of one's own for what they lack
+    assert (
+        set(otel.OPERATIONS.values()) - {"moderation"} <= operations
+    )  # they allow a word of one's own for what they lack
     providers = {v.value for v in gen_ai_attributes.GenAiProviderNameValues}
     assert set(otel.PROVIDERS.values()) <= providers
 

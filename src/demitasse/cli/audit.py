@@ -237,7 +237,9 @@ def _show(report: Report) -> None:
     if report.valid:
         gone = f", {report.dropped:,} of them dropped when their time was over" if report.dropped else ""
         say(f"{_n(report.rows, 'row is', 'rows are')} what was written{gone}")
-        say(f"{_n(report.checkpoints, 'checkpoint fits', 'checkpoints fit')}; {_n(report.rows_since, 'row')} came after the last")
+        say(
+            f"{_n(report.checkpoints, 'checkpoint fits', 'checkpoints fit')}; {_n(report.rows_since, 'row')} came after the last"
+        )
     else:
         say(f"{_n(len(report.problems), 'thing is', 'things are')} not what was written")
     if report.key:

@@ -185,7 +185,8 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     decision: Decision | None = None
     estimated: bool = False
     flags: tuple[str, ...] = ()
-    """Documented marks: over_hold, clamped, truncated, cut_at_hold, unpriced, doubtful_usage, draft_kept, drained, loop, recovered."""
+    # One line, since a test reads the words from it.
+    """Documented marks: over_hold, clamped, truncated, cut_at_hold, unpriced, doubtful_usage, draft_kept, drained, loop, recovered."""  # noqa: E501
     joined: int = 0
     """Client retries that joined this call instead of making their own entry."""
     error: str | None = None

@@ -41,7 +41,9 @@ async def set_budget(desk: Desk, form: Form, budgets: list[Budget]) -> Done:
     before = next((b for b in budgets if b.name == name), None)
     if before is not None and before.origin == "file":
         raise ConfigError(f"budget '{name}' is set in demitasse.toml; change it there: [budgets.{name}]")
-    limit_nanos, period = _limit(_short(form, "amount", 40), _short(form, "period", 20) or (before.period if before else "day"))
+    limit_nanos, period = _limit(
+        _short(form, "amount", 40), _short(form, "period", 20) or (before.period if before else "day")
+    )
     scope, subject = _scope(form) if "scope" in form or before is None else (before.scope, before.subject)
     budget = Budget(
         name=name,

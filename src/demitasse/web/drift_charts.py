@@ -44,7 +44,10 @@ def month(row: ForecastRow, now_us: int) -> dict[str, Any]:
                 "color": "var(--paid)",
                 "data": [
                     *(round(usd, 6) for _, usd in past),
-                    *({"value": round(usd, 6), "itemStyle": {"color": "var(--muted)", "opacity": 0.45}} for _, usd in coming),
+                    *(
+                        {"value": round(usd, 6), "itemStyle": {"color": "var(--muted)", "opacity": 0.45}}
+                        for _, usd in coming
+                    ),
                 ],
             }
         ],
