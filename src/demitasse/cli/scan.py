@@ -53,7 +53,6 @@ def scan(place: Place, file: str, plain: bool, source: Source, names: bool, fals
     from .scan_lines import read_lines
 
     look = scanner(false_alarms=false_alarms, names=names)
-    look("What is loaded on first use is no part of what a text takes.", "user", names=names)
     told: Counter[str] = Counter()
     bad: list[int] = []
     lines = 0

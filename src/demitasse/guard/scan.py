@@ -120,6 +120,10 @@ def _places(text: str) -> Callable[[int], int]:
     return place
 
 
+WARMING = "Mail ann@example.com or call +49 30 901820, card 4111 1111 1111 1111, password: x9kQ2mvL0; then go on."
+"""A text that meets every detector, so that what they load when first used is loaded."""
+
+
 def scanner(*, false_alarms: float = 0.01, names: bool = False, injection: bool = True) -> Scanner:
     """The scanner with all detectors that this installation has.
 
@@ -140,4 +144,7 @@ def scanner(*, false_alarms: float = 0.01, names: bool = False, injection: bool 
         from .names import recogniser as make  # noqa: PLC0415
 
         recogniser = make()
-    return Scanner(personal.find, secrets.find, hidden.find, score, bands, recogniser)
+    made = Scanner(personal.find, secrets.find, hidden.find, score, bands, recogniser)
+    for source in ("user", "tool"):
+        made(WARMING, source, names=names)
+    return made
