@@ -38,6 +38,7 @@ from demitasse.wire.stream import BrokenStreamError, Relay
 from demitasse.wire.whole import NoAnswerError, read_answer
 
 Target = Callable[[bytes], None]
+_OTHER = "an exchanged text"
 _CALL = Call("c", "c", 0, "chat", b"{}", {}, "m", stream=True)
 _tagger = recogniser("own")
 _VALUES = {"<EMAIL_k3x7qa>": 'ann "o" \\ @example.com', "<PHONE_aaaaaa>": "+49 30 1234567"}
@@ -55,11 +56,11 @@ def _ask(data: bytes) -> None:
         for part in found[:20]:
             assert "".join(part.text[a:b] for _, a, b in part.pieces()) == part.text
         with contextlib.suppress(KeyError):  # a name that stands twice in an object, with values of two kinds
-            fields, body = with_texts(asked.fields, asked.body, {part.place: "exchanged" for part in found[:1]})
+            fields, body = with_texts(asked.fields, asked.body, {part.place: _OTHER for part in found[:1]})
             if not found:
                 continue
             json.loads(body)
-            assert any(part.text == "exchanged" for part in parts(kind, fields))  # type: ignore[arg-type]
+            assert any(part.text == _OTHER for part in parts(kind, fields))  # type: ignore[arg-type]
 
 
 def _answer(data: bytes) -> None:
