@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("numpy")
-
 from cli_month import NOW_US
 from click.testing import Result
 

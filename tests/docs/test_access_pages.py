@@ -23,7 +23,7 @@ CODE = [(name, code) for name, text in PAGES.items() for code in re.findall(r"``
 @pytest.mark.parametrize(("name", "code"), CODE)
 def test_the_code_runs(name: str, code: str) -> None:
     if "otel" in code:
-        pytest.importorskip("opentelemetry.sdk")
+        pytest.importorskip("opentelemetry.sdk", reason="the extra is not installed: pip install 'demitasse[otel]'")
     exec(compile(code, f"docs/{name}.md", "exec"), {})
 
 

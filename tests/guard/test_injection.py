@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("numpy")
-
 from demitasse.core.errors import ConfigError
 from demitasse.guard.finding import Source
 from demitasse.guard.injection import bands, judged, pinned, score, shipped

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-pytest.importorskip("numpy")
-
 import numpy as np
+import pytest
 
 from demitasse.guard.injection import lexicon, shipped
 from demitasse.guard.injection.grams import codes, word_hashes

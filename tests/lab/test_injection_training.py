@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("scipy")
-pytest.importorskip("pyarrow")
+pytest.importorskip("scipy", reason="training needs the extra lab")
+pytest.importorskip("pyarrow", reason="training needs the extra lab")
 
 import numpy as np
 import pyarrow as pa

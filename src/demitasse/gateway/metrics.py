@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..core.entry import Entry, Guarded
 from ..core.evidence import OWN_KEYS, Label
@@ -14,6 +15,43 @@ _SECONDS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 _FIRST_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _GUARD_SECONDS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
 _OVERHEAD_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
+
+
+_COUNTERS: tuple[tuple[str, str, str, tuple[str, ...], float], ...] = (
+    ("demitasse_calls_total", "Closed calls.", "calls", ("route", "model", "outcome", "cache"), 1),
+    ("demitasse_cost_usd_total", "Paid, by the model that answered.", "cost_nanos", ("model",), 1e9),
+    ("demitasse_saved_usd_total", "Saved against the reference, by cause.", "saved_nanos", ("cause",), 1e9),
+    ("demitasse_attempts_total", "Physical calls to models.", "attempts", ("model", "status"), 1),
+    ("demitasse_denied_total", "Requests refused before they became calls.", "denied", ("code",), 1),
+    ("demitasse_refused_total", "Calls refused, by reason.", "refused", ("code",), 1),
+    (
+        "demitasse_guard_findings_total",
+        "Personal data, secrets and hidden characters found in prompts, by what was done.",
+        "findings",
+        ("type", "action"),
+        1,
+    ),
+    ("demitasse_guard_actions_total", "What the guard did to whole calls.", "done", ("action", "what"), 1),
+    (
+        "demitasse_injection_total",
+        "Prompts by the band of their highest risk of injection and whose text bears it.",
+        "injection",
+        ("band", "source"),
+        1,
+    ),
+    ("demitasse_moderated_total", "Prompts in which moderation found harm.", "moderated", ("category",), 1),
+    ("demitasse_checks_total", "Checks of answers.", "checks", ("check", "result"), 1),
+    ("demitasse_own_calls_total", "Closed calls of our own.", "own", ("purpose", "outcome"), 1),
+    ("demitasse_own_cost_usd_total", "Paid for calls of our own.", "own_nanos", ("purpose",), 1e9),
+    ("demitasse_shadow_dropped_total", "Shadow calls that were left out.", "dropped", ("reason",), 1),
+    ("demitasse_labels_total", "Evidence kept.", "labels", ("route", "source"), 1),
+)
+"""Counters that are a dictionary each: name, meaning, the field of Metrics, the labels that its keys are, and its units in one of
+the metric's."""
+
+
+def _as_tuple(at: Any) -> tuple[str, ...]:
+    return at if isinstance(at, tuple) else (at,)
 
 
 class Metrics:
@@ -130,24 +168,14 @@ class Metrics:
             lines.append(f"# TYPE {name} {kind}")
             lines.extend(f"{name}{labels} {value:g}" for labels, value in rows)
 
-        family(
-            "demitasse_calls_total",
-            "counter",
-            "Closed calls.",
-            ((_labels(route=r, model=m, outcome=o, cache=c), n) for (r, m, o, c), n in self.calls.items()),
-        )
-        family(
-            "demitasse_cost_usd_total",
-            "counter",
-            "Paid, by the model that answered.",
-            ((_labels(model=m), n / 1e9) for m, n in self.cost_nanos.items()),
-        )
-        family(
-            "demitasse_saved_usd_total",
-            "counter",
-            "Saved against the reference, by cause.",
-            ((_labels(cause=c), n / 1e9) for c, n in self.saved_nanos.items()),
-        )
+        for name, about, field, labels, units in _COUNTERS:
+            kept: dict[Any, float] = getattr(self, field)
+            family(
+                name,
+                "counter",
+                about,
+                ((_labels(**dict(zip(labels, _as_tuple(at), strict=True))), n / units) for at, n in kept.items()),
+            )
         family(
             "demitasse_baseline_usd_total",
             "counter",
@@ -172,79 +200,7 @@ class Metrics:
                 *((_labels(model=m, direction="out"), n) for m, n in self.tokens_out.items()),
             ],
         )
-        family(
-            "demitasse_attempts_total",
-            "counter",
-            "Physical calls to models.",
-            ((_labels(model=m, status=s), n) for (m, s), n in self.attempts.items()),
-        )
-        family(
-            "demitasse_denied_total",
-            "counter",
-            "Requests refused before they became calls.",
-            ((_labels(code=c), n) for c, n in self.denied.items()),
-        )
-        family(
-            "demitasse_refused_total",
-            "counter",
-            "Calls refused, by reason.",
-            ((_labels(code=c), n) for c, n in self.refused.items()),
-        )
-        family(
-            "demitasse_guard_findings_total",
-            "counter",
-            "Personal data, secrets and hidden characters found in prompts, by what was done.",
-            ((_labels(type=t, action=a), n) for (t, a), n in self.findings.items()),
-        )
-        family(
-            "demitasse_guard_actions_total",
-            "counter",
-            "What the guard did to whole calls.",
-            ((_labels(action=a, what=w), n) for (a, w), n in self.done.items()),
-        )
-        family(
-            "demitasse_injection_total",
-            "counter",
-            "Prompts by the band of their highest risk of injection and whose text bears it.",
-            ((_labels(band=b, source=s), n) for (b, s), n in self.injection.items()),
-        )
-        family(
-            "demitasse_moderated_total",
-            "counter",
-            "Prompts in which moderation found harm.",
-            ((_labels(category=c), n) for c, n in self.moderated.items()),
-        )
-        family(
-            "demitasse_checks_total",
-            "counter",
-            "Checks of answers.",
-            ((_labels(check=c, result=r), n) for (c, r), n in self.checks.items()),
-        )
         family("demitasse_guard_cut_total", "counter", "Calls that were too much to look at whole.", [("", self.cut)])
-        family(
-            "demitasse_own_calls_total",
-            "counter",
-            "Closed calls of our own.",
-            ((_labels(purpose=p, outcome=o), n) for (p, o), n in self.own.items()),
-        )
-        family(
-            "demitasse_own_cost_usd_total",
-            "counter",
-            "Paid for calls of our own.",
-            ((_labels(purpose=p), n / 1e9) for p, n in self.own_nanos.items()),
-        )
-        family(
-            "demitasse_shadow_dropped_total",
-            "counter",
-            "Shadow calls that were left out.",
-            ((_labels(reason=r), n) for r, n in self.dropped.items()),
-        )
-        family(
-            "demitasse_labels_total",
-            "counter",
-            "Evidence kept.",
-            ((_labels(route=r, source=s), n) for (r, s), n in self.labels.items()),
-        )
         family("demitasse_calls_in_flight", "gauge", "Calls being answered now.", [("", self.in_flight)])
         family(
             "demitasse_breaker_open",

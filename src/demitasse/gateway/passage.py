@@ -50,7 +50,7 @@ class Passage(Struct, frozen=True, eq=False):
     """Asks a model whether the prompt is harmful, and tells it in ``facts.guard``; raises Refused where that is refused. It
     costs money, so a key that may not call now is turned away before."""
     redacted: bool = False
-    """Placeholders stand in it. They are this session's alone, so that no other question's answer fits this one."""
+    """Placeholders stand in it. They belong to one conversation, so that no other question's answer fits."""
 
     @property
     def restricted(self) -> bool:

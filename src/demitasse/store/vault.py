@@ -105,7 +105,7 @@ class Vault:
                 )
 
     def get(self, tenant: str, session: str, placeholders: Iterable[str], now_us: int) -> dict[str, str]:
-        """The values of those placeholders that this tenant made in this session, that are not over and not erased."""
+        """The values of those placeholders that the tenant made in the session, that are not over and not erased."""
         found: dict[str, str] = {}
         with self._reading():
             for placeholder in placeholders:

@@ -163,11 +163,6 @@ def _gap(own: dict[int, int], n: int, whole: dict[int, int], m: int, *, apart: b
     return worst
 
 
-def day_of(at_us: int) -> int:
-    """Days since 1970, UTC."""
-    return at_us // 86_400_000_000
-
-
 def date(day: int) -> str:
     """``2026-11-21``."""
     return f"{dt.date(1970, 1, 1) + dt.timedelta(days=day):%Y-%m-%d}"
