@@ -117,14 +117,13 @@ async def test_two_runs_at_a_time_are_one_error_and_no_mixture(site):
 
 
 async def test_a_second_process_neither_lifts_a_runs_budget_nor_takes_its_folder_away(site):
-    async with lab(site) as one:
+    async with lab(site) as one, lab(site) as other:  # both stand ready: how long a start takes is no part of this
         first = asyncio.create_task(one.evaluate(TASK, Wanted("mock", budget_usd=0.0009, parallel=1)))
         while not site.up.served:
             await asyncio.sleep(0.001)
-        async with lab(site) as other:
-            for more in ({}, {"fresh": True}, {"budget_usd": 5.0}):
-                with pytest.raises(EvaluationError, match="another process"):
-                    await other.evaluate(TASK, Wanted("mock", **more))
+        for more in ({}, {"fresh": True}, {"budget_usd": 5.0}):
+            with pytest.raises(EvaluationError, match="another process"):
+                await other.evaluate(TASK, Wanted("mock", **more))
         run, _ = await first
         assert run.state == "stopped" and "$0.0009" in run.why
 
