@@ -1,11 +1,13 @@
 """Words taken apart or written with digits, found and put together: ``i g n o r e``, ``i.g.n.o.r.e``, ``ig-no-re``, ``1gn0r3``.
 
 Only where it is safe: letters must be four at least, and digits and pieces must make a word of the list in ``lookalikes``, since
-``sha256``, ``e-mail`` and ``U.S.`` are what they are. Knows nothing of where the text came from.
+``sha256``, ``e-mail`` and ``U.S.`` are what they are. Where a stretch is surely disguised, all that stands in it is read so.
+Knows nothing of where the text came from.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -22,11 +24,12 @@ def disguised(text: str) -> list[Edit]:
     shape = (b" " + text.encode("ascii", "replace") + b" ").translate(_SHAPES)
     found: list[Edit] = []
     flat = shape.replace(b"-", b" ")
-    if any(hint in flat for hint in _SPACED_HINTS):
-        found = [edit for way in (_DOTTED, _SPACED) for match in way.finditer(text) if (edit := _together(match))]
+    if any(hint in flat for hint in _SPACED_HINTS) or b"a1a1a1a1" in shape:
+        found = _taken_apart(text)
     if b"1a" in shape or b"a1a" in shape:
-        digits = _around(text, _DIGIT, _LEET_WORD, _unleet)
-        found += digits if len(digits) < _SURE else _around(text, _DIGIT, _LEET_WORD, _unleet_anyway)
+        found += _around(text, _DIGIT, _LEET_WORD, _unleet)
+        if shape.count(b"1a") + shape.count(b"a1") >= _MANY:
+            found += _all_unleet(text)
     if b"a-a" in shape or b"a--" in shape:
         found += _around(text, _SIGN, _SPLIT, _word_of)
     return _apart(found) if len(found) > 1 else found
@@ -48,7 +51,9 @@ _DOTTED: Final = re.compile(
     rf"(?<![^\W_])[^\W\d_](?P<sep>{_SEP})[^\W\d_](?![^\W_])(?:(?:(?P=sep)|[ .,;]{{1,4}})[^\W\d_](?![^\W_]))+"
 )
 _SPACED: Final = re.compile(r"(?<![^\W_])[^\W\d_](?P<sep> {1,3})[^\W\d_](?![^\W_])(?:[ ,;]{1,4}[^\W\d_](?![^\W_]))+")
+_SINGLE: Final = re.compile(r"(?<!\S)\S(?: {1,4}\S(?!\S))+")
 _BLANK: Final = re.compile(" +")
+_WORD: Final = re.compile(r"\S+")
 _GAP: Final = re.compile(r"[,;]? +")
 _LETTER: Final = re.compile(r"[^\W_]")
 _DIGIT: Final = re.compile(r"[013457@$!|89]+")
@@ -66,12 +71,65 @@ _LENGTHS: Final = {
 """Of known words by their first two letters, the longest first."""
 
 
+_SURE: Final = 8
+"""Letters set apart, from which on all that stands among them is taken for set apart, too, be it a letter or not."""
+
+
+def _taken_apart(text: str) -> list[Edit]:
+    """Letters with signs or blanks between them."""
+    found: list[Edit] = []
+    some = [match["sep"] for match in itertools.islice(_DOTTED.finditer(text), _SOME)]
+    if some:
+        found += _without_sign(text, max(some, key=some.count))
+        if not _is_most(found, text):
+            found += (edit for match in _DOTTED.finditer(text) if (edit := _together(match)))
+    singles = [_single(match) for match in _SINGLE.finditer(text) if sum(map(str.isalpha, match[0])) >= _SURE]
+    if not _is_most(singles, text):
+        singles += (edit for match in _SPACED.finditer(text) if (edit := _together(match)))
+    return found + singles
+
+
+_SOME: Final = 5
+"""Words with signs between their letters that say which sign it is."""
+
+
+def _is_most(edits: list[Edit], text: str) -> bool:
+    """Whether what is found is most of the text: there is not much to look for in the rest."""
+    return sum(end - start for start, end, _ in edits) * 2 > len(text)
+
+
+def _without_sign(text: str, sign: str) -> list[Edit]:
+    """Stretches of words in which the sign stands before at least half of the letters; what follows a sign is kept."""
+    followed = re.compile(re.escape(sign) + r"([\S ])")
+    found: list[Edit] = []
+    start = end = signs = 0
+    for match in [*_WORD.finditer(text), None]:
+        own = match[0].count(sign) if match else 0
+        if match and (own or len(match[0]) == 1) and own * 2 >= len(match[0]) - own * len(sign) - 1:
+            start, end, signs = match.start() if not signs else start, match.end(), signs + own
+            continue
+        if signs >= _SURE and " " in text[start:end]:
+            found.append((start, end, followed.sub(r"\1", text[start:end])))
+        signs = 0
+    return found
+
+
+def _single(match: re.Match[str]) -> Edit:
+    """Characters that all stand alone."""
+    words = [piece.replace(" ", "") for piece in _words_apart(match[0])]
+    return (*match.span(), " ".join(words if len(words) > 1 else _cut(words[0])))
+
+
+def _words_apart(said: str) -> list[str]:
+    """Cut at the blanks that are longer than the shortest: letters stand nearer to each other than words."""
+    least = min(map(len, _BLANK.findall(said)))
+    return re.split(rf" {{{least + 1},}}", said)
+
+
 def _together(match: re.Match[str]) -> Edit | None:
     """Where spaces tell words apart they stay apart; where all letters stand alike, known words do."""
-    sep = match["sep"]
-    blank = sep.isspace()
-    least = min(map(len, _BLANK.findall(match[0]))) if blank else 0  # between letters; words stand further apart
-    ends = re.split(rf" {{{least + 1},}}", match[0]) if blank else _GAP.split(match[0])
+    blank = match["sep"].isspace()
+    ends = _words_apart(match[0]) if blank else _GAP.split(match[0])
     pieces = ["".join(_LETTER.findall(piece)) for piece in ends]
     pieces = [piece for piece in pieces if piece]
     longest = max(map(len, pieces))
@@ -132,18 +190,76 @@ def _unleet(said: str) -> str | None:
     return "".join(a if a.isalpha() else b for a, b in zip(bare, found, strict=True)) + said[len(bare) :]
 
 
-_SURE: Final = 2
-"""So many known words that digits disguise, and other words with digits between letters are taken for disguised, too."""
+_MANY: Final = 4
+"""Changes between letters and digits, from which on words are looked at one by one."""
+_ENOUGH: Final = 3
+"""Words that only digits keep from being words, near each other; a known one counts for two."""
+_FAR: Final = 6
+"""Other words that end a stretch of such."""
+_TOKEN: Final = re.compile(r"(?<![^\W_])[A-Za-z0-9@$!|+]+(?![^\W_])")
+_PART: Final = re.compile(r"[01345789]+[A-Za-z]")
+_UNIT: Final = re.compile(
+    r"[0-9]+(?:st|nd|rd|th|[ap]m|[kmgt]?b|[kmcn]?m|[kKmMgGdDhHxXsS]|[km]g|px|m?s|in|ft|bit|hz|day|year)", re.IGNORECASE
+)
+_NO_WORD: Final = re.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[aeiou]{4}|(?-i:[a-z][A-Z])", re.IGNORECASE)
+_HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_SHORT: Final = {
+    "1": "I",
+    "4": "a",
+    "17": "it",
+    "15": "is",
+    "70": "to",
+    "45": "as",
+    "47": "at",
+    "41": "AI",
+    "175": "its",
+    "50": "so",
+    "7": "t",
+}
 
 
-def _unleet_anyway(said: str) -> str | None:
-    """The same for a word that need not be known; of digits alone nothing is made."""
-    found = _unleet(said)
-    if found is not None or sum(map(str.isalpha, said)) * 3 < len(said):
-        return found
+def _all_unleet(text: str) -> list[Edit]:
+    """Every word with digits of the stretches in which many are: at least one in three is a word but for its digits."""
+    found: list[Edit] = []
+    own: list[Edit] = []
+    sure = plain = others = 0
+    for match in [*_TOKEN.finditer(text), None]:
+        said = match[0] if match else ""
+        if said.isalpha():
+            plain += 1
+        if match is None or plain > _FAR:
+            if sure >= _ENOUGH and sure * 2 >= others:
+                found += own
+            own, sure, others = [], 0, 0
+        elif (reading := _reading(said)) is not None:
+            own.append((*match.span(), reading[0]))
+            sure, others, plain = sure + reading[1], others + plain, 0
+        elif not said.isdigit():
+            others += 1
+    return found
+
+
+@lru_cache(4096)
+def _reading(said: str) -> tuple[str, int] | None:
+    """What a word with digits reads as, and how sure that alone makes of a disguise; None: as nothing."""
+    if said.isalpha() or len(said) > 2 * _LONGEST:
+        return None
+    if said in _SHORT:
+        return _SHORT[said], 0
     bare = said.rstrip("!+|")
-    read = bare.translate(LEET)
-    return read + said[len(bare) :] if read != bare and read.isalpha() else None
+    known = _unleet(said)
+    read = known or bare.translate(LEET) + said[len(bare) :]
+    letters = "".join(filter(str.isalpha, bare))
+    if not letters or letters == bare or not read.rstrip("!+|").isalpha() or _UNIT.fullmatch(bare) or bare[0] in "$@":
+        return (known, 2) if known else None
+    if known:
+        return known, 2
+    if letters.isupper():
+        read = read.upper()
+    vowels = sum(map(read.lower().count, "aeiouy"))
+    if not any(map(str.isdigit, bare)) or vowels * 6 < len(bare) or _NO_WORD.search(read):
+        return None
+    return read, 0 if len(bare) < 3 or _HEX.fullmatch(bare) else min(2, len(_PART.findall(bare)))
 
 
 @lru_cache(4096)

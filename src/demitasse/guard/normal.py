@@ -204,12 +204,21 @@ def _plain(match: re.Match[str]) -> str:
         case "marked":
             return _unmarked(said)
         case "tags":
-            return "".join(chr(ord(char) - 0xE0000) for char in said if "\U000e0020" <= char <= "\U000e007e")
+            decoded = "".join(chr(ord(char) - 0xE0000) for char in said if "\U000e0020" <= char <= "\U000e007e")
+            return _set_off(match, decoded)
         case "selectors":
-            return from_selectors(said)
+            return _set_off(match, from_selectors(said))
         case "flags":  # two of them are a country's flag; one alone or a longer run are letters
             return said if len(said) == 2 else "".join(chr(ord(char) - 0x1F1E6 + 65) for char in said)
     return ""
+
+
+def _set_off(match: re.Match[str], decoded: str) -> str:
+    """Words that were hidden at a word's end are not its own; hidden letters alone may be a part of it."""
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    if " " not in decoded.strip():
+        return decoded
+    return ("\n" if before and not before.isspace() else "") + decoded + ("\n" if after and not after.isspace() else "")
 
 
 def from_selectors(said: str) -> str:
