@@ -18,8 +18,8 @@ from ..core.call import Call, Reply
 from ..core.entry import Check as Found
 from ..guard.answers import leaks as leaks_of
 from ..guard.grounding import ground
-from ..score.draft import fits
 from ..score.normal import Answer, answer_of
+from ..score.schema import Unreadable, read
 from ..wire.parts import Part, parts
 from ..wire.passages import retrieved
 from ..wire.text import turns
@@ -116,8 +116,7 @@ Check = Callable[[Asked, Reply], Found | None]
 def schema(asked: Asked, reply: Reply) -> Found | None:
     """JSON where JSON was asked for, of the schema, and tool calls with arguments of theirs.
 
-    Reads types, required keys, closed objects, enumerations and references (``score.draft.fits``); patterns, lengths and
-    ranges are not read, so a formal validator may still say no.
+    A schema that cannot be read, or not in time, refuses nothing (``score.schema``).
     """
     form, said = asked.form, _said(reply)
     if said.tool_calls:
@@ -134,7 +133,7 @@ def schema(asked: Asked, reply: Reply) -> Found | None:
         return _result("schema", "the answer is not JSON, or not JSON alone")
     if form.schema is None:
         return _result("schema", "" if isinstance(value, dict) else "the answer is JSON, but no object")
-    return _result("schema", "" if fits(value, form.schema) else "the answer is JSON, but not of the schema")
+    return _result("schema", _broken("the answer is JSON, but not of the schema", value, form.schema))
 
 
 def grounding(asked: Asked, reply: Reply) -> Found | None:
@@ -235,9 +234,18 @@ def _wrong_calls(tools: dict[str, Any], said: Answer) -> str:
             return "a tool call's arguments are not JSON"
         if not isinstance(value, dict):
             return "a tool call's arguments are no object"
-        if not fits(value, tools.get(name)):
-            return "a tool call's arguments are not of its schema"
+        if why := _broken("a tool call's arguments are not of its schema", value, tools.get(name)):
+            return why
     return ""
+
+
+def _broken(why: str, value: Any, form: Any) -> str:
+    """Why a value is refused, by the first rule that it breaks; "" where it is not, or where nobody can say."""
+    try:
+        fault = read(form).first_fault(value) if form is not None else None
+    except Unreadable:
+        return ""
+    return f"{why} ({fault.rule})" if fault is not None and fault.rule else why if fault is not None else ""
 
 
 _NOTHING = Answer()

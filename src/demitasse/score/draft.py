@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from .asked import Asked
-from .normal import NO_JSON, Answer, arguments, choice, json_of, label, overlap, said_last, same_json
+from .normal import NO_JSON, Answer, arguments, choice, json_of, label, overlap, said_last
 from .quantity import number, numbers_in
+from .schema import fits
 from .verdict import agreement
 
 VERSION = "marks-1"
@@ -117,35 +117,6 @@ def faults(asked: Asked, draft: Answer) -> tuple[str, ...]:
     return tuple(found)
 
 
-def fits(value: Any, schema: Any, *, root: Any = None, depth: int = 0) -> bool:
-    """Whether a JSON value has the types, required keys and enumerated values of a JSON schema.
-
-    Reads ``type, required, properties, additionalProperties: false, items, enum, const, anyOf, oneOf, allOf, $ref`` (within
-    the document). What it doesn't read it doesn't refuse: a formal validator may still say no.
-    """
-    root = schema if root is None else root
-    if not isinstance(schema, dict) or depth > _DEEPEST:
-        return schema is not False
-    if "$ref" in schema:
-        return fits(value, _resolve(schema["$ref"], root), root=root, depth=depth + 1)
-    if "enum" in schema and not any(same_json(value, one) for one in schema["enum"]):
-        return False
-    if "const" in schema and not same_json(value, schema["const"]):
-        return False
-    types = schema.get("type")
-    named = types if isinstance(types, list) else [types] if types else []
-    if named and not any(_is(value, name) for name in named):
-        return False
-    for some in ("anyOf", "oneOf"):
-        if isinstance(schema.get(some), list) and not any(
-            fits(value, s, root=root, depth=depth + 1) for s in schema[some]
-        ):
-            return False
-    if not all(fits(value, s, root=root, depth=depth + 1) for s in schema.get("allOf") or ()):
-        return False
-    return _parts_fit(value, schema, root, depth)
-
-
 def refuses(draft: Answer) -> bool:
     """Whether it declines to answer: marked so by the upstream, or a short text that begins as refusals do."""
     return bool(draft.refusal) or (len(draft.text) < _SHORT and bool(_REFUSES.match(draft.text.strip())))
@@ -159,7 +130,6 @@ _DIGITS = re.compile(r"\d[\d.,]*")
 _READ = 8000
 """Characters of a draft that its word counts are taken from."""
 _SHORT = 600
-_DEEPEST = 32
 _REFUSES = re.compile(
     r"""(?:i'?m|i\s+am)\s+(?:very\s+|really\s+)?(?:sorry|afraid|unable|not\s+able)|sorry,|(?:unfortunately,?\s+)?i\s+(?:can'?t|cannot|won't|will\s+not)\b
       |as\s+an?\s+(?:ai|language\s+model)|i\s+(?:do\s+not|don't)\s+have\s+(?:access|enough\s+information)""",
@@ -174,10 +144,6 @@ _LEAKS = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|system|user|assistant|end)\|>"
     r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</s>|<\uff5c[^<>\uff5c]{1,40}\uff5c>"
 )
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "number": (int, float), "integer": (int, float), "boolean": (bool,), "null": (type(None),),
-    "array": (list,), "object": (dict,),
-}  # fmt: skip
 
 
 def _tool_faults(asked: Asked, draft: Answer) -> list[str]:
@@ -196,37 +162,6 @@ def _answers_in_kind(asked: Asked, text: str) -> bool:
     if asked.choice:
         return choice(text, told=True) is not None or len(text.split()) > 1
     return not asked.number or bool(numbers_in(text)) or number(text) is not None
-
-
-def _is(value: Any, name: Any) -> bool:
-    if isinstance(value, bool):
-        return bool(name == "boolean")
-    if name == "integer" and isinstance(value, float):
-        return value.is_integer()
-    return isinstance(value, _TYPES.get(name, (object,)))
-
-
-def _resolve(ref: Any, root: Any) -> Any:
-    if not isinstance(ref, str) or not ref.startswith("#"):
-        return True  # elsewhere: can't be read from here
-    node = root
-    for part in ref[1:].strip("/").split("/") if ref != "#" else ():
-        node = node.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
-    return True if node is None else node
-
-
-def _parts_fit(value: Any, schema: dict[str, Any], root: Any, depth: int) -> bool:
-    if isinstance(value, dict):
-        known = schema.get("properties") if isinstance(schema.get("properties"), dict) else {}
-        assert isinstance(known, dict)
-        if any(key not in value for key in schema.get("required") or ()):
-            return False
-        if schema.get("additionalProperties") is False and any(key not in known for key in value):
-            return False
-        return all(fits(v, known[k], root=root, depth=depth + 1) for k, v in value.items() if k in known)
-    if isinstance(value, list) and isinstance(schema.get("items"), dict):
-        return all(fits(v, schema["items"], root=root, depth=depth + 1) for v in value)
-    return True
 
 
 # ── content ─────────────────────────────────────────────────────────────────────────────────────────────────────────

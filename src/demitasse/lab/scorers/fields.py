@@ -1,17 +1,18 @@
 """The scorer ``json``: valid by a schema, and the same as the target. Pure.
 
-The schema is checked by the library ``jsonschema`` (draft 2020-12 unless it names another); it never fetches a ``$ref``.
+What a schema may be: ``score.schema``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from ...score.normal import NO_JSON, Answer, json_of, same_json
+from ...score.schema import Schema, Unreadable
 from ..tasks.task import Sample, Task
 from .reading import failed, shown, silent, spoken, unread
 from .scorer import Pure, Score, Unscorable, needs
@@ -74,53 +75,20 @@ def agreeing(target: Any, value: Any) -> float:
 
 
 def checker(schema: Any) -> Check:
-    """A function that says what of a value breaks the schema. Raises Unscorable: it is no schema, or the library is missing."""
+    """A function that says what of a value breaks the schema. Raises Unscorable: it is no schema, or leads out of itself."""
     try:
-        from jsonschema import SchemaError  # noqa: PLC0415 - an extra
-        from jsonschema.validators import Draft202012Validator, validator_for  # noqa: PLC0415
-        from referencing import Registry, Resource  # noqa: PLC0415
-        from referencing.exceptions import Unresolvable  # noqa: PLC0415
-        from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
-    except ImportError as error:
-        raise Unscorable(
-            "the scorer 'json' checks schemas with the library jsonschema; install it with: pip install 'demitasse[lab]'"
-        ) from error
-    kind = validator_for(schema, default=Draft202012Validator)
-    try:
-        kind.check_schema(schema)
-    except SchemaError as error:
-        raise Unscorable(f"this is no JSON schema: {error.message}") from error
-    whole: Resource[Any] = Resource.from_contents(schema, default_specification=DRAFT202012)
-    resolver = Registry().with_resource("", whole).resolver()
-    for ref in _refs(schema):
-        try:
-            resolver.lookup(ref)
-        except Unresolvable as error:
-            raise Unscorable(f"the schema's $ref '{ref}' leads nowhere; put what it means under $defs") from error
-    validator = kind(schema, registry=Registry())
+        read = Schema(schema)
+    except Unreadable as error:
+        raise Unscorable(str(error)) from error
 
     def check(value: Any) -> str:
         try:
-            if validator.is_valid(value):
-                return ""
-            first = next(validator.iter_errors(value))
-        except RecursionError:
-            return "nested too deeply to be checked"
-        return f"at {first.json_path}: {first.message}"[:_SHOWN]
+            fault = read.first_fault(value)
+        except Unreadable as error:
+            return str(error)
+        return f"at {fault.place}: {fault.message}"[:_SHOWN] if fault is not None else ""
 
     return check
-
-
-def _refs(schema: Any) -> Iterator[str]:
-    """Every ``$ref`` of a schema: one that leads nowhere would otherwise show only when an answer meets it."""
-    if isinstance(schema, dict):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
-        for value in schema.values():
-            yield from _refs(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from _refs(value)
 
 
 def _anything(_value: Any) -> str:
