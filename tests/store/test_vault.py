@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,6 +127,7 @@ def test_two_processes_share_it(vault: Vault, tmp_path: Path) -> None:
 
 _WRITER = """
 import sys
+import threading
 from pathlib import Path
 from demitasse.store.subjects import Subjects
 from demitasse.store.vault import Vault
@@ -178,3 +180,21 @@ def test_without_a_master_key_it_is_in_memory_sealed_and_bounded(tmp_path: Path)
     assert not any(b"value" in row[0] for row in vault._db.execute("SELECT sealed FROM placed"))
     assert list(tmp_path.iterdir()) == []
     vault.close()
+
+
+def test_looking_up_waits_for_no_writer_and_not_for_what_a_writer_waits_for(vault: Vault, tmp_path: Path) -> None:
+    put(vault)
+    patient = Vault(tmp_path, MASTER, SECRET, wait_ms=30_000)
+    other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = threading.Thread(target=put, args=(patient, {"<EMAIL_waits>": "w@example.com"}))
+    writing.start()
+    try:
+        assert get(patient) == VALUES
+        assert writing.is_alive(), "the write was to wait; then the look-up had nothing to wait for"
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+        writing.join()
+    assert patient.get("t", "s", ["<EMAIL_waits>"], 1) == {"<EMAIL_waits>": "w@example.com"}
+    patient.close()

@@ -62,14 +62,18 @@ class Vault:
             self._keys = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
             settle(self._keys)
             master = os.urandom(KEY_BYTES)
+            self._asked, self._asked_keys, self._asking = self._db, self._keys, self._lock
         else:
             self.path = Path(data) / FILE
-            self._keys = open_file(data, wait_ms=wait_ms)
+            self._keys, self._asked_keys = (open_file(data, wait_ms=wait_ms) for _ in range(2))
             with self._told():
-                self._db = sqlite3.connect(
-                    self.path, isolation_level=None, check_same_thread=False, timeout=wait_ms / 1000
+                self._db, self._asked = (
+                    sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=wait_ms / 1000)
+                    for _ in range(2)
                 )
                 self.path.chmod(0o600)
+            # Whoever looks something up does not wait for a writer, nor for what that waits for: a call is under way there.
+            self._asking = threading.Lock()
         self._sealer = Sealer(master, f"a value in {self.path}")
         with self._told():
             for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
@@ -107,15 +111,15 @@ class Vault:
     def get(self, tenant: str, session: str, placeholders: Iterable[str], now_us: int) -> dict[str, str]:
         """The values of those placeholders that the tenant made in the session, that are not over and not erased."""
         found: dict[str, str] = {}
-        with self._reading():
+        with self._asking, self._told():
             for placeholder in placeholders:
                 ref = self._ref(tenant, session, placeholder)
-                row = self._db.execute(
+                row = self._asked.execute(
                     "SELECT subject, expires_us, sealed FROM placed WHERE ref = ?", (ref,)
                 ).fetchone()
                 if row is None or row[1] <= now_us:
                     continue
-                wrapped = self._wrapped(row[0])
+                wrapped = self._wrapped(row[0], self._asked_keys)
                 if wrapped is not None:
                     key = self._sealer.unwrap(wrapped, row[0])
                     found[placeholder] = self._sealer.open(key, row[2], ref).decode()
@@ -132,7 +136,7 @@ class Vault:
             names = {subject, *(row[0] for row in self._keys.execute(whose, (subject,)) if tenant)}
             self._keys.executemany("DELETE FROM subjects WHERE subject = ?", [(name,) for name in names])
             count = sum(self._db.execute("DELETE FROM placed WHERE subject = ?", (name,)).rowcount for name in names)
-        with self._reading():
+        with self._lock, self._told():
             for db in (self._keys, self._db):
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return count
@@ -150,13 +154,17 @@ class Vault:
         with self._lock:
             self._db.close()
             self._keys.close()
+        if self._asked is not self._db:
+            with self._asking:
+                self._asked.close()
+                self._asked_keys.close()
 
     def _ref(self, tenant: str, session: str, placeholder: str) -> bytes:
         told = f"{len(tenant)}:{tenant}{len(session)}:{session}{placeholder.strip('<>').casefold()}"
         return hmac.digest(self._names, told.encode("utf-8", "surrogatepass"), "sha256")[:_REF]
 
-    def _wrapped(self, subject: str) -> bytes | None:
-        row = self._keys.execute("SELECT wrapped FROM subjects WHERE subject = ?", (subject,)).fetchone()
+    def _wrapped(self, subject: str, keys: sqlite3.Connection | None = None) -> bytes | None:
+        row = (keys or self._keys).execute("SELECT wrapped FROM subjects WHERE subject = ?", (subject,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def _key(self, subject: Subject, at_us: int) -> bytes:
@@ -178,11 +186,6 @@ class Vault:
     def _writing(self) -> Iterator[None]:
         """All or nothing: a process that is killed in the middle leaves what was there before."""
         with self._lock, self._told(), transaction(self._db):
-            yield
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        with self._lock, self._told():
             yield
 
     @contextlib.contextmanager
