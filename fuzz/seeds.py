@@ -52,6 +52,11 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         "Wie spät ist es? 今".encode(),
     ),
     "guard.names": (b"Dear Ann Smith of Acme Ltd, I live in Berlin.",),
+    "score.schema": (
+        b'{"type":"object","properties":{"a":{"type":"string","minLength":2}},"required":["a"]}\n{"a":"x"}',
+        b'{"$ref":"#/$defs/n","$defs":{"n":{"properties":{"c":{"items":{"$ref":"#/$defs/n"}}}}}}\n{"c":[{"c":[]}]}',
+        bytes(range(0, 256, 3)),
+    ),
     "audit": (
         b'{"format": "demitasse-export", "version": 1}\n',
         b'{"id": "c", "leaf": "00", "path": []}',

@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from demitasse.lab.tasks import files as task_files
 from demitasse.lab.tasks import logs as task_logs
 from demitasse.providers import gguf
 from demitasse.providers.gguf import BadFileError
+from demitasse.score.schema import fits
 from demitasse.store import checkpoints, exported, proofs, receipts
 from demitasse.store.invoice import InvoiceError
 from demitasse.store.invoice import read as read_invoice
@@ -180,6 +181,44 @@ def _invoice(data: bytes) -> None:
         read_invoice(data, "export")
 
 
+def _schema(data: bytes) -> None:
+    """A schema of a client's, as written or put together by the bytes, and a value: an end, in time, whatever refers to what."""
+    head, _, tail = data.partition(b"\n")
+    try:
+        schema, value = msgspec.json.decode(head), msgspec.json.decode(tail)
+    except (ValueError, RecursionError):
+        schema, value = _made_schema(iter(data)), _made_value(iter(data[::-1]), 0)
+    fits(value, schema)
+
+
+def _made_schema(choices: Iterator[int]) -> dict[str, Any]:
+    def one(level: int) -> Any:
+        pick = next(choices, 0) % 16
+        if pick < 4 or level > 6:
+            return {"$ref": f"#/$defs/d{next(choices, 0) % 6}"}
+        if pick < 9:
+            member = ("allOf", "anyOf", "oneOf", "items", "prefixItems")[pick - 4]
+            inner = [one(level + 1) for _ in range(1 + next(choices, 0) % 3)]
+            return {member: inner[0] if member == "items" else inner}
+        if pick < 12:
+            member = ("additionalProperties", "unevaluatedProperties", "not")[pick - 9]
+            return {member: one(level + 1), "anyOf": [one(level + 1)]}
+        if pick < 14:
+            return {"properties": {name: one(level + 1) for name in "ab"}}
+        return {"type": ("object", "array", "string")[next(choices, 0) % 3]}
+
+    return {"$defs": {f"d{i}": one(0) for i in range(6)}, "$ref": "#/$defs/d0"}
+
+
+def _made_value(choices: Iterator[int], level: int) -> Any:
+    pick = next(choices, 0) % 8
+    if pick < 3 and level < 40:
+        return [_made_value(choices, level + 1) for _ in range(pick)]
+    if pick < 6 and level < 40:
+        return {"abc"[i]: _made_value(choices, level + 1) for i in range(pick - 3)}
+    return pick
+
+
 def _settings(data: bytes) -> None:
     """A configuration file."""
     with contextlib.suppress(SettingsError, ConfigError):
@@ -205,6 +244,7 @@ TARGETS: dict[str, Target] = {
     "guard": _guard,
     "guard.injection": _injection,
     "guard.names": _names,
+    "score.schema": _schema,
     "audit": _evidence_of_audit,
     "import.scan": _scan,
     "import.invoice": _invoice,
