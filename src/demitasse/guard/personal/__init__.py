@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from operator import attrgetter
 from typing import Final
 
 from ..finding import Entity
 from ..kinds import NAMED
-from . import codes, days, numbers, street, web
+from . import codes, days, forms, numbers, phones, street, web
 from .scan import Scan, Word, words
 
 __all__ = ["MOST_WORDS", "SURE", "find", "resolve"]
@@ -79,12 +79,18 @@ def _digits(scan: Scan) -> None:
                 if end - start <= 6:
                     _beside(scan, start, end)
                 continue
-            parts = _NUMBER.split(said)  # nothing, a number, what parts it from the next, …, nothing
-            if seen + len(parts) // 2 > MOST_WORDS:
-                scan.cut = True
-                del parts[2 * (MOST_WORDS - seen) + 1 :]
-            seen += len(parts) // 2
-            _run(scan, start, parts)
+            row = forms.row(said)
+            count = len(row.sizes)
+            if seen + count > MOST_WORDS:
+                scan.cut, count = True, MOST_WORDS - seen
+                said = said[: row.places[count - 1] + row.sizes[count - 1]]
+                end, row = start + len(said), forms.row(said)
+            seen += count
+            if row.few or not (phones.whole(scan, start, end, said, row) or numbers.run(scan, start, said, row)):
+                for nth in (0, count - 1):
+                    if row.sizes[nth] <= 6:
+                        at = start + row.places[nth]
+                        _beside(scan, at, at + row.sizes[nth])
             continue
         seen += 1
         while start and text[start - 1].isalnum():
@@ -94,17 +100,6 @@ def _digits(scan: Scan) -> None:
             _small(scan, word)
     if seen >= 3 and (text.count("-") >= 5 or text.count(".") >= 2):
         web.dashed_mac(scan)
-
-
-def _run(scan: Scan, start: int, parts: list[str]) -> None:
-    """Numbers in a row; those between the first and the last have numbers beside them."""
-    words = parts[1::2]
-    sizes = tuple(map(len, words))
-    starts = list(accumulate(map(len, parts), initial=start))[1::2]
-    numbers.run(scan, words, sizes, tuple(parts[2:-1:2]), starts)
-    for at in (0, len(words) - 1)[: len(words)]:
-        if sizes[at] <= 6:
-            _beside(scan, starts[at], starts[at] + sizes[at])
 
 
 def _beside(scan: Scan, start: int, end: int) -> None:
@@ -163,7 +158,6 @@ _SOFT: Final = NAMED | {"ADDRESS", "ZIP", "DATE"}
 _JOIN: Final = r"(?: - | / |\)[ -]?|[ -]\(|[ \-./(])"
 _RUN_OR_WORD: Final = re.compile(rf"\d(?:(?<![^\W_]\d)(\d*+(?![^\W_])(?:{_JOIN}\d++(?![^\W_]))*+)|[^\W_]*+)")
 """Numbers that are joined to a row; or the rest of a word from its first digit on."""
-_NUMBER: Final = re.compile(r"(\d+)")
 _BEFORE: Final = frozenset(_STRIPPED)
 _STREET: Final = re.compile(r" (?:\d{1,5} )?(?:\d{1,3}(?:st|nd|rd|th)|[^\W\d_])")
 _FOLLOWS: Final = words("da de di do du la va vo of th ja fe ma ap ju au se oc no ye yr y/ yo")

@@ -11,27 +11,22 @@ from typing import Final
 
 from .scan import Scan, Window, Word, words
 
-SHAPES: Final = frozenset(
-    {(4, 2, 2), (4, 1, 2), (4, 2, 1), (4, 1, 1)} | {(d, m, y) for d in (1, 2) for m in (1, 2) for y in (2, 4)}
-)
-"""Sizes of the groups of a date in digits."""
-
 
 def numeric(scan: Scan, window: Window) -> bool:
-    """``1984-03-05``, ``5/3/1984``, ``05.03.84``: a day that the calendar has. A time after it belongs to it."""
-    if len(window.seps) != 1 or not window.seps <= {"-", "/", "."}:
-        return False
+    """``1984-03-05``, ``5/3/1984``, ``05.03.84``: a day that the calendar has. A time after it belongs to it.
+
+    The form is one of ``forms.DATES``, its groups parted by dashes, slashes or dots."""
     born = "birth" in window.about
-    one, two, three = window.words
-    first, second, third = int(one), int(two), int(three)
-    if window.sizes[0] == 4:
+    sizes, digits = window.form.sizes, window.digits
+    parted = sizes[0] + sizes[1]
+    first, second, third = int(digits[: sizes[0]]), int(digits[sizes[0] : parted]), int(digits[parted:])
+    if sizes[0] == 4:
         good = 1000 <= first <= 2199 and 1 <= second <= 12 and 1 <= third <= 31
     else:
         good = 1 <= first <= 31 and 1 <= second <= 31 and min(first, second) <= 12
-        if window.sizes[2] == 4:
-            good = good and 1000 <= third <= 2199
-        else:  # 5-6-12 may be anything; 05/06/12 is written of days
-            good = good and (born or (window.seps == {"/"} and window.sizes[1] == 2))
+        # 5-6-12 may be anything; 05/06/12 is written of days
+        written = 1000 <= third <= 2199 if sizes[2] == 4 else born or (window.form.seps == {"/"} and sizes[1] == 2)
+        good = good and written
     if good:
         match = _TIME.match(scan.text, window.end)
         scan.add("DATE", window.start, match.end() if match else window.end, 0.9 if born else 0.5)

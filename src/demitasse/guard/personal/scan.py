@@ -7,6 +7,7 @@ from typing import Final
 
 from ..finding import Entity
 from .context import REACH, topics
+from .forms import Form
 
 FREE_CHECKS: Final = 24
 CHECKS_PER_1000: Final = 4
@@ -32,28 +33,16 @@ class Word:
 
 
 class Window:
-    """Neighbouring words of digits, taken as one number."""
+    """Neighbouring words of digits, taken as one number. ``form``: how it is written; ``about``: the topics before it."""
 
-    __slots__ = ("about", "digits", "end", "parted", "seps", "sizes", "start", "total", "words")
+    __slots__ = ("about", "digits", "end", "form", "start")
 
-    def __init__(
-        self,
-        words: list[str],
-        sizes: tuple[int, ...],
-        parted: tuple[str, ...],
-        start: int,
-        end: int,
-        about: tuple[str, ...],
-    ) -> None:
-        self.words = words
+    def __init__(self, said: str, form: Form, start: int, end: int, about: tuple[str, ...]) -> None:
+        self.form = form
         self.start = start
         self.end = end
-        self.sizes = sizes
-        self.parted = parted
-        self.seps = frozenset(parted)
         self.about = about
-        self.digits = "".join(words)
-        self.total = len(self.digits)
+        self.digits = said if len(form.sizes) == 1 else said.translate(SIGNS)
 
 
 class Scan:
@@ -122,6 +111,8 @@ def words(said: str) -> frozenset[str]:
     return frozenset(said.split())
 
 
+SIGNS: Final = {ord(sign): None for sign in " -./()"}
+"""What parts the groups of a number: it has no digits left out."""
 _DASHES: Final = "‐‑‒–—―−﹣-"
 _SPACES: Final = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _ZEROS: Final = (
