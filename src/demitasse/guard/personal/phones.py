@@ -136,7 +136,8 @@ _CLOSED: Final = frozenset({(") ",), (")",), (")-",)})
 _BESIDE_BEFORE: Final = re.compile(
     r"(?:\d[\s,;|]{0,2}|[-*+=:/<>~^|#\[{\t]|\b(?:apt|suite|unit|flat|room|box)\.?)\s?\Z", re.IGNORECASE
 )
-_BESIDE_AFTER: Final = re.compile(
+_BESIDE_AFTER: Final = re.compile(r"[-*+=/<>~^|\]}\t]|[\s,;|]{1,3}[\d*+=<>|]|\s?%|:\d| (?![a-z])[^\W\d_]")
+_AFTER: Final = re.compile(
     r",?(?: \(| -)? [^\d\n]{0,24}?\b(?:phone|mobile|cell|telephone|fax|landline|whatsapp|my number)\b",
     re.IGNORECASE,
 )
