@@ -20,13 +20,27 @@ BITS: Final = 20
 """2^20 buckets."""
 ORDERS: Final = (2, 3, 4, 5, 6)
 """Lengths of the runs of characters."""
-_BASE: Final = np.uint32(0x0100019B)
-_MIX: Final = np.uint32(0x9E3779B1)
-_MORE: Final = np.uint32(0x2C1B3C6D)
-_NEXT: Final = np.uint32(0x27D4EB2F)
-_OVER_ONE: Final = np.uint32(0x165667B1)
-_OVER_TWO: Final = np.uint32(0x3C6EF373)
-_INVERSE: Final = np.uint32(pow(int(_BASE), -1, 1 << 32))
+
+
+def _number(value: int) -> Codes:
+    """A constant as an array without axes: a number that numpy has to look at first costs a call half as much again."""
+    return np.array(value & 0xFFFFFFFF, np.uint32)
+
+
+_BASE: Final = _number(0x0100019B)
+_MIX: Final = _number(0x9E3779B1)
+_MORE: Final = _number(0x2C1B3C6D)
+_NEXT: Final = _number(0x27D4EB2F)
+_OVER_ONE: Final = _number(0x165667B1)
+_OVER_TWO: Final = _number(0x3C6EF373)
+_ONE: Final = _number(1)
+_THREE: Final = _number(3)
+_HALF: Final = _number(15)
+_WORD_HALF: Final = _number(16)
+_REST: Final = _number(32 - BITS)
+_FOREIGN: Final = _number(128)
+_LENGTHS: Final = tuple(_number(n * 0x85EBCA6B) for n in range(2, ORDERS[-1] + 1))
+"""Added to runs of two, three and so on, so that one length is not mistaken for another."""
 
 
 class _Folds(dict[int, str]):
@@ -53,21 +67,27 @@ _ASCII: Final = bytes(
 ) + bytes(range(128, 256))
 
 
+_INSIDE: Final = bytes(code == 48 or 97 <= code <= 122 or code >= 128 for code in range(256))
+"""Of folded codes, whether they belong to a word."""
+
+
 def codes(text: str) -> tuple[Codes, Places | None]:
     """Code points of the folded text, with a blank on both sides and no two blanks in a row; and of each where it was before
     blanks were left out, counted with the blank in front. None: nothing was left out.
     """
     if text.isascii():
-        found = np.frombuffer(b" " + text.encode("ascii").translate(_ASCII) + b" ", np.uint8).astype(np.uint32)
+        said = b" %b " % text.encode("ascii").translate(_ASCII)
+        found = np.frombuffer(said, np.uint8).astype(np.uint32)
+        if b"  " not in said:
+            return found, None
     else:
         low = text.lower() if len(text.lower()) == len(text) else text  # a capital I with a dot becomes two
         folded = f" {low.translate(_FOLDS)} "
         found = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), np.uint32)
+        if "  " not in folded:
+            return found, None
     blank = found == 32
-    twice = blank[1:] & blank[:-1]
-    if not twice.any():
-        return found, None
-    kept = np.flatnonzero(np.concatenate(([True], ~twice)))
+    kept = np.flatnonzero(np.concatenate(([True], ~(blank[1:] & blank[:-1]))))
     return found[kept], kept
 
 
@@ -79,50 +99,74 @@ def grams(found: Codes, told: tuple[Places, Codes] | None = None) -> tuple[Place
     Args:
         told: what ``word_hashes`` gave, where it was asked for already.
     """
+    told = told or word_hashes(found)
+    return places(len(found), told[0]), buckets(found, told[1])
+
+
+def places(size: int, starts: Places) -> Places:
+    """Where each run of a text of that many codes starts, as ``buckets`` has them."""
+    if size < 2:
+        return np.zeros(0, np.int64)
+    every = _places(1 << max(10, size.bit_length()))
+    count = len(starts)
+    return np.concatenate(
+        [every[: size - n + 1] for n in ORDERS[: size - 1]]
+        + [starts[: max(0, count - less)] for less in _WORDS_LESS[: 2 * count]]
+    )
+
+
+def buckets(found: Codes, words: Codes) -> Places:
+    """The bucket of each run.
+
+    Args:
+        words: the hashes of the text's words.
+    """
     size = len(found)
     if size < 2:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    every = _places(1 << max(10, size.bit_length()))
-    plus = found + np.uint32(1)
+        return np.zeros(0, np.int64)
+    plus = found + _ONE
     value = plus
-    values, places = [], []
-    for n in range(2, min(ORDERS[-1], size) + 1):
-        value = value[:-1] * _BASE + plus[n - 1 :]
-        values.append(value + np.uint32(n * 0x85EBCA6B & 0xFFFFFFFF))
-        places.append(every[: size - n + 1])
-    starts, words = told or word_hashes(found)
+    values = []
+    for n, length in enumerate(_LENGTHS[: size - 1], 1):
+        value = value[:-1] * _BASE
+        value += plus[n:]
+        values.append(value + length)
     if count := len(words):
-        values.append(words * np.uint32(3))
-        places.append(starts)
-        ahead = words * _NEXT
+        values.append(words * _THREE)
         if count > 1:
+            ahead = words * _NEXT
             pairs = ahead[:-1] + words[1:]
             values.append(pairs)
-            places.append(starts[:-1])
-        if count > 2:
-            values += (words[:-2] * _OVER_ONE + words[2:], pairs[:-1] * _NEXT + words[2:])
-            places += (starts[:-2], starts[:-2])
-        if count > 3:
-            values.append(words[:-3] * _OVER_TWO + words[3:])
-            places.append(starts[:-3])
+            if count > 2:
+                rest = words[2:]
+                values += (words[:-2] * _OVER_ONE + rest, pairs[:-1] * _NEXT + rest)
+                if count > 3:
+                    values.append(words[:-3] * _OVER_TWO + words[3:])
     mixed = np.concatenate(values)
     mixed *= _MIX
-    mixed ^= mixed >> np.uint32(15)
+    mixed ^= mixed >> _HALF
     mixed *= _MORE
-    mixed >>= np.uint32(32 - BITS)
-    return np.concatenate(places), mixed.astype(np.int64)
+    mixed >>= _REST
+    return mixed.astype(np.int64)
+
+
+_WORDS_LESS: Final = (0, 1, 2, 2, 3)
+"""So many fewer than words there are of each kind of run of words."""
 
 
 def word_hashes(found: Codes) -> tuple[Places, Codes]:
     """Where each word starts, and its hash: of letters and digits; all that is not ASCII counts as a letter."""
-    inside = (found >= 128) | ((found >= 97) & (found <= 122)) | (found == 48)
-    edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1  # begins and ends with a blank: starts and ends alternate
-    starts, ends = edges[0::2], edges[1::2]
-    powers, inverse = _powers(1 << max(10, len(found).bit_length()))
-    sums = np.zeros(len(found) + 1, np.uint32)
-    np.cumsum((found + np.uint32(1)) * powers[: len(found)], dtype=np.uint32, out=sums[1:])
-    words = (sums[ends] - sums[starts]) * inverse[starts] * _MIX
-    return starts, words ^ (words >> np.uint32(16))
+    inside = np.frombuffer(np.minimum(found, _FOREIGN).astype(np.uint8).tobytes().translate(_INSIDE), np.bool_)
+    edges = (inside[1:] != inside[:-1]).nonzero()[0]  # begins and ends with a blank: starts and ends alternate
+    size = len(found)
+    powers, inverse = _SMALL if size <= _SMALL_SIZE else _powers(1 << size.bit_length())
+    sums = np.add.accumulate((found + _ONE) * powers[:size], dtype=np.uint32).take(edges)
+    before = edges[0::2]
+    words = sums[1::2]
+    words -= sums[0::2]
+    words *= inverse.take(before)
+    words ^= words >> _WORD_HALF
+    return before + 1, words
 
 
 @lru_cache(24)
@@ -132,10 +176,14 @@ def _places(size: int) -> Places:
 
 @lru_cache(24)
 def _powers(size: int) -> tuple[Codes, Codes]:
-    """The base's powers and those of its inverse modulo 2^32, each of the given length."""
+    """The base's powers modulo 2^32; and those of its inverse from the first on, mixed. Each of the given length."""
     both = []
-    for base in (_BASE, _INVERSE):
-        row = np.full(size, base, np.uint32)
+    for base in (_BASE, pow(int(_BASE), -1, 1 << 32)):
+        row = np.full(size + 1, base, np.uint32)
         row[0] = 1
         both.append(np.cumprod(row, dtype=np.uint32))
-    return both[0], both[1]
+    return both[0][:-1], both[1][1:] * _MIX
+
+
+_SMALL_SIZE: Final = 1024
+_SMALL: Final = _powers(_SMALL_SIZE)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import math
 import re
 import threading
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..normal import normalise
-from .grams import BITS, Places, codes, grams, word_hashes
+from .grams import BITS, Places, buckets, codes, places, word_hashes
 from .lexicon import MOST_WORDS, NOTHING, features, known
 from .weights import Head, Steps, Weights
 
@@ -43,8 +44,8 @@ class Runs:
     def __init__(self, text: str) -> None:
         self.text = text
         found, self._origin = codes(text)
-        self._starts, self.words = told = word_hashes(found)
-        self._places, self._buckets = grams(found, told)
+        self._starts, self.words = word_hashes(found)
+        self._buckets = buckets(found, self.words)
         self._size = len(found)
 
     @property
@@ -53,19 +54,19 @@ class Runs:
 
     def whole(self, weights: Steps, head: Head, words: Sequence[float]) -> float:
         """The logit of all together; ``words``: weights of what the words say."""
-        seen = self._buckets[_first(self._buckets)]
-        runs = int(weights[seen].sum()) * head.scale / math.sqrt(max(1, len(seen)))
         said = features(known(self.words[:MOST_WORDS].tolist()))
-        return runs + head.bias + sum([words[feature] for feature in said])
+        return self._sum(weights) * head.scale + head.bias + sum([words[feature] for feature in said])
 
     def sentences(self, weights: Steps, head: Head, words: Sequence[float] | None = None) -> tuple[float, int]:
         """The logit of the worst sentence, and how many there are."""
-        sentence, seen, of_words = self._by_sentence
-        count = np.maximum(np.bincount(sentence), 1)
-        logits = np.bincount(sentence, weights[seen]) / np.sqrt(count) * head.scale
+        if self._by_sentence is None:
+            said = features(known(self.words.tolist())) if words else ()
+            return self._sum(weights) * head.scale + sum([words[one] for one in said]) + head.bias, 1
+        sentence, seen, roots, of_words = self._by_sentence
+        logits = np.bincount(sentence, weights.take(seen)) / roots * head.scale
         if words:
-            logits += self.said(words, of_words, len(count))
-        return float(logits.max()) + head.bias, len(count)
+            logits += self.said(words, of_words, len(roots))
+        return float(logits.max()) + head.bias, len(roots)
 
     def said(self, words: Sequence[float], of_words: Places, count: int) -> Floats:
         """What the words of each sentence add."""
@@ -78,33 +79,45 @@ class Runs:
             sums[sentence] = sum([words[feature] for feature in features([(at - first, kinds) for at, kinds in own])])
         return np.array(sums)
 
+    def _sum(self, weights: Steps) -> float:
+        """The weights of all runs over the root of how many there are."""
+        seen = self._seen
+        return int(weights.take(seen).sum(dtype=np.int64)) / math.sqrt(max(1, len(seen)))
+
     @cached_property
-    def _by_sentence(self) -> tuple[Places, Places, Places]:
-        """Which sentence holds which run, a run belongs where it begins; and of each word, its sentence."""
+    def _seen(self) -> Places:
+        """The buckets of all runs, each once."""
+        return self._buckets[_first(self._buckets)]
+
+    @cached_property
+    def _by_sentence(self) -> tuple[Places, Places, Floats, Places] | None:
+        """Which sentence holds which run, a run belongs where it begins; the root of how many each has; and of each word, its
+        sentence. None: there is but one."""
         cuts = self._cuts()
         if len(cuts) < 3:
-            seen = self._buckets[_first(self._buckets)]
-            return np.zeros(len(seen), np.int64), seen, np.zeros(len(self.words), np.int64)
+            return None
         marks = np.zeros(self._size, np.int64)
         marks[cuts[1:-1]] = 1
-        by_place = np.cumsum(marks)
-        sentence = by_place[self._places]
+        by_place = np.add.accumulate(marks)
+        sentence = by_place.take(places(self._size, self._starts))
         kept = _first(self._buckets ^ (sentence * _APART & _MASK))
-        return sentence[kept], self._buckets[kept], by_place[self._starts]
+        sentence = sentence[kept]
+        roots = np.sqrt(np.maximum(np.bincount(sentence), 1))
+        return sentence, self._buckets[kept], roots, by_place.take(self._starts)
 
-    def _cuts(self) -> Places:
+    def _cuts(self) -> list[int]:
         """Where sentences begin, and the end; a very long one is cut."""
-        cuts = np.array([0, *(end + 1 for end in sentence_ends(self.text)), len(self.text) + 2])
+        cuts = [0, *(end + 1 for end in sentence_ends(self.text))]
         if self._origin is not None:
-            cuts = np.searchsorted(self._origin, cuts)
-        cuts[-1] = self._size
-        if (cuts[1:] - cuts[:-1] > WINDOW).any():
-            cuts = np.unique(np.concatenate((cuts, np.arange(WINDOW, max(WINDOW, self._size - STEP), STEP))))
+            cuts = self._origin.searchsorted(cuts).tolist()
+        cuts.append(self._size)
+        if any(end - start > WINDOW for start, end in pairwise(cuts)):
+            cuts = sorted({*cuts, *range(WINDOW, max(WINDOW, self._size - STEP), STEP)})
         return cuts
 
 
-_MASK: Final = (1 << BITS) - 1
-_APART: Final = 0x9E3779B1
+_MASK: Final = np.array((1 << BITS) - 1)
+_APART: Final = np.array(0x9E3779B1)
 """Sends the same run of two sentences to two places; a few in a thousand meet another's there, and one of both is not counted."""
 _own = threading.local()
 
@@ -116,10 +129,15 @@ def _first(keys: Places) -> NDArray[np.bool_]:
     """
     if (table := getattr(_own, "table", None)) is None:
         table = _own.table = np.zeros(1 << BITS, np.int32)
-    numbers = np.arange(len(keys), dtype=np.int32)
+    numbers = _numbers(1 << max(10, len(keys).bit_length()))[: len(keys)]
     table[keys] = numbers
-    kept: NDArray[np.bool_] = table[keys] == numbers
+    kept: NDArray[np.bool_] = table.take(keys) == numbers
     return kept
+
+
+@lru_cache(12)
+def _numbers(size: int) -> NDArray[np.int32]:
+    return np.arange(size, dtype=np.int32)
 
 
 def sentence_ends(text: str) -> list[int]:
@@ -138,8 +156,7 @@ def score_of(logit: float, head: Head, *, is_long: bool = False) -> float:
     knots = (head.long if is_long else ()) or head.knots
     if len(knots) < 2:
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
-    at = next((i for i, (here, _) in enumerate(knots) if logit < here), len(knots))
-    at = min(max(at, 1), len(knots) - 1)
+    at = min(max(bisect_right(knots, (logit, math.inf)), 1), len(knots) - 1)
     (z0, s0), (z1, s1) = knots[at - 1], knots[at]
     slope = (math.log(s1) - math.log(s0)) / (z1 - z0)
     share = math.exp(min(0.0, math.log(s0) + slope * (logit - z0)))
