@@ -72,7 +72,8 @@ async def test_the_card_the_licences_and_the_list_of_called_name_the_host(tmp_pa
     assert card.provider == "a server of your own at 127.0.0.1" == card.licence.provider
     assert (card.licence.kind, card.licence.answer, card.licence.outputs) == ("server", "unknown", "unknown")
     assert "its licence or terms of use" in card.unknown
-    assert register["called"] == {"host:127.0.0.1": 1} and register["not_approved"] == ["host:127.0.0.1"]
+    assert register["called"] == {"host:127.0.0.1": 1}
+    assert register["approved"] == [] == register["in_force"][0]["approved"]  # the file as it is now was never in force
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ TEXT = page("governance.md")
     [
         ("model card", {*ModelCard.__struct_fields__, "calls", "unknown"}),
         ("datasheet", {*Datasheet.__struct_fields__, "issues"}),
-        ("licences", {*Licensed.__struct_fields__, "calls"}),
+        ("licences", {*Licensed.__struct_fields__, "calls", "asked_by_profile"}),
         ("control table", set(Row.__struct_fields__)),
     ],
 )

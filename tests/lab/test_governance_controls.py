@@ -66,11 +66,25 @@ def test_what_was_not_gathered_or_could_not_be_read_proves_nothing():
 
 
 def test_a_list_of_providers_proves_nothing_when_others_were_called():
-    told = {"approved": ["openai"], "not_approved": ["mistral"], "attempts": 9, "refused": {"total": 0}}
+    told = {"approved": ["openai"], "not_approved": {"mistral": 2}, "attempts": 9, "refused": {"total": 0}}
     assert proven({"providers": told})["providers_listed"][0]
     stands, says = proven({"providers": told})["providers_kept"]
     assert not stands and "mistral" in says
-    assert proven({"providers": {**told, "not_approved": []}})["providers_kept"][0]
+    assert proven({"providers": {**told, "not_approved": {}}})["providers_kept"][0]
+
+
+def test_a_list_that_was_there_in_a_part_of_the_period_only_proves_nothing():
+    gap = [{"from": "2026-11-01T00:00:00Z", "until": "2026-11-03T00:00:00Z"}]
+    told = {"approved": ["openai"], "without_list": gap, "not_approved": {}, "attempts": 9, "refused": {"total": 0}}
+    for name in ("providers_listed", "providers_kept"):
+        stands, says = proven({"providers": told})[name]
+        assert not stands and "2026-11-03" in says
+
+
+def test_calls_from_before_the_ledger_told_of_settings_are_said_to_be_held_against_the_list_of_now():
+    told = {"approved": ["openai"], "not_approved": {}, "attempts": 9, "undated": 4, "refused": {"total": 0}}
+    stands, says = proven({"providers": told})["providers_kept"]
+    assert stands and "4 of them are held against the list of now" in says
 
 
 def test_a_drill_that_failed_is_no_proof():

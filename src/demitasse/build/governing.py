@@ -29,10 +29,9 @@ from ..store import checkpoints, export
 from ..store.signing import EVIDENCE, Signer, check, fingerprint
 from ..store.tally import Counted
 from ..web.report import iso
-from .facts import meter
 from .governing_books import DOCUMENTS, history
 from .governing_sources import Sources, Window
-from .governing_view import View
+from .governing_view import look_back
 
 log = logging.getLogger("demitasse.governance")
 
@@ -73,7 +72,7 @@ def gather(
         step: hears how far the counting is.
     """
     counted = sources.tally.fold(most=most, step=step)
-    view = View(sources, wanted, sources.shelf(), meter(sources.config), counted)
+    view = look_back(sources, wanted, counted)
     documents: dict[str, dict[str, Any]] = {}
     for name, document in DOCUMENTS.items():
         documents[name] = _one(name, partial(document, view))

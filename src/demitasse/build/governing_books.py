@@ -39,28 +39,19 @@ _SHOWN: Final = ("personal", "secrets", "names", "hidden", "injection", "untrust
 def guard(view: View) -> dict[str, Any]:
     periods = view.configurations
     rules = periods[-1].value["guard"] if periods else msgspec.to_builtins(view.sources.config.guard)
-    spans = [
-        {
-            "from": iso(one.since_us),
-            "until": one.until_us and iso(one.until_us),
-            "on": one.value["guard"]["on"],
-            "hash": one.value["hash"],
-            "guard": one.value["guard"],
-            "guards": one.value["guards"],
-            "classes": one.value["classes"],
-            "tenants": one.value["tenants"],
+    told = view.in_force(
+        lambda value: {
+            "on": value["guard"]["on"], **{name: value[name] for name in ("guard", "guards", "classes", "tenants")}
         }
-        for one in periods
-    ]
+    )  # fmt: skip
+    spans = told["in_force"]
     residual = view.sources.store.get_setting(RESIDUAL) or []
     recent = [one for one in residual if iso(view.window.since_us) <= one["at"] <= iso(view.window.until_us)]
     return {
         "about": "Personal data, secrets and hidden characters found in prompts, and what was done: counts by type, no value.",
         "on": all(one["on"] for one in spans) if spans else rules["on"],
         "settings": {name: rules[name] for name in _SHOWN},
-        "settings_from": "the ledger: what gateways had in force" if spans else
-            "the configuration file as it is now: the ledger does not say what was in force in this period",
-        "in_force": spans,
+        **told,
         "off": [{"from": one["from"], "until": one["until"]} for one in spans if not one["on"]],
         "calls": view.calls,
         "guarded": sum(view.total("guarded").values()),
@@ -182,10 +173,20 @@ def _watch(view: View) -> list[dict[str, Any]]:
 def retention(view: View) -> dict[str, Any]:
     stats = view.sources.books.stats()
     first = stats["first_us"]
+    now = {
+        "days": view.sources.config.keep.ledger_days,
+        "bodies": _bodies(msgspec.to_builtins(view.sources.config.keep.bodies)),
+    }
+    told = view.in_force(
+        lambda value: {"days": value["keep"]["ledger_days"], "bodies": _bodies(value["keep"]["bodies"])}
+    )
+    spans = told["in_force"] or [now]
     return {
         "about": "How long rows of the ledger are kept. Bodies, where they are kept at all, go sooner; the rows stay.",
         "floor_days": FLOOR_DAYS,
-        "keep_days": view.sources.config.keep.ledger_days,
+        "keep_days": spans[-1]["days"],
+        "least_days": min((one["days"] for one in spans if one["days"] is not None), default=None),
+        **told,
         "oldest": first and iso(first),
         "newest": stats["last_us"] and iso(stats["last_us"]),
         "days": 0 if first is None else (view.window.now_us - first) // DAY_US,
@@ -200,24 +201,25 @@ def retention(view: View) -> dict[str, Any]:
             for event in view.happened
             if event.kind == "dropped"
         ],
-        "bodies": _bodies(view),
+        "bodies": spans[-1]["bodies"],
     }
 
 
-def _bodies(view: View) -> dict[str, Any]:
-    kept = view.sources.config.keep.bodies
-    if kept is False:
-        return {"kept": False}
-    return {"kept": True} if kept is True else {"kept": True, "days": kept.days, "sample": kept.sample}
+def _bodies(kept: Any) -> dict[str, Any]:
+    """``[keep] bodies`` as it is set: off, on, or on with what differs from the default."""
+    return {"kept": True, **kept} if isinstance(kept, dict) else {"kept": bool(kept)}
 
 
 def marking(view: View) -> dict[str, Any]:
+    told = view.in_force(lambda value: {"disclosure": value["disclose"]} if "disclose" in value else {})
+    known = [one["disclosure"] for one in told["in_force"] if "disclosure" in one]
     return {
         "about": "How an answer says that a machine made it, and which: a signed receipt for whoever asks for one, and a header "
         "that discloses it.",
         "receipts": True,
         "receipt_by": "header x-demitasse-receipt: 1, or GET /demitasse/calls/{id}/receipt; check: demitasse audit verify FILE",
-        "disclosure": view.sources.config.audit.disclose,
+        "disclosure": all(known) if known else view.sources.config.audit.disclose,
+        **told,
         "disclosure_by": "[audit] disclose: the header x-demitasse-ai: generated",
         "headers": ["x-request-id", "x-demitasse-model", "x-demitasse-route", "x-demitasse-certificate"],
     }

@@ -76,14 +76,17 @@ class Origin(Struct, frozen=True):
 class Shelf:
     """Everything that can be named: aliases, the catalogue, models made here, a provider's own."""
 
-    def __init__(self, config: Config, data: Path, accepted: Mapping[str, Accepted]) -> None:
+    def __init__(
+        self, config: Config, data: Path, accepted: Mapping[str, Accepted], profile: Profile | None = None
+    ) -> None:
+        self._profile = profile or config.governance.profile
         self._config, self._models, self._data = config, data / "models", data
         self._accepted = accepted
         self.manifests: dict[str, Manifest] = {one.name: one for one in made(data)}
 
     @property
     def profile(self) -> Profile:
-        return self._config.governance.profile
+        return self._profile
 
     def names(self) -> list[str]:
         """What the configuration names, what was made here, what was fetched, and the guard's own."""

@@ -77,18 +77,31 @@ def evaluations(view: View) -> dict[str, Any]:
 
 
 def licence_register(view: View) -> dict[str, Any]:
+    under = _asked_by_profile(view)
     return {
         "about": "Every model in use with its licence or its provider's terms, and whether this house's profile allows it.",
         "profile": view.shelf.profile,
+        **view.in_force(lambda value: {"profile": value["governance"]["profile"]}),
         "rows": [
             {
                 **msgspec.to_builtins(row),
                 "accepted": msgspec.to_builtins(row.accepted),
                 "calls": view.models.get(row.name, 0),
+                "asked_by_profile": under.get(row.name, {}),
             }
             for row in (view.shelf.licensed(view.origin(name)) for name in view.names())
         ],
     }
+
+
+def _asked_by_profile(view: View) -> dict[str, dict[str, int]]:
+    """Of each model, requests to it by the profile that was in force when they were made."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for told, n in view.total("asked").items():
+        model, _, rest = told.partition("\t")
+        value = view.by_hash.get(rest.rpartition("\t")[2])
+        found[model][value["governance"]["profile"] if value else "not told"] += n
+    return {model: dict(counts.most_common()) for model, counts in found.items()}
 
 
 def bias_runs(view: View) -> dict[str, Any]:
@@ -173,23 +186,31 @@ def deactivations(view: View) -> dict[str, Any]:
 
 
 def provider_register(view: View) -> dict[str, Any]:
-    approved = Approved(view.sources.config.governance.providers)
-    called, away, not_approved = Counter[str](), set[str](), set[str]()
-    for told, n in view.total("asked").items():
-        name, local = _who(view, told)
+    told = view.in_force(lambda value: {"approved": value["governance"]["providers"]})
+    spans = told["in_force"]
+    approved = spans[-1]["approved"] if spans else list(view.sources.config.governance.providers)
+    called, away, not_approved, undated = Counter[str](), set[str](), Counter[str](), 0
+    for asked, n in view.total("asked").items():
+        name, local, listed = _who(view, asked)
         called[name] += n
         if not local:
             away.add(name)
-        if not approved(name, local=local):
-            not_approved.add(name)
+        if listed is None:
+            undated += n
+        if not Approved(tuple(approved if listed is None else listed))(name, local=local):
+            not_approved[name] += n
     refused = [(day, n) for (day, kind, name), n in sorted(view.days.items()) if kind == "refused" and name == CODE]
     return {
-        "about": "Who may be called, who was called, and calls that were refused because their provider is not approved.",
-        "approved": list(approved.providers),
+        "about": "Who may be called, who was called, and calls that were refused because their provider is not approved. "
+        "Each request is held against the list that was in force when it was made.",
+        "approved": approved,
+        **told,
+        "without_list": [{"from": one["from"], "until": one["until"]} for one in spans if not one["approved"]],
         "called": dict(called.most_common()),
         "here": sorted(called.keys() - away),
         "attempts": sum(called.values()),
-        "not_approved": sorted(not_approved),
+        "undated": undated,
+        "not_approved": dict(not_approved.most_common()),
         "refused": {
             "total": sum(n for _, n in refused),
             "by_day": [{"day": iso(day * DAY_US)[:10], "calls": n} for day, n in refused],
@@ -197,17 +218,22 @@ def provider_register(view: View) -> dict[str, Any]:
     }
 
 
-def _who(view: View, told: str) -> tuple[str, bool]:
-    """Whom an attempt went to, as the list of providers names it, and whether that is this machine. An alias is taken for what
-    it names today.
+def _who(view: View, told: str) -> tuple[str, bool, list[str] | None]:
+    """Whom an attempt went to, as the list of providers names it; whether that is this machine; and the list that was in force.
+
+    None where the ledger does not tell of one; then an alias is taken for what it names today.
     """
-    if "\t" not in told:  # what came after the most names of a day
-        return told, False
-    model, provider, region = told.split("\t")
-    settings = view.sources.config.models.get(model)
-    host = elsewhere(provider, settings.base_url) if settings is not None and settings.provider == provider else ""
+    if told.count("\t") < 3:  # what came after the most names of a day
+        return told, False, None
+    model, provider, region, hash = told.split("\t")
+    value = view.by_hash.get(hash)
+    if value is not None and "hosts" in value:
+        host = value["hosts"].get(model, "")
+    else:
+        settings = view.sources.config.models.get(model)
+        host = elsewhere(provider, settings.base_url) if settings is not None and settings.provider == provider else ""
     local = provider in HERE or region == "local" or (not host and provider in VENDORS and VENDORS[provider].local)
-    return named(provider, host), local
+    return named(provider, host), local, None if value is None else value["governance"]["providers"]
 
 
 def failover(view: View) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Knows the store and the lab; judges nothing.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, Final
 
@@ -21,15 +21,18 @@ from ..lab.evals.bias import bias, is_bbq
 from ..lab.evals.result import EvaluationError, Run, folder, load_task, rows, runs
 from ..lab.governance.cards import Evaluated, Figure, Issue, ModelCard, Use
 from ..lab.governance.clean import cleaned
-from ..store.tally import DAY_US, Counted
+from ..lab.governance.register import SETTING as ACCEPTED
+from ..lab.governance.register import accepted
+from ..store.counts import short
+from ..store.tally import DAY_US, Counted, Happened
 from ..web.energy import Meter
 from ..web.report import iso
 from . import redteaming
 from .facts import meter
 from .governing_models import Origin, Shelf, energies, figures_of, issue, priced
 from .governing_sources import Sources, Window
+from .in_force import FROM_FILE, FROM_LEDGER, InForce, over
 from .in_force import SETTING as CONFIGURATION
-from .in_force import InForce, over
 
 MOST_RUNS: Final = 500
 MOST_BIAS_RUNS: Final = 20
@@ -39,8 +42,18 @@ RESIDUAL: Final = "governance.residual"
 
 
 def look(sources: Sources, window: Window) -> View:
-    """A look for a command: everything new is counted first."""
+    """A look for a command, by the configuration as it is now: everything is counted first."""
     return View(sources, window, sources.shelf(), meter(sources.config), sources.tally.fold())
+
+
+def look_back(sources: Sources, window: Window, counted: Counted) -> View:
+    """A look for evidence: licences are judged by the profile in force at the window's end, and by what was accepted by then."""
+    view = View(sources, window, sources.shelf(), meter(sources.config), counted)
+    if view.configurations:
+        profile = view.configurations[-1].value["governance"]["profile"]
+        taken = [one.facts.get("value") for one in view.earlier if one.id == f"setting:{ACCEPTED}"]
+        view.shelf = Shelf(sources.config, sources.data, accepted(taken[-1] if taken else None), profile)
+    return view
 
 
 class View:
@@ -94,11 +107,36 @@ class View:
         return self.sources.tally.happened(self.window.since_us, self.window.until_us)
 
     @cached_property
+    def earlier(self) -> list[Happened]:
+        """Events from the beginning to the window's end."""
+        return self.sources.tally.happened(0, self.window.until_us)
+
+    @cached_property
+    def _told(self) -> list[tuple[int, Any]]:
+        return [(one.at_us, one.facts["value"]) for one in self.earlier if one.id == f"setting:{CONFIGURATION}"]
+
+    @cached_property
     def configurations(self) -> list[InForce]:
         """What was in force in the window, as the ledger was told; none where it was not."""
-        events = self.sources.tally.happened(0, self.window.until_us)
-        told = ((one.at_us, one.facts["value"]) for one in events if one.id == f"setting:{CONFIGURATION}")
-        return over(told, self.window.since_us, self.window.until_us)
+        return over(self._told, self.window.since_us, self.window.until_us)
+
+    @cached_property
+    def by_hash(self) -> dict[str, dict[str, Any]]:
+        """Every configuration that the ledger was told of up to the window's end, by its short hash."""
+        return {short(value["hash"]): value for _, value in self._told if isinstance(value, dict)}
+
+    def in_force(self, pick: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+        """Of a document that goes by settings: where they are from, and what ``pick`` makes of each that was in force."""
+        spans = [
+            {
+                "from": iso(one.since_us),
+                "until": one.until_us and iso(one.until_us),
+                "hash": one.value["hash"],
+                **pick(one.value),
+            }
+            for one in self.configurations
+        ]
+        return {"settings_from": FROM_LEDGER if spans else FROM_FILE, "in_force": spans}
 
     @cached_property
     def certificates(self) -> list[tuple[Certificate, str, int, str]]:

@@ -1,7 +1,8 @@
 """What is in force, as the ledger has it: each configuration that a gateway took up, told by an event where it differs from the
 one before, so that evidence speaks of what was and not of a file as it is now.
 
-Rules, classes, tenants, governance and how long things are kept; no secret, no path, no address. Knows no document.
+Rules, classes, tenants, governance, how long things are kept, and the host of a model that is a server of one's own; no secret,
+no path, no other address. Knows no document.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import msgspec
 from msgspec import Struct
 
 from ..config import Config
+from ..providers.vendors import elsewhere
+from ..store.counts import CONFIGURATION
 
-SETTING: Final = "configuration"
+SETTING: Final = CONFIGURATION
 """Of the store: what is in force, and the name that its events have in the chain (``setting:configuration``)."""
 
 
@@ -45,6 +48,10 @@ def in_force(config: Config) -> dict[str, Any]:
         "classes": msgspec.to_builtins(config.classes),
         "tenants": msgspec.to_builtins(config.tenants),
         "governance": msgspec.to_builtins(config.governance),
+        "hosts": {
+            name: host for name, model in config.models.items() if (host := elsewhere(model.provider, model.base_url))
+        },
+        "disclose": config.audit.disclose,
         "keep": {name: value for name, value in keep.items() if not name.startswith("master_key")},
     }
     return {**told, "hash": hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()}
@@ -58,6 +65,10 @@ def record(store: Kept, config: Config) -> bool:
         return False
     store.set_setting(SETTING, value, told={"what": "configuration", "hash": value["hash"]})
     return True
+
+
+FROM_LEDGER: Final = "the ledger: what gateways had in force"
+FROM_FILE: Final = "the configuration file as it is now: the ledger does not say what was in force in this period"
 
 
 def over(events: Iterable[tuple[int, Any]], since_us: int, until_us: int) -> list[InForce]:

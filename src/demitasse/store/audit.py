@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from . import tally
 from .chain import GENESIS, decode_entry, decode_hold, facts, leaf_hash, link
 from .changes import Correction, corrected, label_name
 from .enforced import Compared, compare
@@ -20,6 +21,7 @@ from .evidence import read_label
 from .migrations import FILE, connect, prepare
 from .rollup import DIMENSIONS, HOUR_US, MEASURES, Sums, dimensions, measures
 from .segments import LEVEL, ROWS, rows
+from .tally import Counting
 from .tree import Frontier
 from .trouble import trouble
 
@@ -90,9 +92,10 @@ def recounted(data: Path) -> Compared:
     db = connect(path, wait_ms=2_000)
     try:
         db.execute("BEGIN")
-        sums, used = _anew(db)
+        sums, used, counts = _anew(db)
         found = compare(db)
         wrong = [*found.differing, *_compare_sums(db, sums), *_compare_used(db, used), *_compare_evidence(db)]
+        wrong += tally.differing(db, counts)
         return Compared(wrong, found.uncompared)
     except sqlite3.Error as error:
         raise trouble(path, error) from error
@@ -173,7 +176,7 @@ def _says(columns: list[object], leaf: bytes) -> bool:
         return False
 
 
-def _anew(db: sqlite3.Connection) -> tuple[dict[Place, Sums], dict[tuple[str, str], list[int]]]:
+def _anew(db: sqlite3.Connection) -> tuple[dict[Place, Sums], dict[tuple[str, str], list[int]], Counting]:
     # What rows came to that were dropped is kept; all else follows from the rows that are there.
     names = ", ".join((*DIMENSIONS, *MEASURES))
     carried = db.execute(f"SELECT hour, {names} FROM carried_hours JOIN dims ON dims.id = dim")  # noqa: S608
@@ -184,8 +187,8 @@ def _anew(db: sqlite3.Connection) -> tuple[dict[Place, Sums], dict[tuple[str, st
     invoiced = {
         id: msgspec.json.decode(said, type=Correction) for id, said in db.execute("SELECT id, json FROM corrections")
     }
-    for (leaf,) in db.execute("SELECT leaf FROM events WHERE outcome IS NOT NULL"):
-        booked = decode_entry(leaf)
+    counting, found = tally.counting_of(db, 1, rows(db))
+    for booked in counting.take(found):
         entry = corrected(booked, invoiced.get(booked.id))
         at, row = (entry.at_us // HOUR_US, dimensions(entry)), measures(entry)
         present = sums.get(at)
@@ -199,7 +202,7 @@ def _anew(db: sqlite3.Connection) -> tuple[dict[Place, Sums], dict[tuple[str, st
     for (leaf,) in db.execute("SELECT leaf FROM holds"):
         for charge in decode_hold(leaf).charges:
             used.setdefault((charge.budget, charge.window), [0, 0])[1] += charge.nanos
-    return sums, used
+    return sums, used, counting
 
 
 def _compare_sums(db: sqlite3.Connection, sums: dict[Place, Sums]) -> list[str]:

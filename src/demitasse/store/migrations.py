@@ -97,6 +97,20 @@ CREATE INDEX told_of_audit ON events (kind, seq) WHERE kind IN ('dropped', 'eras
 """
 
 
+_COUNTS = """
+CREATE TABLE tally_names (id INTEGER PRIMARY KEY, what TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (what, name));
+CREATE TABLE tally_days (
+  day INTEGER NOT NULL, name INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (day, name)) WITHOUT ROWID;
+CREATE TABLE carried_tally (
+  day INTEGER NOT NULL, name INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (day, name)) WITHOUT ROWID;
+CREATE TABLE happened (
+  seq INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, json BLOB NOT NULL);
+CREATE INDEX happened_at ON happened (at_us);
+INSERT INTO meta SELECT 'tally_until', coalesce(max(seq), 0) FROM events;
+INSERT INTO meta SELECT 'tallied', coalesce(min(seq), 1) - 1 FROM events
+"""  # rows up to tally_until are counted by the first look (tally.py), later ones by the writer
+
+
 class Migration(Struct, frozen=True):
     """One step of the schema: the version it leads to, why it was taken, its SQL, and what must be computed."""
 
@@ -127,6 +141,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "late retries are found by their call and counted in the sums", _JOINED, _count_joined),
     Migration(3, "evidence: labels and certificates, as views of the chain", _EVIDENCE),
     Migration(4, "the tree's segments, signed checkpoints, and what dropped segments came to", _AUDIT),
+    Migration(5, "counts by day for auditors, added up by the writer", _COUNTS),
 )
 LATEST = MIGRATIONS[-1].version
 

@@ -17,6 +17,7 @@ import msgspec
 from ..core.entry import Charge
 from ..core.errors import StoreError
 from ..core.limits import Alert
+from . import tally
 from .chain import decode_entry
 from .changes import Correction, corrected
 from .migrations import FILE, connect, prepare
@@ -68,6 +69,7 @@ def drop(data: Path, before_us: int, now_us: int) -> int:
     """
     path = Path(data) / FILE
     prepare(path)
+    tally.catch_up(data)  # what is gone can be counted no more
     db = connect(path, wait_ms=5_000)
     gone = 0
     try:
@@ -126,6 +128,7 @@ def _drop_next(before_us: int, now_us: int) -> Callable[[Batch], int]:
             proof = b"".join(consistency(size, end, leaves.node))
             db.execute("UPDATE checkpoints SET proof = ? WHERE size = ?", (end.to_bytes(8) + proof, size))
         _carry(db, first, end)
+        tally.carry(db, first, end)
         db.execute("UPDATE segments SET dropped_us = ? WHERE at = ?", (now_us, at))
         db.execute("DELETE FROM labels WHERE seq BETWEEN ? AND ?", (first, end))
         db.execute("DELETE FROM events WHERE seq BETWEEN ? AND ?", (first, end))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from operator import add
 from typing import Any, Final, cast
@@ -23,6 +23,7 @@ from ..core.ledger import Denied
 from ..core.limits import Budget, Key, Spent
 from ..core.policy import Certificate, decode_certificate
 from .chain import GENESIS, decode_hold, encode, kind_of, link
+from .counts import CONFIGURATION, DAY_US, HAPPENED, Name, configuration_of, counts_of, facts_of, written
 from .rollup import ADD_DAYS, ADD_HOURS, HOUR_US, Sums, dimensions, measures
 
 log = logging.getLogger("demitasse.store")
@@ -33,6 +34,12 @@ _DROP_HOLD = "DELETE FROM holds WHERE id = ?"
 _PUT_USED = "INSERT OR REPLACE INTO used VALUES (?,?,?,?,?)"
 _GET_USED = "SELECT settled_nanos, held_nanos, closed FROM used WHERE budget = ? AND window = ?"
 _ADD_DIM = "INSERT INTO dims (key, team, route, model, outcome, cache) VALUES (?,?,?,?,?,?) RETURNING id"
+_ADD_COUNT = "INSERT INTO tally_days VALUES (?,?,?) ON CONFLICT (day, name) DO UPDATE SET n = n + excluded.n"
+_GET_NAME = "SELECT id FROM tally_names WHERE what = ? AND name = ?"
+_ADD_NAME = "INSERT INTO tally_names (what, name) VALUES (?,?) RETURNING id"
+_ADD_HAPPENED = "INSERT INTO happened VALUES (?,?,?,?,?)"
+_MOST_NAMES = 10_000
+"""Names of counts that are remembered; clients choose some of them."""
 _GET_DIM = "SELECT id FROM dims WHERE key = ? AND team = ? AND route = ? AND model = ? AND outcome = ? AND cache = ?"
 
 
@@ -45,6 +52,8 @@ class Facts(Struct, frozen=True):
     paused: dict[str, str] = {}
     promoted: tuple[Certificate, ...] = ()
     """Those whose policies serve, by route."""
+    configuration: str = ""
+    """What is in force, as the ledger was told: its short hash."""
 
 
 class Slot:
@@ -59,7 +68,7 @@ class Slot:
 
 
 Change = Callable[["Batch"], Any]
-_MADE: Final = frozenset({"changed", "alerted", "certificate", "corrected"})
+_MADE: Final = frozenset({"changed", "alerted", "certificate", "corrected", "erased", "dropped"})
 """Events that somebody may have made."""
 Op = Hold | Entry | Change
 
@@ -77,6 +86,8 @@ class Writer:
         self.facts = Facts(0, {}, ())
         self.used: dict[tuple[str, str], Slot] = {}
         self.dims: dict[tuple[str, ...], int] = {}
+        self.names: dict[Name, int] = {}
+        """Of counts by day."""
         self.head: tuple[int, bytes] = (0, GENESIS)
         self.folded = 0
         """Days before this one (since 1970) are in the daily roll-up too."""
@@ -131,6 +142,7 @@ class Writer:
         self._version = None
         self.facts = Facts(0, {}, ())
         self.dims.clear()
+        self.names.clear()
         if self.db.in_transaction:
             try:
                 self.db.execute("ROLLBACK")
@@ -153,6 +165,9 @@ class Batch:
         self.gone: list[str] = []
         self.touched: dict[tuple[str, str], Slot] = {}
         self.sums: dict[tuple[int, int], Sums] = {}
+        self.counts: dict[tuple[int, int], int] = {}
+        """By day and name."""
+        self.happened: list[tuple[Any, ...]] = []
 
     def take(self, op: Op) -> Any:
         """Book one operation; see ``Writer.commit`` for what comes back."""
@@ -213,17 +228,18 @@ class Batch:
             (entry.key, entry.route, entry.model, entry.outcome, entry.cost_nanos, entry.request_id),
         )  # fmt: skip
         self.add(entry.at_us, dimensions(entry), measures(entry))
+        self.count(entry.at_us // DAY_US, counts_of(entry, self.writer.facts.configuration))
 
     def change(self, change: Change) -> Any:
         """Run a change of keys, budgets or settings; one that refuses leaves the rest of the group alone."""
         self.execute("SAVEPOINT change")
-        before = self.seq, self.chain, len(self.events)
+        before = self.seq, self.chain, len(self.events), len(self.happened)
         try:
             answer = change(self)
         except DemitasseError as error:
             self.execute("ROLLBACK TO change")
-            self.seq, self.chain, count = before
-            del self.events[count:]
+            self.seq, self.chain, events, happened = before
+            del self.events[events:], self.happened[happened:]
             self.writer.facts = read_facts(self.writer.db)
             answer = error
         self.execute("RELEASE change")
@@ -240,7 +256,11 @@ class Batch:
         """Append an event that is no Hold and no Entry; its leaf is a small JSON object. Of a change it says who made it."""
         if self.writer.by and kind in _MADE:
             facts["by"] = self.writer.by
-        return self.append(id, kind, at_us, encode({"event": kind, "id": id, "at_us": at_us, **facts}))
+        leaf = encode({"event": kind, "id": id, "at_us": at_us, **facts})
+        seq = self.append(id, kind, at_us, leaf)
+        if kind in HAPPENED and (told := facts_of(kind, id, msgspec.json.decode(leaf))) is not None:
+            self.happened.append((seq, at_us, kind, id, encode(told)))
+        return seq
 
     def revise(self) -> None:
         """Make a change of keys or budgets known: to the rest of this group, and to whoever compares revisions."""
@@ -305,6 +325,24 @@ class Batch:
         present = self.sums.get(at)
         self.sums[at] = sums if present is None else list(map(add, present, sums))
 
+    def count(self, day: int, found: Iterable[tuple[Name, int]]) -> None:
+        """Add to the counts of a day (since 1970)."""
+        names, counts = self.writer.names, self.counts
+        for name, n in found:
+            id = names.get(name)
+            if id is None:
+                id = self._name(name)
+            at = (day, id)
+            counts[at] = counts.get(at, 0) + n
+
+    def _name(self, name: Name) -> int:
+        row = (name[0], written(name))
+        id: int = (self.execute(_GET_NAME, row).fetchone() or self.execute(_ADD_NAME, row).fetchone())[0]
+        if len(self.writer.names) >= _MOST_NAMES:
+            self.writer.names.clear()
+        self.writer.names[name] = id
+        return id
+
     def write(self) -> None:
         """Everything gathered, as rows."""
         many = self.writer.db.executemany
@@ -317,6 +355,10 @@ class Batch:
             many(_DROP_HOLD, [(id,) for id in self.gone])
         if self.touched:
             many(_PUT_USED, [(*at, slot.settled, slot.held, slot.closed) for at, slot in self.touched.items()])
+        if self.counts:
+            many(_ADD_COUNT, [(*at, n) for at, n in self.counts.items()])
+        if self.happened:
+            many(_ADD_HAPPENED, self.happened)
         if self.sums:
             many(ADD_HOURS, [(*at, *sums) for at, sums in self.sums.items()])
             until = self.writer.folded * 24
@@ -364,7 +406,9 @@ def read_facts(db: sqlite3.Connection) -> Facts:
     paused = {key.name: key.paused for key in keys.values() if key.paused is not None}
     serving = db.execute("SELECT json FROM certificates WHERE state = 'promoted' ORDER BY route").fetchall()
     promoted = tuple(decode_certificate(row[0]) for row in serving)
-    return Facts(at, {budget.name: budget for budget in budgets}, tuple(keys.values()), paused, promoted)
+    told = db.execute("SELECT v FROM settings WHERE k = ?", (CONFIGURATION,)).fetchone()
+    configuration = "" if told is None else configuration_of(told[0])
+    return Facts(at, {budget.name: budget for budget in budgets}, tuple(keys.values()), paused, promoted, configuration)
 
 
 def _keys(db: sqlite3.Connection) -> list[Key]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 FLOOR_DAYS: Final = 183
@@ -91,7 +91,9 @@ def _licences_known(told: Mapping[str, Any]) -> Said:
         return False, "no model is in use"
     if unknown:
         return False, f"unknown for {', '.join(unknown[:5])}{' …' if len(unknown) > 5 else ''}"
-    return True, f"known for all of {_n(len(rows), 'model')}; profile {told['profile']}"
+    profiles = {one["profile"] for one in told.get("in_force", ())} - {told["profile"]}
+    partly = f", {' and '.join(sorted(profiles))} in a part of the period" if profiles else ""
+    return True, f"known for all of {_n(len(rows), 'model')}; profile {told['profile']}{partly}"
 
 
 def _deactivation(told: Mapping[str, Any]) -> Said:
@@ -115,9 +117,11 @@ def _certificate_watch(told: Mapping[str, Any]) -> Said:
 
 def _providers_listed(told: Mapping[str, Any]) -> Said:
     listed = told["approved"]
-    return bool(
-        listed
-    ), f"approved: {', '.join(listed)}" if listed else "[governance] providers is empty: any may be called"
+    if not listed:
+        return False, "[governance] providers is empty: any may be called"
+    if told.get("without_list"):
+        return False, f"approved now: {', '.join(listed)}; there was no list {_spans(told['without_list'])}"
+    return True, f"approved: {', '.join(listed)}{_by_file(told)}"
 
 
 def _providers_kept(told: Mapping[str, Any]) -> Said:
@@ -125,11 +129,14 @@ def _providers_kept(told: Mapping[str, Any]) -> Said:
         return False, "there is no list to hold calls against"
     refused = told["refused"]["total"]
     if told["not_approved"]:
-        return False, f"called though not on the list now: {', '.join(told['not_approved'])}"
-    return (
-        True,
-        f"all {_n(told['attempts'], 'attempt')} went to approved providers or stayed here; {_n(refused, 'call')} refused",
-    )
+        named = ", ".join(f"{name} {n:,}" for name, n in told["not_approved"].items())
+        whose = "now" if told.get("undated") else "that was in force"
+        return False, f"called though not on the list {whose}: {named}"
+    if told.get("without_list"):
+        return False, f"any provider could be called {_spans(told['without_list'])}"
+    of = f"all {_n(told['attempts'], 'attempt')} went to approved providers or stayed here"
+    older = f"; {told['undated']:,} of them are held against the list of now" if told.get("undated") else ""
+    return True, f"{of}; {_n(refused, 'call')} refused{older}"
 
 
 def _fallback_drilled(told: Mapping[str, Any]) -> Said:
@@ -140,13 +147,22 @@ def _fallback_drilled(told: Mapping[str, Any]) -> Said:
 
 
 def _guard_on(told: Mapping[str, Any]) -> Said:
-    off = [f"{one['from']} to {one['until'] or 'now'}" for one in told.get("off", ())]
-    if off:
-        return False, f"[guard] on = false was in force: {', '.join(off[:3])}{' …' if len(off) > 3 else ''}"
+    if told.get("off"):
+        return False, f"[guard] on = false was in force {_spans(told['off'])}"
     if told.get("in_force"):
         return True, f"on in all of {_n(len(told['in_force']), 'configuration')} that the ledger says were in force"
     said = "on" if told["on"] else "[guard] on = false"
-    return bool(told["on"]), f"{said}, by the file as it is now: the ledger does not say what was in force"
+    return bool(told["on"]), f"{said}{_by_file(told)}"
+
+
+def _spans(found: Sequence[Mapping[str, Any]]) -> str:
+    said = [f"from {one['from']} to {one['until'] or 'now'}" for one in found]
+    return ", ".join(said[:3]) + (" …" if len(said) > 3 else "")
+
+
+def _by_file(told: Mapping[str, Any]) -> str:
+    """Said of a document that goes by settings where the ledger does not tell of them."""
+    return "" if told.get("in_force") else ", by the file as it is now: the ledger does not say what was in force"
 
 
 def _guard_counts(told: Mapping[str, Any]) -> Said:
@@ -275,10 +291,11 @@ def _logged(told: Mapping[str, Any]) -> Said:
 
 
 def _retention(told: Mapping[str, Any]) -> Said:
-    floor = told["floor_days"]
-    if told["keep_days"] is not None and told["keep_days"] < floor:
-        return False, f"rows are dropped after {told['keep_days']} days; the floor is {floor}"
-    return True, "rows are never dropped" if told["keep_days"] is None else f"rows are kept {told['keep_days']} days"
+    floor, least = told["floor_days"], told.get("least_days", told["keep_days"])
+    if least is not None and least < floor:
+        return False, f"rows are dropped after {least} days; the floor is {floor}"
+    said = "rows are never dropped" if least is None else f"rows are kept {least} days at least"
+    return True, f"{said}{_by_file(told)}"
 
 
 def _retention_shown(told: Mapping[str, Any]) -> Said:
