@@ -270,7 +270,7 @@ async def test_9_keys_of_caches(world: World) -> None:
         assert world.app is not None
         steps = world.app.gateway.steps
         kept = b"".join(key + kept.reply.body + repr(kept).encode() for key, kept in steps.cache._kept.items())
-        held = kept + repr([vars(steps.cache), vars(steps.repeats), steps.guard._remembered]).encode()
+        held = kept + repr([vars(steps.cache), vars(steps.repeats), vars(steps.guard._remembered)]).encode()
         assert b"<EMAIL_" in held, "a whole answer is kept with its placeholders"
         assert not [value for value in VALUES if spelled(value, held)]
         again = await world.ask({"messages": [user(SAID)], "temperature": 0})

@@ -73,9 +73,10 @@ def risks(asked: Sequence[Piece], found: Sequence[Findings]) -> list[Risk]:
     for piece, findings in zip(asked, found, strict=True):
         if (one := findings.injection) is None:
             continue
-        risk = Risk(one.score, one.band, piece.source, piece.text)
-        if risk.untrusted not in worst or worst[risk.untrusted].score < risk.score:
-            worst[risk.untrusted] = risk
+        untrusted = piece.source in UNTRUSTED
+        last = worst.get(untrusted)
+        if last is None or last.score < one.score:
+            worst[untrusted] = Risk(one.score, one.band, piece.source, piece.text)
     return list(worst.values())
 
 
@@ -92,13 +93,19 @@ def high_risks(asked: Sequence[Piece], found: Sequence[Findings]) -> list[Risk]:
 
 def told(found: Sequence[Findings], worst: Sequence[Risk], rules: Rules) -> Guarded:
     """What the books say of it, before anything is done."""
-    counts: Counter[str] = Counter()
-    hidden: Counter[str] = Counter()
+    counts: dict[str, int] = {}
+    hidden: dict[str, int] = {}
+    cut = False
     for findings in found:
-        counts.update(entity.type for entity in findings.entities if rules.action(entity.type) != "allow")
+        for entity in findings.entities:
+            if rules.action(entity.type) != "allow":
+                counts[entity.type] = counts.get(entity.type, 0) + 1
         if rules.secrets != "allow":
-            counts.update(secret.kind for secret in findings.secrets)
-        hidden.update(one.kind for one in findings.hidden)
+            for secret in findings.secrets:
+                counts[secret.kind] = counts.get(secret.kind, 0) + 1
+        for one in findings.hidden:
+            hidden[one.kind] = hidden.get(one.kind, 0) + 1
+        cut = cut or findings.cut
     highest = max(worst, key=_by_band, default=None)
     return Guarded(
         found=tuple(sorted(counts.items())),
@@ -106,7 +113,7 @@ def told(found: Sequence[Findings], worst: Sequence[Risk], rules: Rules) -> Guar
         injection=round(highest.score, 4) if highest is not None else None,
         band=highest.band if highest is not None else "",
         source=highest.source if highest is not None else "",
-        cut=any(findings.cut for findings in found),
+        cut=cut,
     )
 
 

@@ -8,9 +8,8 @@ Until a setting says otherwise things are counted and nothing is changed. Knows 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
-import threading
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -31,6 +30,7 @@ from ..wire.parts import Part, Place, once_at_top, parts, said_once, with_texts
 from ..wire.text import said_since
 from .closing import Facts
 from .guard_findings import Piece, Risk, Span, high_risks, listed, pieces, replaced, risks, told, wanted
+from .guard_memory import Memory
 from .guard_rules import Policies, Rules
 from .locality import LOCAL, both, narrowed
 from .passage import Passage, Restorer
@@ -40,10 +40,8 @@ BESIDE_CHARS = 16_384
 """Longer prompts are looked at in a thread: other calls go on meanwhile."""
 MOST_S = 0.02
 """So long a prompt is looked at before the rest goes to a thread: many short texts take longer than one long."""
-MOST_REMEMBERED = 8_192
-"""Texts whose findings are remembered: a conversation sends all its turns again with each new one."""
-MOST_FOUND = 64
-"""Findings of a text that is remembered; one full of addresses takes megabytes."""
+MOST_RULES = 8_192
+"""Routes and tenants whose rules are kept."""
 BESIDE_BYTES = 262_144
 """The texts of a larger body are taken out of it in a thread."""
 _TOOLS = frozenset(
@@ -88,7 +86,7 @@ class Guard:
         load: makes the scanner for a budget of false alarms, with or without names; slow, called in a thread, once for each.
         redact: puts placeholders in.
         recall: knows placeholders that an earlier turn brought; where there is nothing to redact.
-        secret: keys what is remembered of texts, and approvals.
+        secret: keys approvals.
         moderate: asks a model about harm; None: no rule names one.
         approved: whether a person let this risk pass, by the code that the refusal named.
         alarm: tells a person; returns at once.
@@ -117,8 +115,7 @@ class Guard:
         self._rules: dict[tuple[str, str], Rules] = {}
         self._scanners: dict[tuple[float, bool], Scanner] = {}
         self._loading: dict[tuple[float, bool], asyncio.Task[Scanner]] = {}
-        self._remembered: dict[bytes, Findings] = {}
-        self._remembering = threading.Lock()
+        self._remembered = Memory(os.urandom(32))
 
     async def admit(self, call: Call, route: Route, facts: Facts) -> Passage:
         """The call as it may go on. ``facts.guard`` tells what was seen, also where it raises Refused."""
@@ -156,7 +153,7 @@ class Guard:
             )
         done = replaced(want.spans)
         stays, data_class = self._where(stays, data_class, want.local, found, rules)
-        stays, drop_tools = self._orders(call, worst, high_risks(read, found), rules, stays, done)
+        stays, drop_tools = self._orders(call, worst, partial(high_risks, read, found), rules, stays, done)
         if stays:
             done["stays", stays] += 1
         strip = bool(seen.hidden) and rules.hidden == "strip"
@@ -193,7 +190,7 @@ class Guard:
     def _rules_of(self, route: str, tenant: str) -> Rules:
         found = self._rules.get((route, tenant))
         if found is None:
-            if len(self._rules) >= MOST_REMEMBERED:
+            if len(self._rules) >= MOST_RULES:
                 self._rules.clear()
             found = self.policies.rules(route, tenant)
             if not found.on and any(data.types for data in self.policies.classes.values()):
@@ -245,22 +242,11 @@ class Guard:
         return found + rest, waited_s + (perf_counter() - began) - worked_s
 
     def _find(self, piece: Piece, scanner: Scanner, rules: Rules, *, names: bool) -> Findings:
-        # The digest and not the text: what is remembered says nothing to whoever reads this process's memory.
-        key = hashlib.blake2b(
-            piece.text.encode("utf-8", "surrogatepass"),
-            digest_size=16,
-            key=self._secret[:64],
-            person=f"{piece.source} {int(names)}".encode(),
-            salt=int(rules.false_alarms * 1e6).to_bytes(8),
-        ).digest()
-        found = self._remembered.get(key)
+        digest = self._remembered.digest(piece.text, piece.source, rules.false_alarms, names=names)
+        found = self._remembered.find(digest)
         if found is None:
             found = scanner(piece.text, piece.source, names=names)
-            if len(found.entities) + len(found.secrets) + len(found.hidden) <= MOST_FOUND:
-                with self._remembering:
-                    self._remembered[key] = found
-                    if len(self._remembered) > MOST_REMEMBERED:
-                        del self._remembered[next(iter(self._remembered))]
+            self._remembered.keep(digest, found)
         return found
 
     async def _scanner(self, false_alarms: float, names: bool) -> Scanner:
@@ -313,7 +299,7 @@ class Guard:
         self,
         call: Call,
         worst: Sequence[Risk],
-        high: Sequence[Risk],
+        high: Callable[[], Sequence[Risk]],
         rules: Rules,
         stays: str,
         done: Counter[tuple[str, str]],
@@ -332,7 +318,7 @@ class Guard:
                     code="injection_refused",
                 )
             if action == "approve":
-                for one in high:  # a text that was let pass is no passport for another beside it
+                for one in high():  # a text that was let pass is no passport for another beside it
                     if one.untrusted == risk.untrusted:
                         self._ask_a_person(call, one)
                 done["approved", "injection"] += 1

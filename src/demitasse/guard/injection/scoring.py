@@ -60,8 +60,8 @@ class Runs:
     def sentences(self, weights: Steps, head: Head, words: Sequence[float] | None = None) -> tuple[float, int]:
         """The logit of the worst sentence, and how many there are."""
         if self._by_sentence is None:
-            said = features(known(self.words.tolist())) if words else ()
-            return self._sum(weights) * head.scale + sum([words[one] for one in said]) + head.bias, 1
+            said = sum([words[one] for one in features(known(self.words.tolist()))]) if words else 0.0
+            return self._sum(weights) * head.scale + said + head.bias, 1
         sentence, seen, roots, of_words = self._by_sentence
         logits = np.bincount(sentence, weights.take(seen)) / roots * head.scale
         if words:
