@@ -72,3 +72,44 @@ def test_arrays_within_arrays_without_end_are_damage(tmp_path):
     path.write_bytes(head + nested * 20_000)
     with pytest.raises(BadFileError, match="damaged"):
         read_head(path)
+
+
+def _pair(key, kind, value):
+    return struct.pack("<Q", len(key)) + key + struct.pack("<I", kind) + value
+
+
+def _file(path, pairs=(), tensors=()):
+    counts = struct.pack("<IQQ", 3, len(tensors), len(pairs))
+    path.write_bytes(b"GGUF" + counts + b"".join(pairs) + b"".join(tensors))
+    return path
+
+
+EMPTY_ARRAY = struct.pack("<IQ", 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "tensors", "said"),
+    [
+        pytest.param([_pair(b"k", 9, struct.pack("<IQ", 4, 1 << 63))], [], "runs past the end", id="array of numbers"),
+        pytest.param([_pair(b"k", 9, struct.pack("<IQ", 8, 1 << 63))], [], "runs past the end", id="array of texts"),
+        pytest.param([_pair(b"general.alignment", 9, EMPTY_ARRAY)], [], "damaged", id="alignment is no number"),
+        pytest.param(
+            [_pair(b"general.alignment", 5, struct.pack("<i", -32))], [], "alignment of -32", id="alignment below 0"
+        ),
+        pytest.param([_pair(b"unknown.context_length", 9, EMPTY_ARRAY)], [], "damaged", id="context is no number"),
+        pytest.param(
+            [],
+            [struct.pack("<Q", 1) + b"a" + struct.pack("<I", 2000) + b"\xff" * 16_000 + struct.pack("<IQ", 0, 0)],
+            "2000 dimensions",
+            id="a tensor without end",
+        ),
+    ],
+)
+def test_what_was_made_to_hang_or_crash_a_reader_is_damage(tmp_path, pairs, tensors, said):
+    with pytest.raises(BadFileError, match=said):
+        read_head(_file(tmp_path / "m.gguf", pairs, tensors))
+
+
+def test_a_template_that_is_no_text_is_none(tmp_path):
+    path = _file(tmp_path / "m.gguf", [_pair(b"tokenizer.chat_template", 4, struct.pack("<I", 3))])
+    assert read_head(path).chat_template is None

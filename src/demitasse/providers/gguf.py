@@ -25,6 +25,8 @@ _BLOCKS: Final = {
 """ggml's tensor types: name, weights in a block, bytes of a block."""
 _MOST = 1 << 20
 """No file has more tensors or keys than this; a larger count is damage."""
+_DIMENSIONS = 4
+"""ggml's own limit (GGML_MAX_DIMS). Without one, a small file could keep us multiplying for minutes."""
 
 
 class BadFileError(DemitasseError):
@@ -61,7 +63,7 @@ def read_head(path: Path) -> Head:
         raise BadFileError(f"there is no file {path}; see: demitasse models list") from None
     except OSError as error:
         raise BadFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (struct.error, IndexError, ValueError, OverflowError, RecursionError) as error:
+    except (struct.error, IndexError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise BadFileError(f"{path} is empty, cut short or damaged ({error}); delete it and fetch it again") from None
 
 
@@ -77,6 +79,8 @@ def _read(path: Path, data: mmap.mmap) -> Head:
     facts = dict(cursor.pair() for _ in range(key_count))
     tensors = [cursor.tensor() for _ in range(tensor_count)]
     alignment = int(facts.get("general.alignment", 32)) or 32
+    if alignment < 0 or alignment & (alignment - 1):
+        raise ValueError(f"an alignment of {alignment}")
     start = -(-cursor.at // alignment) * alignment
     weights: dict[str, int] = {}
     stored = 0
@@ -89,6 +93,7 @@ def _read(path: Path, data: mmap.mmap) -> Head:
         stored = max(stored, end - start)
     parameters = sum(weights.values())
     arch = str(facts.get("general.architecture", "unknown"))
+    template = facts.get("tokenizer.chat_template")
     return Head(
         architecture=arch,
         name=str(facts.get("general.name", path.stem)),
@@ -96,7 +101,7 @@ def _read(path: Path, data: mmap.mmap) -> Head:
         parameters=parameters,
         quantisation=max(weights, key=lambda name: weights[name]) if weights else "none",
         bits_per_weight=round(8 * stored / parameters, 2) if parameters else 0.0,
-        chat_template=facts.get("tokenizer.chat_template"),
+        chat_template=template if isinstance(template, str) else None,
         kv_bytes_per_token=_kv_bytes(facts, arch),
         size_bytes=len(data),
     )
@@ -129,8 +134,10 @@ class _Cursor:
     def tensor(self) -> tuple[int, int, int]:
         """(weights, type, offset)"""
         self.text()
-        count = 1
-        for _ in range(self.number("<I")):
+        count, dimensions = 1, self.number("<I")
+        if dimensions > _DIMENSIONS:
+            raise ValueError(f"a tensor of {dimensions} dimensions")
+        for _ in range(dimensions):
             count *= self.number("<Q")
         return count, self.number("<I"), self.number("<Q")
 
@@ -144,15 +151,20 @@ class _Cursor:
         raise ValueError(f"unknown value type {kind}")
 
     def skip_array(self) -> None:
-        """Arrays are vocabularies and the like: passed over, as nothing here needs one."""
+        """Arrays are vocabularies and the like: passed over, as nothing here needs one.
+
+        One that claims more than the file holds is found here, or the gguf package (0.19) would read it for ever.
+        """
         kind, count = self.number("<I"), self.number("<Q")
         if kind in _SCALARS:
             self.at += struct.calcsize(_SCALARS[kind]) * count
-            return
+            count = 0
         for _ in range(count):
             self.skip_text() if kind == _STRING else self.value(kind)
             if self.at > len(self.data):
-                raise ValueError("an array runs past the end")
+                break
+        if self.at > len(self.data):
+            raise ValueError("an array runs past the end")
 
     def number(self, form: str) -> Any:
         (value,) = struct.unpack_from(form, self.data, self.at)
