@@ -6,7 +6,7 @@ import socket
 import pytest
 from http_both import JSON
 
-from demitasse.providers import dial
+from demitasse.providers import dial, http_small
 from demitasse.providers.http import ConnectFailed, Origin, Settings, TimedOut, Timeouts, choose
 from demitasse.testing.scripted import Scripted, answering, ok
 
@@ -84,6 +84,24 @@ async def test_a_race_that_nobody_wins_in_time_leaves_no_socket_open(small, name
     with pytest.raises(TimedOut) as caught:
         await small.post(Origin.parse("http://silent.test"), b"/", JSON, b"x", Timeouts(connect_s=0.05))
     assert (caught.value.phase, caught.value.sent) == ("connect", False)
+
+
+async def test_a_connection_given_up_leaves_no_socket_that_could_close_another_callers(small, monkeypatch):
+    # uvloop before 0.23 closes the descriptor and leaves the socket thinking it is its own: whoever has the number next is
+    # cut off, or gets another's answer (MagicStack/uvloop#645).
+    dialled = []
+
+    async def then_cancelled(host, port):
+        dialled.append(await dial.dial(host, port))
+        asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
+        return dialled[-1]
+
+    monkeypatch.setattr(http_small, "dial", then_cancelled)
+    async with Scripted(answering(ok(b"a"))) as up:
+        call = asyncio.ensure_future(small.post(Origin.parse(up.url), b"/", JSON, b"x"))
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert [sock.fileno() for sock in dialled] == [-1]
 
 
 async def test_a_literal_ipv6_host_is_reached(client):
