@@ -10,7 +10,8 @@ numpy is imported when the first text is scored. Read in this order: here · sco
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from ..finding import UNTRUSTED, Injection, Source
@@ -29,7 +30,7 @@ def score(text: str, source: Source = "user") -> float:
     """
     if not text or text.isspace():
         return 0.0
-    return _score(text, untrusted=source in UNTRUSTED)
+    return _scorer()(text, untrusted=source in UNTRUSTED)
 
 
 def bands(false_alarms: float) -> tuple[float, float]:
@@ -52,7 +53,8 @@ def shipped() -> Weights:
     return load()
 
 
-def _score(text: str, *, untrusted: bool) -> float:
-    from . import scoring  # noqa: PLC0415 - the same
+@cache
+def _scorer() -> Callable[..., float]:
+    from .scoring import score  # noqa: PLC0415 - the same
 
-    return scoring.score(text, shipped(), untrusted=untrusted)
+    return partial(score, made=shipped())

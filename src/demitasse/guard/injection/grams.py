@@ -99,19 +99,23 @@ def grams(found: Codes, told: tuple[Places, Codes] | None = None) -> tuple[Place
     Args:
         told: what ``word_hashes`` gave, where it was asked for already.
     """
-    told = told or word_hashes(found)
-    return places(len(found), told[0]), buckets(found, told[1])
+    starts, words = told or word_hashes(found)
+    size = len(found)
+    return laid_out(_places(1 << max(10, size.bit_length()))[:size], starts), buckets(found, words)
 
 
-def places(size: int, starts: Places) -> Places:
-    """Where each run of a text of that many codes starts, as ``buckets`` has them."""
+def laid_out(codes: Places, words: Places) -> Places:
+    """What is so of the code and of the word that each run begins with, in the order of ``buckets``.
+
+    Args:
+        codes: of each code of a text; words: of each of its words.
+    """
+    size, count = len(codes), len(words)
     if size < 2:
         return np.zeros(0, np.int64)
-    every = _places(1 << max(10, size.bit_length()))
-    count = len(starts)
     return np.concatenate(
-        [every[: size - n + 1] for n in ORDERS[: size - 1]]
-        + [starts[: max(0, count - less)] for less in _WORDS_LESS[: 2 * count]]
+        [codes[: size - n + 1] for n in ORDERS[: size - 1]]
+        + [words[: count - less] for less in _WORDS_LESS if less < count]
     )
 
 
@@ -121,13 +125,12 @@ def buckets(found: Codes, words: Codes) -> Places:
     Args:
         words: the hashes of the text's words.
     """
-    size = len(found)
-    if size < 2:
+    if len(found) < 2:
         return np.zeros(0, np.int64)
     plus = found + _ONE
     value = plus
     values = []
-    for n, length in enumerate(_LENGTHS[: size - 1], 1):
+    for n, length in enumerate(_LENGTHS[: len(found) - 1], 1):
         value = value[:-1] * _BASE
         value += plus[n:]
         values.append(value + length)

@@ -11,15 +11,15 @@ import re
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
-from itertools import pairwise
-from typing import Final
+from functools import lru_cache
+from itertools import groupby, pairwise
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..normal import normalise
-from .grams import BITS, Places, buckets, codes, places, word_hashes
+from .grams import BITS, Places, buckets, codes, laid_out, word_hashes
 from .lexicon import MOST_WORDS, NOTHING, features, known
 from .weights import Head, Steps, Weights
 
@@ -38,6 +38,19 @@ _LEAST: Final = 12
 """Characters of a sentence, at least: shorter ones go with the next."""
 
 
+class Apart(NamedTuple):
+    """The runs of a text by its sentences; a run belongs where it begins."""
+
+    sentence: Places
+    """Of each run."""
+    seen: Places
+    """Its bucket."""
+    roots: Floats
+    """Of how many runs each sentence has."""
+    of_words: Places
+    """The sentence of each word."""
+
+
 class Runs:
     """The runs of a piece of text, each counted once: in the piece, or in each of its sentences."""
 
@@ -47,6 +60,8 @@ class Runs:
         self._starts, self.words = word_hashes(found)
         self._buckets = buckets(found, self.words)
         self._size = len(found)
+        self._once: Places | None = None
+        self._apart: Apart | None = None
 
     @property
     def is_long(self) -> bool:
@@ -59,10 +74,10 @@ class Runs:
 
     def sentences(self, weights: Steps, head: Head, words: Sequence[float] | None = None) -> tuple[float, int]:
         """The logit of the worst sentence, and how many there are."""
-        if self._by_sentence is None:
+        if (apart := self._by_sentence()) is None:
             said = sum([words[one] for one in features(known(self.words.tolist()))]) if words else 0.0
             return self._sum(weights) * head.scale + said + head.bias, 1
-        sentence, seen, roots, of_words = self._by_sentence
+        sentence, seen, roots, of_words = apart
         logits = np.bincount(sentence, weights.take(seen)) / roots * head.scale
         if words:
             logits += self.said(words, of_words, len(roots))
@@ -71,39 +86,35 @@ class Runs:
     def said(self, words: Sequence[float], of_words: Places, count: int) -> Floats:
         """What the words of each sentence add."""
         sums, sentence_of = [words[NOTHING]] * count, of_words.tolist()
-        apart: dict[int, list[tuple[int, int]]] = {}
-        for at, kinds in known(self.words.tolist()):
-            apart.setdefault(sentence_of[at], []).append((at, kinds))
-        for sentence, own in apart.items():
+        for sentence, found in groupby(known(self.words.tolist()), lambda one: sentence_of[one[0]]):
             first = bisect_left(sentence_of, sentence)
-            sums[sentence] = sum([words[feature] for feature in features([(at - first, kinds) for at, kinds in own])])
+            sums[sentence] = sum([words[feature] for feature in features([(at - first, own) for at, own in found])])
         return np.array(sums)
 
     def _sum(self, weights: Steps) -> float:
         """The weights of all runs over the root of how many there are."""
-        seen = self._seen
+        if (seen := self._once) is None:
+            seen = self._once = self._buckets[_first(self._buckets)]
         return int(weights.take(seen).sum(dtype=np.int64)) / math.sqrt(max(1, len(seen)))
 
-    @cached_property
-    def _seen(self) -> Places:
-        """The buckets of all runs, each once."""
-        return self._buckets[_first(self._buckets)]
-
-    @cached_property
-    def _by_sentence(self) -> tuple[Places, Places, Floats, Places] | None:
-        """Which sentence holds which run, a run belongs where it begins; the root of how many each has; and of each word, its
-        sentence. None: there is but one."""
+    def _by_sentence(self) -> Apart | None:
+        """Its runs by sentence. None: there is but one sentence."""
+        if self._apart is not None:
+            return self._apart
         cuts = self._cuts()
         if len(cuts) < 3:
             return None
         marks = np.zeros(self._size, np.int64)
-        marks[cuts[1:-1]] = 1
+        for cut in cuts[1:-1]:
+            marks[cut] = 1
         by_place = np.add.accumulate(marks)
-        sentence = by_place.take(places(self._size, self._starts))
+        of_words = by_place.take(self._starts)
+        sentence = laid_out(by_place, of_words)
         kept = _first(self._buckets ^ (sentence * _APART & _MASK))
         sentence = sentence[kept]
-        roots = np.sqrt(np.maximum(np.bincount(sentence), 1))
-        return sentence, self._buckets[kept], roots, by_place.take(self._starts)
+        roots = np.sqrt(np.maximum(np.bincount(sentence), _ONE))
+        self._apart = Apart(sentence, self._buckets[kept], roots, of_words)
+        return self._apart
 
     def _cuts(self) -> list[int]:
         """Where sentences begin, and the end; a very long one is cut."""
@@ -116,6 +127,7 @@ class Runs:
         return cuts
 
 
+_ONE: Final = np.array(1)
 _MASK: Final = np.array((1 << BITS) - 1)
 _APART: Final = np.array(0x9E3779B1)
 """Sends the same run of two sentences to two places; a few in a thousand meet another's there, and one of both is not counted."""
