@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -40,6 +40,8 @@ class Form(Struct, frozen=True):
 
 
 _FREE: Final = Form()
+_LETTERS_AS_NUMBERS: Final = b"\\u"
+"""Where a JSON text has these, any name and word may be in it."""
 _FORMED: Final = frozenset({"response_format", "tools", "functions", "tool_choice"})
 
 
@@ -98,8 +100,11 @@ class Asked:
     @cached_property
     def instructions(self) -> str:
         """What the application told the model beforehand, without the passages in it."""
+        body = self.call.body
+        if b"system" not in body and b"developer" not in body and _LETTERS_AS_NUMBERS not in body:
+            return ""
         told = []
-        for said in turns(self.call.body):
+        for said in turns(body):
             if said.role in ("system", "developer"):
                 at = 0
                 for start, end in retrieved(said.text):
@@ -118,7 +123,10 @@ def schema(asked: Asked, reply: Reply) -> Found | None:
 
     A schema that cannot be read, or not in time, refuses nothing (``score.schema``).
     """
-    form, said = asked.form, _said(reply)
+    form = asked.form
+    if form is _FREE and b"_call" not in reply.body and _LETTERS_AS_NUMBERS not in reply.body:
+        return None
+    said = _said(reply)
     if said.tool_calls:
         return _result("schema", _wrong_calls(form.tools, said))
     if form.must_call:
@@ -166,6 +174,11 @@ CHECKS: Final[dict[str, Check]] = {"schema": schema, "grounding": grounding, "le
 
 def checks_of(names: Iterable[str]) -> tuple[Check, ...]:
     """The checks that settings name, in their order; ``moderation`` is passed over."""
+    return _checks_of(tuple(names))
+
+
+@lru_cache(64)
+def _checks_of(names: tuple[str, ...]) -> tuple[Check, ...]:
     return tuple(CHECKS[name] for name in names if name in CHECKS)
 
 
@@ -260,6 +273,41 @@ def _said(reply: Reply) -> Answer:
 
 def _all_said(reply: Reply) -> str:
     """Of all choices: texts, refusals and arguments of tool calls."""
+    try:
+        choices = _read_plain(reply.body).choices
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _all_strings(reply)
+    return "\n".join(
+        [text for choice in choices for text in (choice.text, *_plainly(choice.message)) if text is not None]
+    )
+
+
+class _PlainMessage(Struct):
+    """One that holds nothing but text; any other is no such message, and is read as it is."""
+
+    content: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: None = None
+
+
+class _PlainChoice(Struct):
+    text: str | None = None
+    message: _PlainMessage | None = None
+
+
+class _PlainBody(Struct):
+    choices: list[_PlainChoice] = []
+
+
+_read_plain = msgspec.json.Decoder(_PlainBody).decode
+
+
+def _plainly(message: _PlainMessage | None) -> tuple[str | None, ...]:
+    return () if message is None else (message.content, message.refusal, message.reasoning_content)
+
+
+def _all_strings(reply: Reply) -> str:
     try:
         choices = msgspec.json.decode(reply.body).get("choices") or ()
     except (msgspec.DecodeError, RecursionError, AttributeError):

@@ -59,6 +59,8 @@ def repeated(answer: str, source: str) -> int:
 
     Every block of the source is looked up once, and a block that is met is followed both ways: linear in both texts.
     """
+    if min(len(answer), len(source)) < 2 * _RUN - 1:  # so many words and what parts them
+        return 0
     said, told = _words(answer), _words(source)
     if len(said) < _RUN or len(told) < _RUN:
         return 0
