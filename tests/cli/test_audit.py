@@ -261,8 +261,12 @@ def test_the_master_key_is_changed_in_its_file_and_to_another_place(run, filled,
     before = file.read_bytes()
     assert "1 data keys are wrapped under a new master key" in run("audit", "rekey", *config).stdout
     assert file.read_bytes() != before
-    told = json.loads(run("audit", "rekey", "--to-file", "other/master", "--json", *config).stdout)
+    told = json.loads(
+        run("audit", "rekey", "--to-file", "other/master", "--json", "--why", "a disk was lost", *config).stdout
+    )
     assert told["keys"] == 1
+    assert "the master key was changed 2 times, the last on" in run("audit", "verify").stderr
+    assert ": a disk was lost" in run("audit", "verify").stderr
     again = Bodies(filled, base64.b64decode((tmp_path / "other" / "master").read_text()))
     assert again.get("r1") == ASKED
     again.close()

@@ -40,3 +40,42 @@ def test_a_licence_that_is_taken_back_says_by_whom_and_why(filled, run):
     event = last(filled, "setting:governance.accepted")
     assert event["undone"] == {"name": "mine", "who": "bea", "why": "the author said no"}
     assert event["by"] == f"command:{user()}"
+
+
+def test_an_erasure_says_by_whom_for_whom_and_why_in_chain_and_verify(filled, run):
+    by = f"command:{user()}"
+    told = run(
+        "audit", "erase", "--tenant", "app", "--yes", "--by", "dpo", "--why", "request 17 of 2026", "--json"
+    ).stdout
+    assert {name: json.loads(told)[name] for name in ("by", "who", "why")} == {
+        "by": by, "who": "dpo", "why": "request 17 of 2026"
+    }  # fmt: skip
+    with sqlite3.connect(filled / FILE) as db:
+        (leaf,) = db.execute("SELECT leaf FROM events WHERE kind = 'erased'").fetchone()
+    event = json.loads(leaf)
+    assert (event["by"], event["who"], event["why"]) == (by, "dpo", "request 17 of 2026")
+    said = run("audit", "verify").stderr
+    assert "texts were made unreadable once, on" in said and f"by {by} for dpo: request 17 of 2026" in said
+    assert verify(filled) == (True, None)
+    assert recount(filled) == []
+
+
+def test_without_a_name_an_erasure_is_the_systems_users(filled, run):
+    run("audit", "erase", "--tenant", "app", "--yes")
+    with sqlite3.connect(filled / FILE) as db:
+        event = json.loads(db.execute("SELECT leaf FROM events WHERE kind = 'erased'").fetchone()[0])
+    assert event["by"] == f"command:{user()}" and "who" not in event and "why" not in event
+
+
+def test_the_reason_may_not_keep_the_name_that_is_to_go(filled, run):
+    said = run("audit", "erase", "jane", "--yes", "--why", "Jane asked for it", status=2).stderr
+    assert "would stay in the chain for good" in said
+    assert "300 are kept" in run("audit", "erase", "jane", "--yes", "--by", "x" * 301, status=2).stderr
+
+
+def test_a_restored_ledger_says_who_laid_it_there(filled, run, tmp_path):
+    run("backup", str(tmp_path / "copy"))
+    run("restore", str(tmp_path / "copy"), "--why", "the disk was gone")
+    event = last(filled, "ledger:restored")
+    assert (event["by"], event["why"]) == (f"command:{user()}", "the disk was gone")
+    assert recount(filled) == []

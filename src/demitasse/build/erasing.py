@@ -6,7 +6,7 @@ Knows what is kept where. A running gateway follows the chain and empties its me
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -29,6 +29,8 @@ class Erased(Struct, frozen=True):
     subjects: int
     texts: int
     runs: tuple[str, ...] = ()
+    told: bool = False
+    """Whether the chain has it: of whom nothing was ever known it tells nothing."""
 
 
 class _Run(Struct):
@@ -40,20 +42,29 @@ class _Row(Struct):
     sample: str
 
 
-def erase(data: Path, secret: bytes, now_us: int, *, person: str | None, tenant: str | None) -> Erased:
+def erase(
+    data: Path,
+    secret: bytes,
+    now_us: int,
+    *,
+    person: str | None,
+    tenant: str | None,
+    told: Mapping[str, str] | None = None,
+) -> Erased:
     """Make unreadable what is kept of a person (at ``tenant``, or wherever they are named so), or of a whole tenant.
 
-    May be done again; nothing kept is no failure. Raises StoreError, OSError; then it is to be done again.
+    ``told``: what the chain says of it: ``by``, ``who`` and ``why``. May be done again; nothing kept is no failure. Raises
+    StoreError, OSError; then it is to be done again.
     """
     subjects = _who(data, Subjects(secret), person, tenant)
     runs = list(_runs(data, _theirs(data, secret, subjects, whole=person is None)))
     gone = Gone(0, 0)
     if subjects:
         old = [tenant] if person is None and tenant is not None else []
-        gone = erasure.erase(data, subjects, now_us, tenant=person is None, old_names=old)
+        gone = erasure.erase(data, subjects, now_us, tenant=person is None, old_names=old, say=told)
     for run in runs:
         shutil.rmtree(run)
-    return Erased(gone.subjects, gone.bodies, tuple(run.name for run in runs))
+    return Erased(gone.subjects, gone.bodies, tuple(run.name for run in runs), bool(subjects))
 
 
 def _who(data: Path, names: Subjects, person: str | None, tenant: str | None) -> list[Subject]:

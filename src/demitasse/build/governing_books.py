@@ -14,8 +14,9 @@ from ..core.ledger import Bucket
 from ..lab.drift.streams import KINDS, STREAMS
 from ..lab.governance.proofs import FLOOR_DAYS
 from ..store import checkpoints
+from ..store.counts import DAY_US
 from ..store.examine import examine
-from ..store.tally import DAY_US
+from ..store.tally import Happened
 from ..store.windows import FILE as WINDOWS
 from ..store.windows import Windows
 from ..web.promises import promises
@@ -192,17 +193,27 @@ def retention(view: View) -> dict[str, Any]:
         "days": 0 if first is None else (view.window.now_us - first) // DAY_US,
         "rows": stats["rows"],
         "erasures": [
-            {"at": iso(event.at_us), "of": "a tenant" if event.facts["tenant"] else "a person"}
+            {"at": iso(event.at_us), "of": "a tenant" if event.facts["tenant"] else "a person", **_whose(event)}
             for event in view.happened
             if event.kind == "erased"
         ],
         "dropped": [
-            {"at": iso(event.at_us), "rows_up_to": event.facts["rows"]}
+            {"at": iso(event.at_us), "rows_up_to": event.facts["rows"], **_whose(event)}
             for event in view.happened
             if event.kind == "dropped"
         ],
+        "other_acts": [
+            {"at": iso(event.at_us), "what": f"{event.facts['what']} {event.facts['did']}", **_whose(event)}
+            for event in view.happened
+            if event.facts.get("what") in ("master key", "ledger")
+        ],
         "bodies": spans[-1]["bodies"],
     }
+
+
+def _whose(event: Happened) -> dict[str, Any]:
+    """Who did it and why, as far as the chain says so; nobody: the gateway did it by itself, or an older version told less."""
+    return {name: event.facts.get(name) or None for name in ("by", "who", "why")}
 
 
 def _bodies(kept: Any) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class GovernancePages:
             "cards": [as_json(card) for card in gathered.cards],
             "licences": documents["licences"],
             "providers": documents["providers"],
+            "retention": documents["retention"],
             "counted": {"rows": gathered.counted.seq, "of": gathered.counted.top, "whole": gathered.counted.whole},
         }
 

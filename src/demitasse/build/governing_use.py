@@ -12,8 +12,8 @@ from ..core.evidence import OWN_KEYS
 from ..core.ledger import Bucket
 from ..lab.governance.cards import file_name
 from ..providers.vendors import VENDORS, elsewhere
+from ..store.counts import DAY_US
 from ..store.signing import verify as check_certificate
-from ..store.tally import DAY_US
 from ..web.report import iso
 from .governing_sources import Window, own_key
 from .governing_view import DRILLS, View, evaluated
@@ -161,7 +161,7 @@ def deactivations(view: View) -> dict[str, Any]:
         if event.kind == "certificate" and facts["state"] in ("revoked", "suspended", "undone", "expired", "promoted"):
             found.append({
                 "at": iso(event.at_us), "what": "certificate", "name": event.id, "did": facts["state"],
-                "why": facts["why"], "route": facts["route"],
+                "why": facts["why"], "route": facts["route"], "by": facts.get("by"),
             })  # fmt: skip
         elif facts.get("what") == "key" and facts["did"] in ("revoked", "paused", "resumed"):
             found.append(
@@ -171,13 +171,14 @@ def deactivations(view: View) -> dict[str, Any]:
                     "name": facts["name"],
                     "did": facts["did"],
                     "why": facts.get("why"),
+                    "by": facts.get("by"),
                 }
             )
         elif facts.get("what") == "setting" and facts["name"] == "switches":
             off = sorted(name for name, on in (facts.get("value") or {}).items() if not on)
             found.append({
                 "at": iso(event.at_us), "what": "switches", "name": ", ".join(off) or "none is off",
-                "did": "stopped" if off else "started", "why": None,
+                "did": "stopped" if off else "started", "why": None, "by": facts.get("by"),
             })  # fmt: skip
     return {
         "about": "What was taken out of use, and put back: keys, certificates, switches; each is an event of the chain.",

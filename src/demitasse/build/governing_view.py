@@ -23,8 +23,8 @@ from ..lab.governance.cards import Evaluated, Figure, Issue, ModelCard, Use
 from ..lab.governance.clean import cleaned
 from ..lab.governance.register import SETTING as ACCEPTED
 from ..lab.governance.register import accepted
-from ..store.counts import short
-from ..store.tally import DAY_US, Counted, Happened
+from ..store.counts import DAY_US, short
+from ..store.tally import Counted, Happened
 from ..web.energy import Meter
 from ..web.report import iso
 from . import redteaming

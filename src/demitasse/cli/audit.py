@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .ground import Commands, Failure, Place, note, placed, progress, say, say_json
+from .accountable import accountable, stated
+from .ground import Commands, Failure, Place, note, placed, progress, say, say_json, user
 
 if TYPE_CHECKING:
     from ..store.examine import Report
@@ -148,20 +149,23 @@ def checkpoint(place: Place, as_json: bool) -> None:
 @audit.command()
 @click.argument("person", required=False)
 @click.option("--tenant", metavar="NAME", help="Only at this key or `team:NAME`; without PERSON, all that it has.")
+@accountable
 @click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked (a pipe, a script).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @placed
-def erase(place: Place, person: str | None, tenant: str | None, yes: bool, as_json: bool) -> None:
+def erase(place: Place, person: str | None, tenant: str | None, by: str, why: str, yes: bool, as_json: bool) -> None:
     """Make all texts of PERSON unreadable for good, as requests name them, or of a whole tenant.
 
     Destroys the keys under which bodies, commitments and placeholders lie, the lab's runs on their calls, and has a running
-    gateway empty its caches. The chain stays as it is and tells that it was done. It cannot be undone.
+    gateway empty its caches. The chain stays as it is and tells that it was done, by whom and why, and not of whom.
+    It cannot be undone.
     """
     from ..build.erasing import erase as destroy
     from ..store.secret import server_secret
 
     if person is None and tenant is None:
         raise click.UsageError("name a PERSON, or a tenant with --tenant")
+    told = stated(by, why, never=person or tenant)
     whom = " ".join(filter(None, [person and f"'{person}'", tenant and f"{'at ' if person else ''}tenant '{tenant}'"]))
     if not yes:
         if not sys.stdin.isatty():
@@ -169,9 +173,12 @@ def erase(place: Place, person: str | None, tenant: str | None, yes: bool, as_js
                 f"nobody is there to be asked whether all texts of {whom} shall go for good; say --yes"
             )
         click.confirm(f"make all texts of {whom} unreadable for good?", abort=True, err=True)
-    done = destroy(place.data, server_secret(place.data), place.clock(), person=person, tenant=tenant)
+    told = {"by": f"command:{user()}", **told}
+    done = destroy(place.data, server_secret(place.data), place.clock(), person=person, tenant=tenant, told=told)
     if as_json:
-        say_json({"subjects": done.subjects, "texts": done.texts, "runs": list(done.runs)})
+        say_json(
+            {"subjects": done.subjects, "texts": done.texts, "runs": list(done.runs)} | (told if done.told else {})
+        )
         return
     if not (done.subjects or done.texts or done.runs):
         say(f"nothing is kept of {whom}")
@@ -179,6 +186,7 @@ def erase(place: Place, person: str | None, tenant: str | None, yes: bool, as_js
     say(
         f"{done.texts:,} texts of {whom} are gone, and the keys of {done.subjects:,} subjects with them: no copy opens again"
     )
+    say(f"the chain says that {user()} did it{_whose(told)}")
     if done.runs:
         say(f"deleted, because their words were in them: the evaluations {', '.join(done.runs)}")
 
@@ -186,9 +194,10 @@ def erase(place: Place, person: str | None, tenant: str | None, yes: bool, as_js
 @audit.command()
 @click.option("--to-file", metavar="FILE", help="Wrap under the key in FILE, made there if it is missing.")
 @click.option("--to-env", metavar="NAME", help="Wrap under the key in this environment variable.")
+@accountable
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @placed
-def rekey(place: Place, to_file: str | None, to_env: str | None, as_json: bool) -> None:
+def rekey(place: Place, to_file: str | None, to_env: str | None, by: str, why: str, as_json: bool) -> None:
     """Change the master key: all data keys are wrapped under another one, and no body is touched.
 
     Without an option the key file of [keep] master_key_file gets a new key. With one, set the configuration to the new place
@@ -198,7 +207,10 @@ def rekey(place: Place, to_file: str | None, to_env: str | None, as_json: bool) 
 
     if to_file is not None and to_env is not None:
         raise click.UsageError("choose one of --to-file and --to-env")
+    told = stated(by, why)
     count, where = change_master_key(place, to_file, to_env)
+    with place.settings() as settings:
+        settings.tell("master_key", "wrapped", {"keys": count, **told})
     if as_json:
         say_json({"keys": count, "master_key": where})
         return
@@ -206,6 +218,11 @@ def rekey(place: Place, to_file: str | None, to_env: str | None, as_json: bool) 
     if to_file is not None or to_env is not None:
         setting = "master_key_file" if to_file is not None else "master_key_env"
         note(f"set it in the configuration before the next start: [keep] {setting}")
+
+
+def _whose(told: dict[str, str]) -> str:
+    who, why = told.get("who"), told.get("why")
+    return (f", for {who}" if who else "") + (f": {why}" if why else "")
 
 
 def _fingerprints(keys: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .accountable import accountable, stated
 from .ground import Failure, Place, note, placed, say, say_json, table
 
 if TYPE_CHECKING:
@@ -36,12 +37,16 @@ def backup(place: Place, file: str) -> None:
 
 @click.command()
 @click.argument("file")
+@accountable
 @placed
-def restore(place: Place, file: str) -> None:
+def restore(place: Place, file: str, by: str, why: str) -> None:
     """Lay a copy in the ledger's place; the present one is put aside, not lost. The gateway must be stopped."""
     from ..store.backup import restore as lay
 
+    told = stated(by, why)
     old = lay(place.data, _path(place, file))
+    with place.settings() as settings:
+        settings.tell("ledger", "restored", told)
     say(f"the ledger in {place.data} is now {file}, checked row by row")
     if old is not None:
         note(f"the one before it lies at {old}")

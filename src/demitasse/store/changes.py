@@ -143,6 +143,15 @@ def set_setting(name: str, value: Any, at_us: int, told: Mapping[str, Any] | Non
     return change
 
 
+def tell(what: str, name: str, at_us: int, told: Mapping[str, Any]) -> Change:
+    """Say in the chain what was done beside the tables: the master key was changed, a copy was laid in the ledger's place."""
+
+    def change(batch: Batch) -> None:
+        batch.note("changed", f"{what}:{name}", at_us, **told)
+
+    return change
+
+
 def put_card(provider: str, model: str, version: str, card: Any, at_us: int) -> Change:
     """Keep a price card (any JSON value) by provider, model and version; one that is there already stays as it is."""
 

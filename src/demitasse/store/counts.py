@@ -111,7 +111,7 @@ def _guarded(guard: Guarded, found: list[tuple[Name, int]]) -> None:
 def facts_of(kind: str, id: str, event: dict[str, Any]) -> dict[str, Any] | None:
     """What is worth telling of an event that is no call; None: nothing. Never a key's MAC, never a learned value."""
     told = _facts(kind, id, event)
-    return told if told is None or "by" not in event else {**told, "by": event["by"]}
+    return told if told is None else told | {name: event[name] for name in ("by", "who") if name in event}
 
 
 def _facts(kind: str, id: str, event: dict[str, Any]) -> dict[str, Any] | None:
@@ -143,6 +143,8 @@ def _facts(kind: str, id: str, event: dict[str, Any]) -> dict[str, Any] | None:
         return {"what": "budget", "name": name, "did": "removed" if event.get("budget") is None else "set"}
     if what == "master_key":
         return {"what": "master key", "did": "changed", "keys": event.get("keys"), "why": event.get("why", "")}
+    if what == "ledger":
+        return {"what": "ledger", "did": "restored", "why": event.get("why", "")}
     if what == "card":
         return {"what": "card", "name": (event.get("card") or {}).get("id", name), "did": "kept"}
     if what == "setting":

@@ -8,7 +8,7 @@ gateway follows the chain and empties its own.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -50,10 +50,12 @@ def erase(
     *,
     tenant: bool = False,
     old_names: Iterable[str] = (),
+    say: Mapping[str, str] | None = None,
 ) -> Gone:
     """Make the texts of ``subjects`` unreadable; ``tenant``: with all persons that these tenants name.
 
-    ``old_names``: tenants as an older version wrote them, in plain; the chain does not tell those. Works beside a running
+    ``old_names``: tenants as an older version wrote them, in plain; the chain does not tell those. ``say``: who has it
+    done and why, for the chain. Works beside a running
     gateway, and may be done again. Raises StoreError; then it may be half done, and is to be done again.
     """
     wanted = list(subjects)
@@ -63,7 +65,7 @@ def erase(
 
     def tell(batch: Batch) -> None:
         for subject in wanted:
-            batch.note("erased", subject.name, at_us, tenant=tenant)
+            batch.note("erased", subject.name, at_us, tenant=tenant, **(say or {}))
         batch.revise()
 
     try:

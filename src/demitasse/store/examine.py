@@ -93,6 +93,7 @@ def examine(
         ends = {int.from_bytes(proof[:8]) for proof in proofs.values()}
         done = follow(db, {place.checkpoint.size for place in places} | ends, step)
         told = _told_dropped(db)
+        acts = _acts(db)
     except sqlite3.Error as error:
         raise trouble(path, error) from error
     finally:
@@ -131,7 +132,7 @@ def examine(
         rows_since=done.size - (good[-1].size if good else 0),
         key=fingerprint(own) if own else None,
         problems=tuple(problems),
-        notes=(*notes, *uncompared),
+        notes=(*notes, *uncompared, *acts),
     )
 
 
@@ -187,6 +188,33 @@ def _told_dropped(db: sqlite3.Connection) -> int:
         except (msgspec.DecodeError, KeyError, TypeError, ValueError):
             continue  # the row itself is found to be bad elsewhere
     return told
+
+
+def _acts(db: sqlite3.Connection) -> list[str]:
+    """The last act of each kind that changed what is kept, with who did it and why, as sentences."""
+    said = []
+    for what, where in _ACTS.items():
+        rows = db.execute(f"SELECT leaf FROM events WHERE {where} ORDER BY seq").fetchall()  # noqa: S608 - ours
+        try:
+            event = msgspec.json.decode(rows[-1][0]) if rows else None
+            if event is None:
+                continue
+            by = event.get("by") or ("the gateway by itself" if what == "rows were dropped" else "nobody named")
+            who = f" for {event['who']}" if event.get("who") else ""
+            why = f": {event['why']}" if event.get("why") else ""
+            times = f"{len(rows):,} times, the last" if len(rows) > 1 else "once,"
+            said.append(f"{what} {times} on {_time(event['at_us'])} by {by}{who}{why}")
+        except (msgspec.DecodeError, AttributeError, KeyError, TypeError):
+            continue  # the row itself is found to be bad elsewhere
+    return said
+
+
+_ACTS = {
+    "texts were made unreadable": "kind = 'erased'",
+    "rows were dropped": "kind = 'dropped'",
+    "the master key was changed": "kind = 'changed' AND id = 'master_key:wrapped'",
+    "another copy was laid in the ledger's place": "kind = 'changed' AND id = 'ledger:restored'",
+}
 
 
 def _dropped(done: Followed, told: int) -> list[Problem]:

@@ -46,7 +46,7 @@ def sweep(data: Path, days: int, now_us: int) -> Alert | None:
     """
     if days < LEAST_DAYS:
         raise ValueError(f"rows are kept {LEAST_DAYS} days at least")
-    drop(data, now_us - days * _DAY_US, now_us)
+    drop(data, now_us - days * _DAY_US, now_us, why=f"[keep] ledger_days = {days}")
     soon = _soon(data, now_us - (days - NOTICE_DAYS) * _DAY_US)
     if soon is None:
         return None
@@ -62,10 +62,11 @@ def sweep(data: Path, days: int, now_us: int) -> Alert | None:
     )
 
 
-def drop(data: Path, before_us: int, now_us: int) -> int:
+def drop(data: Path, before_us: int, now_us: int, *, why: str = "") -> int:
     """Drop the whole segments whose events all lie before ``before_us``, the oldest first; returns how many rows went.
 
-    Works beside a running gateway, a segment at a time. Raises StoreError: a segment is not what its hash says.
+    ``why``: the reason that the chain gives. Works beside a running gateway, a segment at a time. Raises StoreError: a segment is
+    not what its hash says.
     """
     path = Path(data) / FILE
     prepare(path)
@@ -76,7 +77,7 @@ def drop(data: Path, before_us: int, now_us: int) -> int:
         db.execute("PRAGMA secure_delete=ON")
         fill(db)
         writer = Writer(db, "audit")
-        while (went := _answer(writer.commit([_drop_next(before_us, now_us)])[0])) > 0:
+        while (went := _answer(writer.commit([_drop_next(before_us, now_us, why)])[0])) > 0:
             gone += went
     except sqlite3.Error as error:
         raise trouble(path, error) from error
@@ -105,7 +106,7 @@ def _answer(answer: int | StoreError) -> int:
     return answer
 
 
-def _drop_next(before_us: int, now_us: int) -> Callable[[Batch], int]:
+def _drop_next(before_us: int, now_us: int, why: str) -> Callable[[Batch], int]:
     def change(batch: Batch) -> int:
         db = batch.writer.db
         at = _dropped(db) // ROWS
@@ -132,7 +133,7 @@ def _drop_next(before_us: int, now_us: int) -> Callable[[Batch], int]:
         db.execute("UPDATE segments SET dropped_us = ? WHERE at = ?", (now_us, at))
         db.execute("DELETE FROM labels WHERE seq BETWEEN ? AND ?", (first, end))
         db.execute("DELETE FROM events WHERE seq BETWEEN ? AND ?", (first, end))
-        batch.note("dropped", f"rows-{end}", now_us, rows=end, root=leaves.root(end).hex())
+        batch.note("dropped", f"rows-{end}", now_us, rows=end, root=leaves.root(end).hex(), why=why)
         return ROWS
 
     return change

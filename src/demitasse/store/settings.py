@@ -103,6 +103,10 @@ class Settings:
         """Keep a JSON value under a name; None removes it. ``told``: what its event says beside it."""
         self._change(changes.set_setting(name, value, self.clock(), told))
 
+    def tell(self, what: str, name: str, told: Mapping[str, Any]) -> None:
+        """Say in the chain that something was done that no table shows; see ``changes.tell``."""
+        self._change(changes.tell(what, name, self.clock(), told))
+
     def put_card(self, provider: str, model: str, version: str, card: Any) -> None:
         """Keep a price card (any JSON value); the first one of a version stays."""
         self._change(changes.put_card(provider, model, version, card, self.clock()))

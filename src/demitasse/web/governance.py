@@ -17,7 +17,8 @@ class Governance(Protocol):
     """What the page is handed. Blocks; called from a worker thread. May raise DemitasseError."""
 
     def found(self) -> dict[str, Any]:
-        """``since, until, counts, rows`` as ``controls.json`` of a pack, and ``cards, licences, providers, counted``."""
+        """``since, until, counts, rows`` as ``controls.json`` of a pack, and ``cards, licences, providers,
+        retention, counted``."""
         ...
 
     def card(self, name: str) -> dict[str, Any] | None:
@@ -37,7 +38,10 @@ def page(desk: Desk, _query: Mapping[str, str]) -> dict[str, Any]:
     frameworks: dict[str, list[dict[str, Any]]] = {}
     for row in found["rows"]:
         frameworks.setdefault(row["framework"], []).append(row)
-    return {"found": found, "frameworks": frameworks, "missing": _missing(found["rows"]), "marks": MARKS}
+    return {
+        "found": found, "frameworks": frameworks, "missing": _missing(found["rows"]), "marks": MARKS,
+        "acts": _acts(found["retention"]),
+    }  # fmt: skip
 
 
 def card(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
@@ -45,6 +49,14 @@ def card(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
     name = query.get("model", "")
     found = desk.governance.card(name) if desk.governance is not None else None
     return {"card": found, "name": name}
+
+
+def _acts(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was made unreadable, dropped or changed of what is kept, the newest first."""
+    found = [{**one, "what": f"texts of {one['of']} made unreadable"} for one in told.get("erasures", ())]
+    found += [{**one, "what": f"rows up to {one['rows_up_to']:,} dropped"} for one in told.get("dropped", ())]
+    found += told.get("other_acts", ())
+    return sorted(found, key=lambda one: str(one["at"]), reverse=True)
 
 
 def _missing(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
