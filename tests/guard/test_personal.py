@@ -158,6 +158,164 @@ def test_any_text_can_be_searched(text: str) -> None:
     find(text)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(
+            "+44 (0)20 7946 0958",
+            "+44(0)20 7946 0958",
+            "+49 30 / 901820",
+            "0049 30 901820",
+            "00 44 20 7946 0958",
+            "011 44 20 7946 0958",
+        ),
+        *(
+            "+44.2079460958",
+            "01.42.68.53.00",
+            "0171/1234567",
+            "0171/123 45 67",
+            "(0171) 123 45 67",
+            "030-901820",
+            "089 / 12 34 56 78",
+        ),
+        *(
+            "07700 900123",
+            "07700-900-123",
+            "0412 345 678",
+            "(02) 9876 5432",
+            "090-1234-5678",
+            "138 0013 8000",
+            "98765 43210",
+        ),
+        *(
+            "(11) 91234-5678",
+            "8 (495) 123-45-67",
+            "0532 123 45 67",
+            "612 34 56 78",
+            "06-12345678",
+            "070-123 45 67",
+            "0664 1234567",
+        ),
+        *(
+            "0812-3456-7890",
+            "0712 345678",
+            "1-800-FLOWERS",
+            "1-800-555-CARE",
+            "212-555-0142, extension 4",
+            "212-555-0142 (ext. 4)",
+        ),
+    ],
+)
+def test_telephone_numbers_are_found_as_the_world_writes_them(said: str) -> None:
+    assert found(f"Hallo, {said} bye") == [("PHONE", said)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "T: 020 7946 0958",
+            "Ph: 9876543210",
+            "my number is 9876543210",
+            "phone_number=9876543210",
+            '"phoneNumber": "9876543210"',
+        ),
+        *(
+            "Rufen Sie unter 1234567 an",
+            "mon portable: 612345678",
+            "mi móvil es 612345678",
+            "zadzwoń 601234567",
+            "bel 612345678",
+        ),
+        *(
+            "телефон 9161234567",
+            "我的电话是13800138000",
+            "13800138000是我的手机",
+            "手机号码：13800138000",
+            "전화 1012345678",
+        ),
+    ],
+)
+def test_a_word_for_a_telephone_in_many_languages_is_enough(text: str) -> None:
+    assert [type for type, _ in found(text)] == (["PHONE"] if "是我的" not in text else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *(
+            ("Age: 34", "34"),
+            ('"age": 34,', "34"),
+            ("34 y.o. male", "34"),
+            ("34yo", "34"),
+            ("my 18-month-old son", "18"),
+        ),
+        *(
+            ("my son is 7", "7"),
+            ("her daughter, who is 12, plays", "12"),
+            ("John Smith, 34, said", "34"),
+            ("Maria Lopez (34)", "34"),
+        ),
+        *(
+            ("thirty-four years old", "thirty-four"),
+            ("in her early 40s", "40s"),
+            ("I (34F) and", "34"),
+            ("34岁", "34"),
+            ("我今年34岁", "34"),
+        ),
+        *(
+            ("ich bin 34 Jahre alt", "34"),
+            ("ein 34-jähriger Mann", "34"),
+            ("j'ai 34 ans", "34"),
+            ("une femme de 34 ans", "34"),
+        ),
+        *(
+            ("tengo 34 años", "34"),
+            ("edad: 34", "34"),
+            ("ho 34 anni", "34"),
+            ("tenho 34 anos", "34"),
+            ("ik ben 34 jaar", "34"),
+        ),
+        *(
+            ("mam 34 lata", "34"),
+            ("en 34-årig kvinna", "34"),
+            ("olen 34-vuotias", "34"),
+            ("34 yaşında", "34"),
+            ("мне 34 года", "34"),
+        ),
+    ],
+)
+def test_ages_are_found_as_several_languages_say_them(text: str, value: str) -> None:
+    assert ("AGE", value) in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "il y a 34 ans",
+            "hace 34 años",
+            "vor 34 Jahren",
+            "tengo 10 años de experiencia",
+            "21세기",
+            "a loan of 20 years",
+            "page 34, line 2",
+        ),
+        *(
+            "in the 1980s and the 90s",
+            "see Figure 4, 34, and",
+            "two years older",
+            "a garantie de 10 ans",
+            "There are 34, 35, 36",
+            "score of 34",
+        ),
+        *("order 0012345678901", "units 66 PH and 17-03-231-018-1116", "3 + 44 20", "x = +3.140000", "12/0/1234567"),
+    ],
+)
+def test_years_that_are_nobody_s_age_and_numbers_that_nobody_dials_are_left(text: str) -> None:
+    assert found(text) == []
+
+
 def test_a_word_before_a_number_raises_its_score() -> None:
     assert find("born 5/3/1984")[0][0].score > find("on 5/3/1984")[0][0].score
     assert find("ssn 123-45-6789")[0][0].score > find("ref 123-45-6789")[0][0].score

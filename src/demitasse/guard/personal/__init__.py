@@ -16,6 +16,7 @@ from typing import Final
 from ..finding import Entity
 from ..kinds import NAMED
 from . import codes, days, forms, numbers, phones, street, web
+from .context import EAST
 from .scan import Scan, Word, words
 
 __all__ = ["MOST_WORDS", "SURE", "find", "resolve"]
@@ -39,6 +40,8 @@ def find(text: str) -> tuple[list[Entity], bool]:
     if ":" in scan.text:
         web.colons(scan)
     _digits(scan)
+    if "year" in scan.text or "month" in scan.text or "week" in scan.text:
+        days.spelt(scan)
     return resolve(scan.found), scan.cut
 
 
@@ -64,7 +67,7 @@ def resolve(entities: Iterable[Entity]) -> list[Entity]:
 
 def _digits(scan: Scan) -> None:
     text = scan.text
-    seen = 0
+    seen, plain = 0, text.isascii()
     for match in _RUN_OR_WORD.finditer(text):
         if seen >= MOST_WORDS:
             scan.cut = True
@@ -86,6 +89,8 @@ def _digits(scan: Scan) -> None:
                 said = said[: row.places[count - 1] + row.sizes[count - 1]]
                 end, row = start + len(said), forms.row(said)
             seen += count
+            if row.free and phones.vanity(scan, start, end):
+                continue
             if row.few or not (phones.whole(scan, start, end, said, row) or numbers.run(scan, start, said, row)):
                 for nth in (0, count - 1):
                     if row.sizes[nth] <= 6:
@@ -93,7 +98,14 @@ def _digits(scan: Scan) -> None:
                         _beside(scan, at, at + row.sizes[nth])
             continue
         seen += 1
-        while start and text[start - 1].isalnum():
+        if not plain:  # letters of a script that puts no spaces between words
+            digits = start + len(match[0]) - len(match[0].lstrip("0123456789"))
+            if text[digits : digits + 1] >= EAST:
+                end = digits
+            if digits - start >= numbers.FEWEST_DIGITS and (end == digits or text[start - 1 : start] >= EAST):
+                numbers.one(scan, start, text[start:digits])
+                continue
+        while start and text[start - 1].isalnum() and text[start - 1] < EAST:
             start -= 1
         word = Word(text[start:end], start, end)
         if not codes.code(scan, word) and not street.postcode(scan, word) and word.text[0].isdecimal():
@@ -109,6 +121,11 @@ def _beside(scan: Scan, start: int, end: int) -> None:
         _small(scan, Word(text[start:end], start, end))
         return
     if not start or text[start - 1] not in _BEFORE:
+        if end - start == 2 and text[start - 1 : start] == "(":
+            days.named(scan, start, end)
+        return
+    if end - start == 2 and text[end : end + 1] == "," and text[start - 2] == ",":
+        days.named(scan, start, end)
         return
     said = text[max(0, start - 40) : start]
     last = _last(said)
@@ -152,7 +169,7 @@ def _last(said: str) -> str:
     return bare[at:].lower()
 
 
-_STRIPPED: Final = " \n\t\r.,:#="
+_STRIPPED: Final = " \n\t\r.,:#=\"'|-*"
 _start: Final = attrgetter("start")
 _SOFT: Final = NAMED | {"ADDRESS", "ZIP", "DATE"}
 _JOIN: Final = r"(?: - | / |\)[ -]?|[ -]\(|[ \-./(])"
@@ -160,5 +177,5 @@ _RUN_OR_WORD: Final = re.compile(rf"\d(?:(?<![^\W_]\d)(\d*+(?![^\W_])(?:{_JOIN}\
 """Numbers that are joined to a row; or the rest of a word from its first digit on."""
 _BEFORE: Final = frozenset(_STRIPPED)
 _STREET: Final = re.compile(r" (?:\d{1,5} )?(?:\d{1,3}(?:st|nd|rd|th)|[^\W\d_])")
-_FOLLOWS: Final = words("da de di do du la va vo of th ja fe ma ap ju au se oc no ye yr y/ yo")
+_FOLLOWS: Final = words("da de di do du la va vo of th ja fe ma ap ju au se oc no ye yr y/ y. ya yo mo we an le vu")
 """How small words begin that are read after a number: of a street's name, for a month, for years."""

@@ -18,6 +18,8 @@ def topics(text: str, at: int, reach: int = REACH) -> tuple[str, ...]:
     words = _WORDS.findall(text[max(0, at - reach) : at].lower())
     for word in reversed(words):
         topic = TOPICS.get(word)
+        if topic is None and word > EAST:
+            topic = next((TOPICS[part] for part in _PARTS if part in word), None)
         if topic is not None:
             said[topic] = None
     return tuple(said)
@@ -27,6 +29,10 @@ _WORDS: Final = re.compile(
     r"(?<![^\W\d_])(?<!\[)[^\W\d_]+"
 )  # "[phone]" is what a number was replaced by, and tells nothing
 
+EAST: Final = "\u2e80"
+_PARTS: Final = ("电话", "手机", "電話", "携帯", "전화", "휴대폰", "연락처")
+"""Words of scripts that put no space between words."""
+
 TOPICS: Final[dict[str, str]] = {
     word: topic
     for topic, words in {
@@ -34,7 +40,35 @@ TOPICS: Final[dict[str, str]] = {
         " mobil móvil handy cell cellphone celular cel fax call calling called calls dial whatsapp sms text"
         " texting ring hotline landline rufnummer contact reach telegram signal viber voicemail pager"
         " reached reaching reachable contacted contacting contacts dialing dialling dialed message messages texted faxed phoned"
-        " telephoned ringing rang callback helpline sim facetime",
+        " telephoned ringing rang callback helpline sim facetime phn mob phonenumber phoneno telno mobileno mobilenumber"
+        " cellnumber faxnumber homephone workphone cellphones switchboard tollfree msisdn txt dm hp"
+        # German
+        " telefonnummer telefonnr telefonisch mobilnummer handynummer handynr mobiltelefon festnetz durchwahl telefax faxnummer"
+        " ruf rufen anrufen anruf angerufen anrufe rückruf zurückrufen erreichbar erreichen erreicht kontaktieren kontakt"
+        # French
+        " portable fixe appeler appelez appelle appel joindre joignable rappeler rappelez rappelle contacter contactez"
+        " télécopie téléphoner téléphonez sms"
+        # Spanish, Portuguese, Catalan
+        " tlf tfno móviles llamar llame llama llámame llámeme llamarme llamada llamadas llámanos contacto contactar contáctame"
+        " fijo marque marcar telemóvel telemovel celulares ligar ligue liga contato contatar fixo truca"
+        # Italian
+        " cellulare cellulari chiamare chiamami chiama chiamate chiamatemi chiami contattare contattami contattatemi recapito"
+        " fisso telefonare telefonico"
+        # Dutch
+        " telefoonnummer mobiel gsm bellen bel belt bereikbaar bereiken vast"
+        # Danish, Norwegian, Swedish, Finnish
+        " tlfnr telefonnr mobilnr mobilnummer mobiltelefon ringa ringe nås nå träffas puh puhelinnumero matkapuhelin soita"
+        " soittakaa soittaa kännykkä"
+        # Polish, Czech, Slovak, Hungarian, Romanian, Turkish
+        " telefonu komórka komórkowy komórki kom zadzwoń dzwonić zadzwonić volejte zavolejte volat zavolat mobilu telefonszám"
+        " telefonszáma telefonszámom hívjon hívj sunați sunati telefonul cep telefonum telefonu numaram arayın arayabilirsiniz"
+        # Russian, Ukrainian, Bulgarian, Greek
+        " телефон тел моб мобильный мобільний позвоните звоните звонить позвонить факс телефону телефона подзвоніть τηλέφωνο τηλ"
+        " κινητό καλέστε"
+        # Chinese, Japanese, Korean, Arabic, Hindi
+        " 电话 手机 电话号码 手机号 手机号码 联系电话 電話 電話番号 携帯 携帯電話"
+        " 연락처 전화 전화번호 휴대폰 핸드폰 هاتف الهاتف جوال موبايل تلفن"
+        " फोन मोबाइल",
         "card": "card cards visa mastercard amex maestro discover credit debit carte karte kreditkarte tarjeta cc ccn payment",
         "account": "account accounts acct acc konto kontonummer cuenta compte conto conta bank checking savings deposit",
         "routing": "routing aba rtn transit",
@@ -58,7 +92,7 @@ TOPICS: Final[dict[str, str]] = {
         "zip": "zip zipcode postcode postal postleitzahl plz pincode cap cep",
         "birth": "born birth birthday birthdate birthdays dob geboren née geburtsdatum nacimiento naissance nascita bday",
         "age": "age aged ages turned turning turns",
-        "number": "number nr num nummer número numéro",
+        "number": "number nr num nummer número numéro numero numer číslo номер",
         "thing": "ein fei vat company registration order invoice ticket case reference ref serial model part tracking"
         " item page room flight policy",
         "version": "version versions v ver release build chapter section firmware rfc paragraph clause § driver_version",

@@ -43,11 +43,50 @@ def beside(scan: Scan, word: Word, last: str) -> bool:
         scan.add("AGE", word.start, word.end, 0.8 if last in _AGE_WORDS else 0.6)
         return True
     match = _YEARS.match(text, word.start)
-    if match and int(match[1]) <= 120:
-        scan.add("AGE", word.start, match.end(1), 0.8)
+    if match and int(match[1]) <= 120 and (match[2] is None or _had(text, word.start, match.end())):
+        scan.add("AGE", word.start, match.end(1), 0.8 if match[2] is None else 0.7)
         return True
+    if not word.digits:
+        sign = _SEXED.match(text, word.start)
+        if sign and (
+            text[word.start - 1 : word.start] in _BRACKETS or _SELF.search(text, max(0, word.start - 8), word.start)
+        ):
+            scan.add("AGE", word.start, sign.end(1), 0.6)
+            return True
+        sign = _TENS.match(text, word.start)
+        if sign and _WHOSE.search(text, max(0, word.start - 16), word.start):
+            scan.add("AGE", word.start, sign.end(), 0.6)
+            return True
     match = _BEFORE_MONTH.match(text, word.start)
     return match is not None and _day(scan, word.start, match.end(), whole=match[1] is not None)
+
+
+def named(scan: Scan, start: int, end: int) -> None:
+    """Two digits in brackets or between commas: an age after a first and a last name, as newspapers write."""
+    text = scan.text
+    if (
+        text[end : end + 1] in _AFTER_NAMED
+        and text[start:end] >= "15"
+        and _NAMED.search(text, max(0, start - 40), start)
+    ):
+        scan.add("AGE", start, end, 0.5)
+
+
+def spelt(scan: Scan) -> None:
+    """``thirty-four years old``."""
+    text = scan.text
+    for sign in _OLD:
+        at = text.find(sign)
+        while at >= 0:
+            match = _SPELT.search(text, max(0, at - 24), at)
+            if match is not None and not text[at + len(sign) : at + len(sign) + 1].isalpha():
+                scan.add("AGE", match.start(1), match.end(1), 0.7)
+            at = text.find(sign, at + 1)
+
+
+def _had(text: str, start: int, end: int) -> bool:
+    """Whether years are somebody's age, in languages that say "has 34 years"."""
+    return _HAS.search(text, max(0, start - 32), start) is not None and not _LASTED.match(text, end)
 
 
 def tells(last: str) -> bool:
@@ -57,10 +96,21 @@ def tells(last: str) -> bool:
 
 def _is_age(text: str, word: Word, last: str) -> bool:
     """After "aged", "turned", "age of", "age is"; or "I am 34" with nothing after it that could be counted."""
-    if last not in _AGE_WORDS and last not in _AGE_JOINS:
+    if last in _AGE_WORDS:
+        at = word.start
+        while not text[at - 1].isalpha():
+            at -= 1
+        return _NEXT.isdisjoint(text[at : word.start]) and not _MORE.match(text, word.end)
+    if last not in _AGE_JOINS:
         return False
-    said = _AGE_BEFORE.search(text, max(0, word.start - 16), word.start)
-    return said is not None and not (_COUNTED if said[1] else _MORE).match(text, word.end)
+    said = text[max(0, word.start - 32) : word.start].lower().replace("’", "'").split()[-3:]
+    if said[-1] in _ADVERBS:
+        said.pop()
+    before, join = ["", "", *said][-2:]
+    if before.rpartition("'")[2] in _AGE_WORDS:  # "l'âge de"
+        return join in _AGE_JOINS and not _MORE.match(text, word.end)
+    who = before if join in _TO_BE else join.removesuffix("'s").replace("i'm", "i")
+    return who in _PEOPLE and not _COUNTED.match(text, word.end)
 
 
 def _day(scan: Scan, start: int, end: int, *, whole: bool) -> bool:
@@ -81,19 +131,73 @@ _MONTHS: Final = words(
     "jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov november"
     " dec december"
 )
-_AGE_WORDS: Final = frozenset({"age", "aged", "turned", "turning", "turns", "ages"})
-_AGE_JOINS: Final = frozenset({"is", "of", "am", "m", "s"})
-_AGE_BEFORE: Final = re.compile(
-    r"\b(?:(?:ages?|aged)(?: of| is|:| :| =|=)?|turn(?:ed|s|ing)|(i am|i['’]m|i m|s?he is|s?he['’]s)) ?\Z",
-    re.IGNORECASE,
+_AGE_WORDS: Final = words(
+    "age aged ages turned turning turns alter edad âge età idade leeftijd wiek wieku ålder alder ikä yaş yaşı věk vek életkor"
+    " vârsta возраст вік ηλικία cumplió cumple cumplí cumplirá cumplo fyllde fyller fylte fyldte fylder compie compirà skończył"
+    " skończyła bejaarde"
 )
-_COUNTED: Final = re.compile(r" ?[^\s.,!?;)]|[.,:/-]\d")
+_AGE_JOINS: Final = words("is of am m s was only just now already almost nearly von de di van av es est ist é è")
+_ADVERBS: Final = words("only just now already almost nearly")
+_TO_BE: Final = words("am m is was")
+_PEOPLE: Final = words(
+    "i he she who son daughter wife husband mother father mom mum dad brother sister kid child baby boy girl grandmother"
+    " grandfather grandma grandpa patient partner boyfriend girlfriend twin twins nephew niece cousin aunt uncle"
+)
+_NEXT: Final = frozenset(".,\n\r")
+"""Between "age" and a number: they part sentences."""
+_COUNTED: Final = re.compile(
+    r" ?(?!(?:and|but|when|now|today|who|so|or|because|as|this|last|next|at)\b)[^\s.,!?;)]|[.,:/-]\d| and a half\b"
+)
 _AFTER_MONTH: Final = re.compile(r"\d{1,2}(?:st|nd|rd|th)?\b(?:,? (\d{4})\b)?")
 _BEFORE_MONTH: Final = re.compile(
     r"\d{1,2}(?:st|nd|rd|th)?(?: of)?[ -](?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?(?:,?[ -](\d{4})\b)?",
     re.IGNORECASE,
 )
-_YEARS: Final = re.compile(r"(\d{1,3})[ -]?(?:(?:years?|yrs?\.?)[ -](?:old|of age)|y/o|yo)\b", re.IGNORECASE)
+_YEARS: Final = re.compile(
+    r"(\d{1,3})(?:"
+    r"[ -]?(?:(?:years?|yrs?\.?|months?|weeks?)[ -](?:olds?|of age|young)\b|y/o\b|y\.o\b|yo\b)"
+    r"|[ -]?(?:jährig|jarige?\b|letni|letn[íi]|letý|letá|latk|latek|årig|åring|vuotia|éves|летн)"
+    r"| (?:yaşında|yaşım|Jahre (?:alt|jung)|jaar (?:oud|jong)|år gam[ml]|años de edad|anni di età|anos de idade|vuotta vanha"
+    r"|ετών|χρονών)"
+    r"|enne\b| ?(?:岁|歲|歳|세(?!기)|살)"
+    r"| (ans|años|anni|anos|jaar|Jahren?|let|lata?|roky|roků|år|vuotta|(?:de )?ani|лет|года?|роки|років)\b)",
+    re.IGNORECASE,
+)
+_HAVE: Final = words(
+    "as avez avait avais aura aurai ayant ses tengo tienes tiene tenía tienen cumplir cumplió cumple ho hai ha hanno avevo aveva"
+    " compiuto tenho tens tem tinha fez completou bin bist ist war wurde mit ben bent is was mam masz ma miał miała mám är er var"
+    " blev ble on olen am are мне ему ей тебе вам исполнилось мені"
+)
+"""Words before somebody's years: to have, to be, to complete, in languages that say so."""
+_WHO: Final = words(
+    "femme homme fille garçon enfant patient patiente fils mère père mari épouse mujer hombre chico chica niño niña paciente hijo"
+    " hija donna uomo ragazzo ragazza bambino bambina paziente figlio figlia mulher homem menino menina filho filha man vrouw"
+    " jongen meisje zoon dochter kind patiënt"
+)
+_HAS: Final = re.compile(
+    rf"(?<![^\W\d_])(?:(?:j['’])?ai|(?<!y )a|âgée?s? de|je m[iu]|je jí|bylo m[iu]|{'|'.join(sorted(_HAVE))}"
+    rf"|(?:{'|'.join(sorted(_WHO))})(?: \w+)? (?:de|di|van)) \Z",
+    re.IGNORECASE,
+)
+_LASTED: Final = re.compile(
+    r" (?:(?:de|d['’]|di|of) ?(?:exp|esp|anc|ant|gar|serv)|ervaring|erfahrung|gewährleistung|garanti|fa\b|atrás|ago\b|назад|temu"
+    r"|sedan|siden|her\b|geleden)",
+    re.IGNORECASE,
+)
+_SEXED: Final = re.compile(r"(\d{2})[MF](?:\b(?=[)\],. ]))")
+_SELF: Final = re.compile(r"\b(?:I|I['’]m|am|a)[ ]\Z")
+_BRACKETS: Final = frozenset("([")
+_TENS: Final = re.compile(r"[2-9]0['’]?s\b")
+_WHOSE: Final = re.compile(r"\b(?:his|her|their|my|your)(?: (?:early|mid|late|middle))?[ -]\Z", re.IGNORECASE)
+_AFTER_NAMED: Final = frozenset(",)")
+_NAMED: Final = re.compile(r"(?<![.\w] )(?<!\w)[A-Z][a-zà-ÿ’'-]+ (?:[A-Z]\. )?[A-Z][a-zà-ÿ’'-]+(?:, | \()\Z")
+_ONES: Final = "one|two|three|four|five|six|seven|eight|nine"
+_OLD: Final = ("years old", "year-old", "year old", "years of age", "month-old", "months old", "week-old", "weeks old")
+_SPELT: Final = re.compile(
+    rf"\b((?:(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[ -](?:{_ONES}))?|{_ONES}|ten|eleven|twelve"
+    r"|(?:thir|four|fif|six|seven|eigh|nine)teen))[ -]\Z",
+    re.IGNORECASE,
+)
 _MORE: Final = re.compile(r"[.,:/%-]\d| ?%")
 _TIME: Final = re.compile(r"[T ,]{1,2}\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?(?![\d:])")

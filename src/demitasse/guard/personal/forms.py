@@ -41,7 +41,7 @@ class Form:
         "parted",
         "plausible",
         "quad",
-        "region",
+        "regions",
         "said",
         "seps",
         "shaped",
@@ -69,7 +69,9 @@ class Form:
         dialled = 7 <= total <= 15
         self.american = dialled and sizes in AMERICAN and seps <= _AMERICAN_PARTS
         self.abroad = dialled and sizes in ABROAD
-        self.region = TRUNK.get(sizes)
+        # written in one way, but for what comes after the code of an area: "0171/123 45 67"
+        even = one_way or (groups > 2 and len(set(parted[1:])) == 1)
+        self.regions = TRUNK.get(sizes, ()) if dialled and even and seps <= _TRUNK_PARTS else ()
         # a country's own way of writing that is no other number's
         self.national = dialled and (sizes in TRUNK or sizes in AMERICAN or sizes in ABROAD) and sizes not in _OTHERS
         self.said = dialled and sizes in SAID and seps in _LONE
@@ -138,25 +140,46 @@ _AMERICAN_PARTS: Final = frozenset({"-", ".", " ", ") ", ")", " (", "(", ")-", "
 ABROAD: Final = frozenset(
     {(4, 2, 4, 4), (4, 3, 3, 4), (4, 1, 2, 2, 2, 2), (4, 2, 3, 4), (4, 3, 7), (4, 3, 8), (5, 3, 4), (4, 4, 6)}
 )
-TRUNK: Final[dict[Sizes, str]] = {
-    (3, 4, 4): "GB",
-    (4, 3, 4): "GB",
-    (5, 6): "GB",
-    (5, 3, 3): "GB",
-    (4, 3, 3): "AU",
-    (2, 4, 4): "AU",
-    (2, 2, 2, 2, 2): "FR",
-    (3, 8): "DE",
-    (4, 7): "DE",
-    (4, 8): "DE",
-    (3, 7): "DE",
-    (3, 3, 2, 2): "CH",
-    (4, 2, 2, 2): "BE",
-    (4, 6): "NL",
-    (3, 3, 4): "ZA",
-    (2, 8): "NL",
+TRUNK: Final[dict[Sizes, tuple[str, ...]]] = {
+    (2, 6): ("NZ", "DE"),
+    (2, 7): ("NL", "ZA", "IE"),
+    (2, 8): ("NL", "FR", "AU"),
+    (3, 5): ("DE", "SE"),
+    (3, 6): ("DE", "SE", "IE"),
+    (3, 7): ("DE", "NL", "IT"),
+    (3, 8): ("DE", "GB", "CN"),
+    (4, 4): ("DE", "AT"),
+    (4, 5): ("DE", "AT"),
+    (4, 6): ("NL", "DE", "AU"),
+    (4, 7): ("DE", "GB", "PK"),
+    (4, 8): ("DE", "AT", "CN"),
+    (5, 4): ("DE", "GB"),
+    (5, 5): ("GB", "DE", "IN"),
+    (5, 6): ("GB", "DE", "BD"),
+    (2, 2, 2, 2, 2): ("FR",),
+    (2, 3, 2, 2): ("BE", "UA"),
+    (2, 3, 3): ("SE", "IE"),
+    (2, 3, 3, 2): ("SE",),
+    (2, 3, 4): ("NZ", "MY", "FI"),
+    (2, 4, 4): ("AU", "JP", "BR"),
+    (3, 2, 2, 2): ("SE", "CH"),
+    (3, 2, 2, 2, 2): ("DE",),
+    (3, 3, 2): ("SE",),
+    (3, 3, 2, 2): ("CH", "SE", "NL"),
+    (3, 3, 3): ("NZ", "SE"),
+    (3, 3, 4): ("ZA", "IE", "IL"),
+    (3, 4, 3): ("MY", "NZ"),
+    (3, 4, 4): ("GB", "JP", "KR"),
+    (4, 2, 2, 2): ("BE", "DE"),
+    (4, 3, 2, 2): ("TR", "DE", "UA"),
+    (4, 3, 3): ("AU", "RO", "KE"),
+    (4, 3, 4): ("GB", "NG", "PH"),
+    (4, 4, 3): ("ID", "DE"),
+    (4, 4, 4): ("ID", "DE"),
+    (5, 2, 2, 2): ("DE",),
+    (5, 3, 3): ("GB", "DE"),
 }
-"""By the sizes of the groups, for numbers that begin with the trunk's zero: the country that writes them so."""
+"""By the sizes of the groups, for numbers that begin with the trunk's zero: countries that write them so."""
 SAID: Final = frozenset(
     {
         (3, 4),
@@ -184,10 +207,11 @@ SAID: Final = frozenset(
     }
 )
 """As numbers are written to somebody who has asked for one."""
+_TRUNK_PARTS: Final = frozenset({" ", "-", "/", ".", " / ", " - ", ")", ") ", ")-"})
 _LONE: Final = frozenset({frozenset({" "}), frozenset({"-"})})
 
 _OTHERS: Final = DATES | CARDS | frozenset(SHAPED) | {(3, 2, 4)}
-PHONES: Final = AMERICAN | ABROAD | SAID | frozenset(TRUNK)
+PHONES: Final = AMERICAN | ABROAD | SAID | frozenset(TRUNK) | {(5, 5), (2, 5, 4), (1, 3, 3, 2, 2)}
 """Sizes of the groups of a telephone number that is known by how it is written."""
 FIRM: Final = DATES | CARDS | AMERICAN | ABROAD | frozenset(SHAPED) | {(3, 2, 4)}
 """Those that need neither a word nor a nought or bracket at the beginning."""
@@ -217,7 +241,7 @@ Try = tuple[int, Form, bool]
 class Row:
     """Numbers in a row, as a template says it: their sizes, where each begins, what parts them, and what is worth a look."""
 
-    __slots__ = ("_tries", "few", "parted", "places", "sizes", "whole")
+    __slots__ = ("_tries", "few", "free", "parted", "places", "sizes", "whole")
 
     def __init__(self, template: str) -> None:
         parts = _NUMBER.split(template)  # nothing, a number, what parts it from the next, …, nothing
@@ -225,6 +249,7 @@ class Row:
         self.parted = parted = tuple(parts[2:-1:2])
         self.places = tuple(accumulate(map(len, parts)))[::2][:-1]
         self.few = sum(sizes) < 4  # less than any date
+        self.free = sizes in {(1, 3), (1, 3, 3)}  # letters may follow
         self.whole = form(sizes, parted) if len(sizes) <= MOST_GROUPS else None
         self._tries: list[list[Try] | None] = [None] * len(sizes)
 

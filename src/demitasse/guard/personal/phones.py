@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from .dialled import POSSIBLE, known, verdict
-from .forms import PHONES, Form, Row
+from .forms import Form, Row
 from .scan import SIGNS, Scan, Window
 
 
@@ -24,10 +24,24 @@ def whole(scan: Scan, start: int, end: int, said: str, row: Row) -> bool:
         if sure:
             scan.add("PHONE", start - 1, _extension(text, end), sure)
         return sure > 0
+    if said[:2] == "00" or said[:3] == "011":  # dialled from abroad, from North America
+        sure = 0.75 * (_verified(scan, "+" + said.translate(SIGNS)[2 + (said[1] == "1") :], None) == 1)
+        before = text[start - 1 : start]
+        if sure and before not in _NOT_BEFORE and before != "-":
+            scan.add("PHONE", start, _extension(text, end), sure)
+            return True
     if way.national and (said[0] == "0" or way.american):
         about = scan.topics(start)
         return (not about or about[0] == "phone") and phone(scan, Window(said, way, start, end, about))
     return False
+
+
+def vanity(scan: Scan, start: int, end: int) -> bool:
+    """``1-800-555-CARE``, ``1-800-FLOWERS``: letters after a free number's beginning, which is ``start`` to ``end``."""
+    match = _VANITY.match(scan.text, start)
+    if match is not None and match.end() > end:
+        scan.add("PHONE", start, match.end(), 0.7)
+    return match is not None
 
 
 def phone(scan: Scan, window: Window) -> bool:
@@ -41,7 +55,7 @@ def phone(scan: Scan, window: Window) -> bool:
     if before == "+":
         start -= 1
         sure = _abroad(scan, window.digits, window.form)
-    elif before in _NOT_BEFORE or after in _NOT_AFTER:
+    elif (before in _NOT_BEFORE and not (before == "=" and "phone" in window.about)) or after in _NOT_AFTER:
         return False
     elif before == "-" and text[start - 2 : start - 1].isdecimal():
         return False  # a piece of a longer number
@@ -67,31 +81,50 @@ def _told(scan: Scan, window: Window) -> float:
         return 0.0
     if "phone" in about:
         return 0.8
-    if len(way.sizes) < 2 or way.total > 11 or "thing" in about:
+    if way.total > 11 or "thing" in about:
         return 0.0
-    if about[:1] == ("number",):
+    if about[:1] == ("number",) and (
+        len(way.sizes) > 1 or _MINE.search(scan.text, max(0, window.start - 32), window.start)
+    ):
         return 0.5
+    start = window.start
+    if way.total >= 8 and not _LABELLED.isdisjoint(scan.text[max(0, start - 3) : start]):
+        label = _LETTER.search(scan.text, max(0, start - 6), start)
+        if label is not None and (label[1] or len(way.sizes) > 1):
+            return 0.6
+    if len(way.sizes) < 2:
+        return 0.0
     return 0.6 if _AFTER.match(scan.text, window.end) else 0.0
 
 
 def _written(scan: Scan, window: Window, *, bracket: bool) -> float:
     """How sure the way of writing makes it, where no word tells."""
     digits, way = window.digits, window.form
-    if way.american and (way.sizes[0] == 3 or digits[0] == "1"):
-        return 0.75 if _verified(scan, digits, "US") == 1 else 0.55 * (way.seps != {" "})
+    if way.american and digits[0] != "0" and (way.sizes[0] == 3 or digits[0] == "1"):
+        if _verified(scan, digits, "US") == 1:
+            return 0.75
+        if way.seps != {" "}:
+            return 0.55
+    if digits[0] == "8" and way.sizes == _RUSSIAN:
+        return 0.75 * (_verified(scan, "+7" + digits[1:], None) == 1)
     if digits.startswith("00"):
         return 0.75 * _verified(scan, "+" + digits[2:], None) if way.abroad else 0.0
-    if not way.plausible or way.seps - _PARTS:
+    if not way.plausible:
         return 0.0
-    if bracket and way.parted[:1] in _CLOSED and way.sizes[0] <= 4 and way.total <= 11:
+    if (
+        bracket
+        and way.parted
+        and way.parted[0][0] == ")"
+        and way.total <= 11
+        and 2 <= way.sizes[0] <= 4 + (digits[0] == "0")
+    ):
         return 0.0 if way.sizes[0] == 4 and digits[:2] in _CENTURIES else 0.6
-    if digits[0] == "0" and 9 <= way.total <= 11 and len(way.seps) == 1 and way.sizes in PHONES:
-        region = way.region
-        return (
-            0.75
-            if region and _verified(scan, digits, region) == 1
-            else 0.55 * (len(way.sizes) > 2 or region is not None)
-        )
+    if digits[0] == "0" and way.regions and 8 <= way.total <= 12:
+        if any(_verified(scan, digits, region) == 1 for region in way.regions):
+            return 0.75
+        return 0.55 * (len(way.sizes) > 2 and 9 <= way.total <= 11 and "." not in way.seps)
+    if way.sizes == (5, 5) and digits[0] in "6789" and len(way.seps) == 1:
+        return 0.6 * (_verified(scan, "+91" + digits, None) == 1)
     return 0.4 if way.said and "thing" not in window.about and _alone(scan.text, window) else 0.0
 
 
@@ -131,8 +164,6 @@ _NOT_BEFORE: Final = frozenset(".,$€£#=_/\\&%")
 _NOT_AFTER: Final = frozenset("%€£")
 _PARTING: Final = frozenset("-./")
 _CENTURIES: Final = frozenset({"19", "20"})
-_PARTS: Final = frozenset({" ", "-", "/", ") ", ")", ")-"})
-_CLOSED: Final = frozenset({(") ",), (")",), (")-",)})
 _BESIDE_BEFORE: Final = re.compile(
     r"(?:\d[\s,;|]{0,2}|[-*+=:/<>~^|#\[{\t]|\b(?:apt|suite|unit|flat|room|box)\.?)\s?\Z", re.IGNORECASE
 )
@@ -141,4 +172,16 @@ _AFTER: Final = re.compile(
     r",?(?: \(| -)? [^\d\n]{0,24}?\b(?:phone|mobile|cell|telephone|fax|landline|whatsapp|my number)\b",
     re.IGNORECASE,
 )
-_EXTENSION: Final = re.compile(r" ?,? ?(?:x|ext\.?|extension) ?\d{1,6}\b", re.IGNORECASE)
+_VANITY: Final = re.compile(
+    r"1[- .](?:8(?:00|33|44|55|66|77|88)|900)[- .](?:\d{3}[- .])?[A-Z]{2,5}-?[A-Z]{1,6}(?:-\d{2,4})?\b"
+)
+_RUSSIAN: Final = (1, 3, 3, 2, 2)
+_LABELLED: Final = frozenset(":.")
+_MINE: Final = re.compile(r"\b(?:my|his|her|our|their|your)(?: new| old)? number(?:'s| is|:)? ?\Z", re.IGNORECASE)
+_LETTER: Final = re.compile(r"(?:^|[\s|,;/(])(?:[TMPFHWCtmpf]|([Pp]h))[.:] ?\(?\Z")
+"""As on cards: T for telephone, M for mobile, F for fax …"""
+_EXTENSION: Final = re.compile(
+    r"[ ,;]{0,2}\(?(?:x|#|extn?\.?|extension|poste|durchwahl|dw|int\.?|interno|ramal|anexo|toestel|anknytning|wew\.?|доб\.?)"
+    r"[ .:]{0,2}\d{1,6}\b(?:(?<=\d)\))?",
+    re.IGNORECASE,
+)

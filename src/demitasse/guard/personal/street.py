@@ -31,8 +31,11 @@ def beside(scan: Scan, word: Word, said: str, last: str) -> bool:
         if unit:
             scan.add("ADDRESS", start - len(said) + unit.start(1), _rest(text, end), 0.7)
             return True
-    if word.size <= 4 and (
-        last.endswith(_ENDINGS) or not _BEFORE.isdisjoint(said.lower().replace(".", " ").split()[-5:-1])
+    if (
+        word.size <= 4
+        and said[-1:] == " "
+        and (said[-2:-1].isalpha() or said[-2:-1] == ".")
+        and (last.endswith(_ENDINGS) or not _BEFORE.isdisjoint(said.lower().replace(".", " ").split()[-5:-1]))
     ):
         way = _WAY.search(said)
         if way and not (way[2] or way[1])[0].islower():
@@ -54,7 +57,12 @@ def tells(last: str, size: int, said: str) -> bool:
         return True
     if size > 3 and _ZIP.search(said.lower()):
         return True
-    return size <= 4 and said[-1:] == " " and not _BEFORE.isdisjoint(said.lower().replace(".", " ").split()[-5:-1])
+    return (
+        size <= 4
+        and said[-1:] == " "
+        and said[-2:-1] != ","
+        and not _BEFORE.isdisjoint(said.lower().replace(".", " ").split()[-5:-1])
+    )
 
 
 def postcode(scan: Scan, word: Word) -> bool:
