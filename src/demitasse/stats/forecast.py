@@ -24,10 +24,12 @@ MOST: Final = 56
 """Days that are looked at, the newest."""
 WEEKDAYS_FROM: Final = 14
 """Whole days from which on weekdays are told apart."""
-SLOPE: Final = 0.005
-"""Of the level a day: a sixth more in a month."""
-_WANDERS: Final = (0.003, 0.03, 0.1, 0.3)
+SLOPE: Final = 0.008
+"""Of the level a day: a quarter more in a month."""
+_WANDERS: Final = (0.003, 0.03, 0.1, 0.5)
 """Variance of the level's step, over that of a day's noise."""
+_LEAST_LEVEL: Final = 0.8
+"""Of the mean day: a day's noise grows with the level, and where that was lower the noise is not taken for much less."""
 _SHRINK: Final = 1.0
 """Weeks without a pattern that are added to those seen."""
 
@@ -118,20 +120,20 @@ class _Run(Struct, frozen=True):
 
 
 def _filtered(flat: Sequence[float], wander: float, slope: float) -> _Run:
-    """Kalman's recursions with the noise's variance taken out; the first day begins the level."""
+    """Kalman's recursions with the noise's variance taken out. The first day begins the level; errors are shares of it."""
     a, b = flat[0], 0.0
     pa, pab, pb = 1.0, 0.0, slope * slope
     squares = logs = 0.0
     for x in flat[1:]:
         a, pa, pab = a + b, pa + 2 * pab + pb + wander, pab + pb
         f = pa + 1
-        error, ka, kb = x - a, pa / f, pab / f
+        error, ka, kb, size = x - a, pa / f, pab / f, max(a, _LEAST_LEVEL)
         a, b = a + ka * error, b + kb * error
         pa, pab, pb = pa - ka * pa, pab - ka * pab, pb - kb * pab
-        squares, logs = squares + error * error / f, logs + math.log(f)
-    n = len(flat) - 1
+        squares, logs = squares + (error / size) ** 2 / f, logs + math.log(f * size * size)
+    n, size = len(flat) - 1, max(a, _LEAST_LEVEL)
     variance = max(squares / n, 1e-12)
-    return _Run(a, b, (pa, pab, pb), variance, -0.5 * (n * math.log(variance) + logs))
+    return _Run(a, b, (pa, pab, pb), variance * size * size, -0.5 * (n * math.log(variance) + logs))
 
 
 def _summed(run: _Run, wander: float, weights: Sequence[float]) -> tuple[float, float]:
