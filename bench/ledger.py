@@ -38,6 +38,7 @@ from demitasse.store.rollup import ADD_HOURS, HOUR_US, dimensions, measures
 from demitasse.store.settings import Settings
 from demitasse.store.writer import ADD_EVENT, Writer
 from demitasse.web.app import dashboard
+from demitasse.web.desk import Desk
 from demitasse.web.report import build_report
 
 DAY_US = 24 * HOUR_US
@@ -210,7 +211,7 @@ async def overview(reader: SqliteBooks, now_us: int) -> None:
     with tempfile.TemporaryDirectory() as tmp:
         settings = Settings(Path(tmp))
         control = StoreControl(settings, b"s" * 32, steps=lambda: None)
-        app = dashboard(reader, control, clock=lambda: now_us)
+        app = dashboard(Desk(reader, control, clock=lambda: now_us))
         status = 0
 
         async def receive() -> dict[str, Any]:

@@ -50,11 +50,12 @@ class Site:
 
     def __init__(self, books, control, facts):
         from demitasse.web.app import dashboard
+        from demitasse.web.desk import Desk
 
         self.books, self.control = books, control
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        self._app = dashboard(books, control, **facts)
+        self._app = dashboard(Desk(books, control, **facts))
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def _serve(self):

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from demitasse.web.app import dashboard
+from demitasse.web.desk import Desk
 
 from . import fakes
 
@@ -35,7 +36,7 @@ class Visitor:
 
     def __init__(self, books, control, **facts):
         self.books, self.control = books, control
-        self.app = dashboard(books, control, **facts)
+        self.app = dashboard(Desk(books, control, **facts))
         self.token = ""
         self.cookies = {}
 

@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def visitor(folder):
     books, control, facts = fakes.full_site()
-    return Visitor(books, control, **facts, governing=governance_world.pages(folder))
+    return Visitor(books, control, **facts, governance=governance_world.pages(folder))
 
 
 def test_the_page_shows_every_row_with_its_status(visitor):

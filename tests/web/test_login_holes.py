@@ -19,6 +19,7 @@ from demitasse.store.settings import now_us
 from demitasse.web import guard
 from demitasse.web.app import PAGES
 from demitasse.web.app import dashboard as make_dashboard
+from demitasse.web.desk import Desk
 from tests.story.asgi import Answer, ask
 
 from . import fakes
@@ -28,7 +29,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 SITE = fakes.full_site()
 POSTS = sorted(
     route.path
-    for route in make_dashboard(SITE[0], SITE[1], **SITE[2]).routes
+    for route in make_dashboard(Desk(SITE[0], SITE[1], **SITE[2])).routes
     if "POST" in route.methods and route.path != "/login"
 )
 HOST = {"host": "demitasse.example"}

@@ -321,7 +321,7 @@ def test_many_calls_make_no_longer_pages():
 
 def test_nothing_heavy_is_imported_until_a_page_is_asked_for():
     code = (
-        "import sys; from demitasse.web.app import dashboard; dashboard(None, None, clock=lambda: 0); "
+        "import sys; from demitasse.web.app import dashboard; from demitasse.web.desk import Desk; dashboard(Desk(None, None, lambda: 0)); "
         "print([m for m in ('jinja2', 'genai_prices', 'rich', 'click', 'numpy', 'aiohttp') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

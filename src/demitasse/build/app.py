@@ -45,6 +45,7 @@ from ..store.evidence import SqliteEvidence
 from ..store.ledger import SqliteLedger
 from ..store.secret import server_secret
 from ..web.app import dashboard
+from ..web.desk import Desk
 from ..web.review import Ground, Reviews, Texts
 from . import in_force
 from .assessing import Assessor, Purse
@@ -490,7 +491,7 @@ class App:
             cards=self._cards,
             recordings=self._keeper.recording if self._keeper is not None else None,
         )
-        pages = dashboard(
+        desk = Desk(
             self.books,
             StoreControl(self.ledger, self._secret, lambda: self.gateway.steps, self.steering),
             clock=self.clock,
@@ -507,7 +508,7 @@ class App:
             switches=lambda: switch_rows(self.config, self._given),
             what_if=self.steering.what_if,
             lab=LabFolder(self.data),
-            governing=GovernancePages(
+            governance=GovernancePages(
                 self.data, self.books, self.evidence, self.ledger, config=lambda: self.config, clock=self.clock
             ),
             hardware=lambda: hardware_row(self.config),
@@ -521,7 +522,7 @@ class App:
         )
         return Gateway(
             steps,
-            pages=pages,
+            pages=dashboard(desk),
             facts_of=lambda id: call_facts(self.books, id),
             calls_of=lambda key: own_calls(self.books, key),
             status=lambda: status(self),

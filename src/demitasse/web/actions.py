@@ -15,9 +15,9 @@ from ..core.errors import ConfigError
 from ..core.limits import Budget, Key, Scope
 from ..core.money import NANOS, Period, nanos
 from . import drift_actions
+from .desk import Desk
 from .guard import Done
 from .render import money, plain_amount
-from .views import Desk
 
 Form = Mapping[str, str]
 Action = Callable[[Desk, Form, list[Budget]], Awaitable[Done]]

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -27,33 +27,18 @@ from starlette.routing import Route
 from ..core import access
 from ..core.acting import acting
 from ..core.errors import ConfigError, DemitasseError
-from ..core.evidence import EvidenceBooks
-from ..core.ledger import Books
 from ..core.limits import Budget
-from ..core.price import Card
 from . import actions, assets, governance, guard, lab_views, render, review, steering, views
 from .address import reachable
 from .components import samples
-from .drift_facts import WatchBooks
+from .desk import Desk
 from .drift_views import watch as watch_view
-from .energy import Meter
 from .facts import (
     LOCAL,
-    CacheFacts,
-    ChainFact,
-    Control,
-    EngineRow,
-    Login,
-    ModelRow,
-    RouteRow,
-    SettingRow,
-    SwitchRow,
     Visitor,
 )
 from .guard import Done
-from .lab_facts import HardwareRow, LabBooks
 from .lab_views import LabPage, Look
-from .views import Desk
 
 MOST_FORM_BYTES = 64 << 10
 
@@ -102,84 +87,10 @@ CARD = Page("/governance/card", "Model card", "governance_card.html", governance
 """A model's, ``?model=NAME``; reached from the governance page."""
 
 
-def dashboard(
-    books: Books,
-    control: Control,
-    *,
-    clock: Callable[[], int],
-    login: Login | None = None,
-    models: Callable[[], Sequence[ModelRow]] = tuple,
-    engine_status: Callable[[], Sequence[EngineRow]] = tuple,
-    cache_facts: Callable[[], CacheFacts] = CacheFacts,
-    settings_rows: Callable[[], Sequence[SettingRow]] = tuple,
-    cards: Callable[[str], Card | None] = lambda _id: None,
-    chain: Callable[[str], ChainFact | None] | None = None,
-    meter: Callable[[], Meter] = Meter,
-    evidence: EvidenceBooks | None = None,
-    routes: Callable[[], Sequence[RouteRow]] = tuple,
-    switches: Callable[[], Sequence[SwitchRow]] = tuple,
-    what_if: Callable[[Mapping[str, str], int, int], dict[str, Any]] | None = None,
-    reviews: review.Reviews | None = None,
-    lab: LabBooks | None = None,
-    governing: governance.Governance | None = None,
-    hardware: Callable[[], HardwareRow | None] = lambda: None,
-    watch: WatchBooks | None = None,
-    data_class: Callable[[str], str] = lambda _tenant: "",
-    base_url: str = "http://127.0.0.1:4141",
-    mode: Callable[[], str] = lambda: "observe",
-    version: str = "",
-    secret: bytes | None = None,
-) -> Starlette:
-    """The application for every path that the gateway does not answer itself.
-
-    Args:
-        books: read from one worker thread of the dashboard's own, never from the event loop.
-        clock: UTC microseconds.
-        login: who may see the pages; None (loopback only): everyone who gets through.
-        cards: a price card by the identity that an attempt bears.
-        chain: where an entry stands in the chain; asked in the worker thread.
-        meter: by what energy and carbon are told; used in the worker thread.
-        evidence: labels and certificates; read in the worker thread. None: the pages claim nothing of quality.
-        routes: those of the configuration.
-        switches: savings that can be turned on and off, the safest first.
-        what_if: replays the past under a policy; used in the worker thread.
-        reviews: pairs of answers for people to vote on; read in the worker thread. None: there are none.
-        lab: evaluations and made models; read in a worker thread of their own. None: there are none.
-        governing: gathers what the governance page shows, and packs it; used in worker threads. None: the page says so.
-        hardware: the machine that this runs on.
-        watch: drift and spend; asked in the worker thread. None: nobody watches.
-        data_class: the class of data that the configuration says a tenant's calls are of; empty: of none.
-        mode: ``observe``, or ``optimise`` while a certificate serves.
-        base_url: how clients reach this server, without ``/v1``; shown to copy.
-        secret: signs forms; pass the same to all processes of one address. Default: the login's, else drawn anew.
-    """
-    desk = Desk(
-        books=books,
-        control=control,
-        clock=clock,
-        login=login,
-        models=models,
-        engine_status=engine_status,
-        cache_facts=cache_facts,
-        settings_rows=settings_rows,
-        cards=cards,
-        chain=chain,
-        meter=meter,
-        evidence=evidence,
-        routes=routes,
-        switches=switches,
-        what_if=what_if,
-        base_url=reachable(base_url.rstrip("/"), socket.gethostname()),
-        mode=mode,
-        version=version,
-        reports={},
-        lab=lab,
-        hardware=hardware,
-        watch=watch,
-        governance=governing,
-        data_class=data_class,
-    )
-    site = Site(desk, secret or (login.secret if login else secrets.token_bytes(32)), reviews)
+def dashboard(desk: Desk) -> Starlette:
+    """The application for every path that the gateway does not answer itself."""
+    desk = structs.replace(desk, base_url=reachable(desk.base_url.rstrip("/"), socket.gethostname()))
+    site = Site(desk)
     paths = [
         Route(page.path, partial(site.page, page), methods=["GET"])
         for page in PAGES
@@ -234,10 +145,9 @@ class May:
 class Site:
     """The pages' handlers, over one desk."""
 
-    def __init__(self, desk: Desk, secret: bytes, reviews: review.Reviews | None = None) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._reviews = reviews or review.NOTHING
-        self._secret = secret
+        self._secret = desk.secret or (desk.login.secret if desk.login else secrets.token_bytes(32))
         self._attempts = guard.Attempts()
         self._used: dict[str, None] = {}
         # One thread: a store's connection is used by one at a time, and pages never crowd out calls.
@@ -351,7 +261,7 @@ class Site:
 
     async def review(self, request: Request) -> Response:
         """A pair to vote on: texts only for those who may read content."""
-        visitor, reviews = self._visitor(request), self._reviews
+        visitor, reviews = self._visitor(request), self._desk.reviews
         if visitor is None:
             return self._to_login(request)
         values = await self._read(lambda: review.page(reviews, request.query_params, may=visitor.may("content")))
@@ -364,7 +274,7 @@ class Site:
         if visitor is None:
             return self._to_login(request)
         try:
-            done = await review.vote(self._reviews, form, self._read)
+            done = await review.vote(self._desk.reviews, form, self._read)
         except DemitasseError as error:
             done = Done(str(error), failed=True)
         if _wants_json(request):

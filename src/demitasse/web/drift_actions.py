@@ -12,7 +12,7 @@ from .guard import Done
 
 if TYPE_CHECKING:
     from .actions import Action
-    from .views import Desk
+    from .desk import Desk
 
 Form = Mapping[str, str]
 

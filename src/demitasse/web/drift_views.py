@@ -15,7 +15,7 @@ from .drift_facts import NOBODY, StreamRow, WatchFacts, button
 from .report import iso
 
 if TYPE_CHECKING:
-    from .views import Desk
+    from .desk import Desk
 
 MOST_OPEN: Final = 5
 MOST_PAST: Final = 20

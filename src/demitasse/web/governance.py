@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from .views import Desk
+from .desk import Desk
 
 MARKS = {"evidenced": "●", "partial": "◐", "organisational": "○"}
 

@@ -17,10 +17,11 @@ from ..core.ledger import Bucket
 from ..core.policy import Certificate, CertificateState
 from ..core.price import cost
 from ..stats.intervals import wilson
+from .desk import Desk
 from .facts import RouteRow, SwitchRow
 from .promises import share_text
 from .report import DAY_US, Report
-from .views import Desk, period, periods, report_of
+from .views import period, periods, report_of
 
 MOST_LABELS = 2_000
 """The newest that a page looks at."""

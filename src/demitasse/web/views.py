@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct, structs
 
 from ..core.access import role_of
 from ..core.entry import Entry
-from ..core.evidence import OWN_KEYS, EvidenceBooks
-from ..core.ledger import Books
+from ..core.evidence import OWN_KEYS
 from ..core.limits import Alert, Key, Spent, tenant_of
 from ..core.money import opens_at
-from ..core.price import Card
 from . import charts
 from .arithmetic import Bill, Comparison, bill, compare
-from .drift_facts import WatchBooks, button
-from .energy import Meter
-from .facts import CacheFacts, ChainFact, Control, EngineRow, Login, ModelRow, RouteRow, SettingRow, SwitchRow
+from .desk import Desk
+from .drift_facts import button
+from .facts import SettingRow
 from .guarded import guard_sentences
 from .key_facts import last_days
-from .lab_facts import HardwareRow, LabBooks
 from .promises import Promise, promises
 from .report import DAY_US, HOUR_US, Report, build_report, month_end_us, month_start_us
-
-if TYPE_CHECKING:
-    from .governance import Governance
 
 LIVE_ROWS = 12
 LIVE_SAMPLE = 100
@@ -35,43 +29,6 @@ PAGE_ROWS = 50
 MOST_ALERTS = 5
 REMEMBER_US = 2_000_000
 OUTCOMES = ("answered", "refused", "failed", "cancelled", "lost")
-
-
-class Desk(Struct, frozen=True, eq=False):
-    """All that the pages read from; one per application."""
-
-    books: Books
-    control: Control
-    clock: Callable[[], int]
-    """UTC microseconds."""
-    login: Login | None
-    models: Callable[[], Sequence[ModelRow]]
-    engine_status: Callable[[], Sequence[EngineRow]]
-    cache_facts: Callable[[], CacheFacts]
-    settings_rows: Callable[[], Sequence[SettingRow]]
-    cards: Callable[[str], Card | None]
-    chain: Callable[[str], ChainFact | None] | None
-    meter: Callable[[], Meter]
-    evidence: EvidenceBooks | None
-    """Labels and certificates; None where none are kept."""
-    routes: Callable[[], Sequence[RouteRow]]
-    switches: Callable[[], Sequence[SwitchRow]]
-    what_if: Callable[[Mapping[str, str], int, int], dict[str, Any]] | None
-    """A policy file's settings and a stretch: the object of ``replay --json``. Raises ConfigError."""
-    base_url: str
-    mode: Callable[[], str]
-    version: str
-    reports: dict[tuple[int, int], tuple[int, Report]]
-    """Reports by stretch, each with the moment until which it is fresh, so that many open pages cost as much as one."""
-    lab: LabBooks | None = None
-    """Evaluations and made models; None where there are none."""
-    hardware: Callable[[], HardwareRow | None] = lambda: None
-    watch: WatchBooks | None = None
-    """Drift and spend; None where nobody watches."""
-    governance: Governance | None = None
-    """The control table, cards and packs; None where nothing gathers them."""
-    data_class: Callable[[str], str] = lambda _tenant: ""
-    """The class of data that the configuration says a tenant's calls are of."""
 
 
 class Stretch(Struct, frozen=True):
