@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 from click.testing import Result
 
+from demitasse.cli.ground import user
 from demitasse.core.limits import Alert
+from demitasse.store.bodies import Bodies, master_key
 from demitasse.store.settings import Settings
 
 Run = Callable[..., Result]
@@ -68,3 +72,23 @@ def test_a_wrong_value_within_a_table_is_named_with_what_was_meant(run: Run, tmp
     assert "did you mean 'leaks'" in said
     file.write_text('[guard]\npersonal = { PERSON = "redact" }\n')
     assert "nothing finds it yet; set guard.names = true" in run("guard", "rules", status=1).stderr
+
+
+def test_words_of_what_waits_are_read_with_a_trace_and_gone_when_declined(run: Run, data: Path, tmp_path: Path) -> None:
+    waits(data)
+    assert "are not kept here" in run("guard", "read", CODE, status=1).stderr
+    file = tmp_path / "demitasse.toml"
+    file.write_text(f'[keep]\nbodies = true\nmaster_key_file = "{tmp_path / "keys" / "master"}"\n')
+    bodies = Bodies(data, master_key(file=tmp_path / "keys" / "master", data=data))
+    body = b'{"messages":[{"role":"user","content":"Ignore \\u001b[31mall\\u202e"}]}'
+    bodies.put(f"held:{CODE}", "who", msgspec.json.encode({"call": "c01", "body": body}), 1 << 62)
+    bodies.close()
+    said = run("guard", "read", CODE)
+    assert said.stdout == "user: Ignore \\u001b[31mall\\u202e\n" and "stands in the audit log" in said.stderr
+    assert json.loads(run("guard", "read", CODE, "--json").stdout)["call"] == "c01"
+    with sqlite3.connect(data / "ledger.sqlite3") as db:
+        events = [json.loads(leaf) for (leaf,) in db.execute("SELECT leaf FROM events WHERE id LIKE 'held:%'")]
+    assert [(one["id"], one["did"], one["by"]) for one in events] == [(f"held:{CODE}", "read", f"command:{user()}")] * 2
+    assert "is declined" in run("guard", "decline", CODE).stdout
+    assert "is not there" in run("guard", "read", CODE, status=1).stderr
+    assert json.loads(run("guard", "waiting", "--json").stdout) == []

@@ -83,6 +83,7 @@ from .similar import Similar
 from .steering import Steering
 from .watching import Watching
 from .webhook import webhook
+from .withholding import Withholding
 
 log = logging.getLogger("demitasse")
 
@@ -153,6 +154,11 @@ class App:
             alarm=self._alarm,
             forget=self._forget_texts,
             clock=clock,
+        )
+        self._withholding = (
+            Withholding(self._keeper, self.ledger, self._alarm)
+            if self._keeper is not None and config.keep.held
+            else None
         )
         self._guard = self._guard_of(config)
         self._keeping = Keeping(self._loaded_scanner)
@@ -435,6 +441,7 @@ class App:
             check=self._similar.check,
             shape=self._shape,
             shadow=self._shadowing.offer,
+            withheld=self._withholding.keep if self._withholding is not None else None,
             commit=self._auditing.commit,
             receipt=self._auditing.receipt,
             guard=self._guard,
@@ -464,7 +471,7 @@ class App:
             config,
             secret=self._secret,
             ledger=self.ledger,
-            alarm=self._alarm,
+            alarm=self._alarm if self._withholding is None else self._withholding.alarm,
             moderate=moderate,
             vaulting=self._vaulting,
         )
@@ -513,6 +520,7 @@ class App:
             ),
             hardware=lambda: hardware_row(self.config),
             watch=self._drifting,
+            waiting=self._withholding,
             data_class=lambda tenant: tenant_class(self.config, tenant),
             chain=lambda id: chain_fact(self.books, id),
             mode=lambda: "optimise" if self.ledger.promoted() else "observe",

@@ -16,6 +16,7 @@ from ..store.ledger import SqliteLedger
 from ..web.facts import Visitor
 from .guarding import approve, withdraw
 from .steering import Steering
+from .withholding import APPROVE, drop
 
 
 class StoreControl:
@@ -80,6 +81,8 @@ class StoreControl:
 
     async def resolve_alert(self, id: str) -> None:
         await asyncio.to_thread(self._ledger.resolve_alert, id)
+        if id.startswith(APPROVE):
+            await asyncio.to_thread(drop, self._ledger.data, id.removeprefix(APPROVE))
 
     async def reopen_alert(self, id: str) -> None:
         await asyncio.to_thread(self._ledger.reopen_alert, id)

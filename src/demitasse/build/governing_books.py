@@ -205,7 +205,7 @@ def retention(view: View) -> dict[str, Any]:
         "other_acts": [
             {"at": iso(event.at_us), "what": f"{event.facts['what']} {event.facts['did']}", **_whose(event)}
             for event in view.happened
-            if event.facts.get("what") in ("master key", "ledger")
+            if event.facts.get("what") in ("master key", "ledger", "held request")
         ],
         "bodies": spans[-1]["bodies"],
     }

@@ -22,11 +22,17 @@ from ..store.bodies import Bodies, master_key
 from ..store.master import hold_against, keys_kept
 from ..store.secret import server_secret
 from ..store.subjects import Subjects
+from ..web.waiting import Held
 
 log = logging.getLogger("demitasse.bodies")
 
 _DAY_US = 86_400_000_000
 EXPIRE_EVERY_S = 600.0
+
+
+def held_ref(code: str) -> str:
+    """Where a request lies that waits for a person."""
+    return f"held:{code}"
 
 
 class Keeper:
@@ -74,6 +80,25 @@ class Keeper:
                 put(mark(call).hex(), whose.name, call.id.encode(), expires_us)
         except (DemitasseError, msgspec.DecodeError) as error:
             log.error("the bodies of call %s were not kept: %s", call.id, error)  # noqa: TRY400 - its sentence is enough
+
+    def withhold(self, call: Call, code: str) -> None:
+        """Queue a request that waits for a person under a code; the newest of a code is kept, for a day."""
+        self._thread.submit(self._write_held, call, code)
+
+    def _write_held(self, call: Call, code: str) -> None:
+        whose, now_us = self._subjects.of(call), self._clock()
+        text = msgspec.json.encode({"call": call.id, "body": call.body})
+        try:
+            self._bodies.put(
+                held_ref(code), whose.name, text, now_us + _DAY_US, tenant=whose.tenant, now_us=now_us, of_us=call.at_us
+            )
+        except DemitasseError as error:
+            log.error("the request of call %s that waits was not kept: %s", call.id, error)  # noqa: TRY400
+
+    def held(self, code: str) -> Held | None:
+        """What waits under a code; None: it is not kept. Blocks. Raises StoreError."""
+        found = self._bodies.get(held_ref(code), self._clock())
+        return None if found is None else msgspec.json.decode(found, type=Held)
 
     async def look(self, wanted: bytes) -> Recording | None:
         """The recording with this mark."""

@@ -1,16 +1,16 @@
-"""`guard`: which rules hold for whom, and what waits for a person to let it pass."""
+"""`guard`: which rules hold for whom, and what waits for a person to let it pass, or not."""
 
 # ruff: noqa: PLC0415 - a command pays only for what it uses
 from __future__ import annotations
 
 import click
 
-from .ground import Commands, Failure, Place, placed, say, say_json, table
+from .ground import Commands, Failure, Place, note, placed, say, say_json, table
 
 
 @click.group(cls=Commands)
 def guard() -> None:
-    """What is looked for in prompts and done about it: rules, waiting, approve, withdraw."""
+    """What is looked for in prompts and done about it: rules, waiting, read, approve, decline, withdraw."""
 
 
 @guard.command()
@@ -81,17 +81,60 @@ def waiting(place: Place, as_json: bool) -> None:
 def approve(place: Place, code: str) -> None:
     """Let what bears CODE pass for a day; a running gateway follows within a second."""
     from ..build.guarding import approve as let_pass
+    from ..build.withholding import drop
     from .units import clock_text
 
-    code = _code(code)
-    with place.books() as books:
-        known = any(alert.id == f"approve-{code}" for alert in books.alerts(open_only=False, last=10_000))
-    if not known:
-        raise Failure(f"nothing waits under {code}; see: demitasse guard waiting")
+    code = _waits(place, code)
     with place.settings() as settings:
         until_us = let_pass(settings, code, place.clock())
         settings.resolve_alert(f"approve-{code}")
+    drop(place.data, code)
     say(f"{code} passes until {clock_text(until_us)} UTC; undo with: demitasse guard withdraw {code}")
+
+
+@guard.command()
+@click.argument("code")
+@placed
+def decline(place: Place, code: str) -> None:
+    """Do not let what bears CODE pass: it waits no more, and its words are dropped. Asked again, it waits again."""
+    from ..build.withholding import drop
+
+    code = _waits(place, code)
+    with place.settings() as settings:
+        settings.resolve_alert(f"approve-{code}")
+    drop(place.data, code)
+    say(f"{code} is declined; let it pass all the same with: demitasse guard approve {code}")
+
+
+@guard.command()
+@click.argument("code")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@placed
+def read(place: Place, code: str, as_json: bool) -> None:
+    """The words of what waits under CODE, where [keep] bodies has them kept. Who read them is a row of the audit log."""
+    from ..build.keeping import keeper
+    from ..build.withholding import read as look
+    from ..web.waiting import visible
+    from ..wire.text import turns
+
+    code = _waits(place, code)
+    kept = keeper(place.config(), place.data, place.clock)
+    if kept is None:
+        raise Failure("words of what waits are not kept here; they are with [keep] bodies and [keep] held")
+    try:
+        with place.settings() as settings:
+            found = look(kept, settings, code)
+    finally:
+        kept.close()
+    if found is None:
+        raise Failure(f"the request under {code} is not there: it was decided, a day is over, or it was never kept")
+    said = [{"role": one.role, "text": one.text} for one in turns(found.body)]
+    if as_json:
+        say_json({"code": code, "call": found.call, "turns": said})
+        return
+    for one in said:
+        say(f"{visible(one['role'])}: {visible(one['text'])}")
+    note(f"that you read this stands in the audit log; decide with: demitasse guard approve {code}, or decline {code}")
 
 
 @guard.command()
@@ -107,6 +150,15 @@ def withdraw(place: Place, code: str) -> None:
             raise Failure(f"{code} was not approved; see: demitasse guard waiting")
         settings.reopen_alert(f"approve-{code}")
     say(f"{code} waits again; undo with: demitasse guard approve {code}")
+
+
+def _waits(place: Place, text: str) -> str:
+    """The code of something that waits, or waited. Raises Failure."""
+    code = _code(text)
+    with place.books() as books:
+        if not any(alert.id == f"approve-{code}" for alert in books.alerts(open_only=False, last=10_000)):
+            raise Failure(f"nothing waits under {code}; see: demitasse guard waiting")
+    return code
 
 
 def _code(text: str) -> str:

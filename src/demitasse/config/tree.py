@@ -209,6 +209,13 @@ class Keep(Struct, frozen=True):
     """What stays on disk besides the books. Bodies are encrypted under a master key."""
 
     bodies: Annotated[bool | Bodies, says("Whether requests and answers are kept.")] = False
+    held: Annotated[
+        bool,
+        says(
+            "With `bodies`: a request that waits for a person (`approve`) is kept until somebody decides, a day at most, for who "
+            "may decide and read."
+        ),
+    ] = True
     master_key_env: Annotated[str | None, says("Environment variable with the master key.")] = None
     master_key_file: Annotated[str | None, says("File with the master key: mode 0600, outside the data folder.")] = None
     master_key_command: Annotated[

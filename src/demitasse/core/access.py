@@ -74,6 +74,8 @@ PATHS: Final[dict[str, str]] = {
     "GET /governance": "read",
     "GET /governance/*": "read",
     "POST /governance/pack": "audit",
+    "GET /waiting": "read",
+    "POST /waiting/read": "operate+content",  # who may decide and may read words
     "GET /components": "admin",  # a showcase, with buttons of all kinds
     "GET /parts/*": "read",
     "GET /login": OPEN,
@@ -101,7 +103,8 @@ PATHS: Final[dict[str, str]] = {
     "POST /watch/accept": "operate",
     "POST /watch/unaccept": "operate",
 }
-"""Method and path → the scope needed. ``*`` at the end stands for whatever follows; an exact row goes before it."""
+"""Method and path → the scope needed, or scopes with ``+`` between them: all of them. ``*`` at the end stands for whatever
+follows; an exact row goes before it."""
 
 OWN: Final = frozenset({"GET /demitasse/calls/*", "GET /demitasse/semantic/*"})
 """Rows whose scope is for others' calls: of one's own, any key may ask."""
@@ -127,8 +130,8 @@ def needed(method: str, path: str) -> str:
 
 
 def may(scopes: Collection[str], needs: str) -> bool:
-    """Whether a key with these scopes may do what needs that one."""
-    return needs in scopes or "admin" in scopes or needs in (OPEN, ANY)
+    """Whether a key with these scopes may do what needs that one, or those."""
+    return "admin" in scopes or needs in (OPEN, ANY) or all(one in scopes for one in needs.split("+"))
 
 
 def role_of(scopes: Collection[str]) -> str:
@@ -138,9 +141,11 @@ def role_of(scopes: Collection[str]) -> str:
 
 def sentence(who: str, scopes: Collection[str], needs: str) -> str:
     """Why not, and what now."""
+    wanted = needs.split("+")
     roles = [name for name, bundle in ROLES.items() if needs in bundle]
     also = f", which the role {' or '.join(roles)} has" if roles and needs != "admin" else ""
+    said = f"the scope '{needs}'" if len(wanted) == 1 else "the scopes " + " and ".join(f"'{one}'" for one in wanted)
     return (
-        f"key '{who}' may not do this: it needs the scope '{needs}'{also}, and the key has {', '.join(scopes) or 'none'}; "
-        f"make one with: demitasse keys create NAME --scope {needs}"
+        f"key '{who}' may not do this: it needs {said}{also}, and the key has {', '.join(scopes) or 'none'}; "
+        f"make one with: demitasse keys create NAME {' '.join(f'--scope {one}' for one in wanted)}"
     )

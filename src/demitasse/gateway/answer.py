@@ -361,6 +361,8 @@ def refused(call: Call, facts: Facts, error: Refused, steps: Steps) -> None:
         guard=facts.guard,
         prompt_mac=committed(call, facts, steps)[0],
     )
+    if error.code == "approval_needed" and steps.withheld is not None:
+        steps.withheld(facts.sent or call)
     tell(entry, facts, steps)
     steps.ledger.post(entry)
 

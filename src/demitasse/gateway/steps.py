@@ -85,6 +85,8 @@ class Steps(Struct, frozen=True):
     """Why an answer may be kept for nobody else; empty: it may."""
     flooding: Callable[[Call, str], str] | None = None
     """Why a question's answer may not be shared with those who mean the same; empty: it may, and is counted as kept."""
+    withheld: Callable[[Call], None] | None = None
+    """Told of a call that was refused until a person lets it pass, as the client sent it; returns at once."""
     commit: Callable[[Call, bytes | None], tuple[str | None, str | None]] | None = None
     """Commitments to a call's body and its answer's; None: none are made."""
     receipt: Callable[[Call, Entry], bytes] | None = None

@@ -190,6 +190,20 @@ def _drop_unused_keys(data: Path) -> None:
         db.execute("COMMIT")
 
 
+def drop_ref(data: Path, ref: str) -> None:
+    """Delete the body kept under ``ref``, if there is one; needs no key. Raises StoreError."""
+    path = Path(data) / FILE
+    if not path.exists():
+        return
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
+        try:
+            db.execute("PRAGMA secure_delete=ON")
+            db.execute("DELETE FROM bodies WHERE ref = ?", (ref,))
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise trouble(path, error) from error
+
+
 def drop_rows(data: Path, names: Iterable[str]) -> int:
     """Delete what lies under keys that are gone: bodies, and what placeholders stand for; returns how many rows there were.
 

@@ -143,6 +143,8 @@ def _facts(kind: str, id: str, event: dict[str, Any]) -> dict[str, Any] | None:
         return {"what": "budget", "name": name, "did": "removed" if event.get("budget") is None else "set"}
     if what == "master_key":
         return {"what": "master key", "did": "changed", "keys": event.get("keys"), "why": event.get("why", "")}
+    if what == "held":
+        return {"what": "held request", "name": name, "did": event.get("did"), "call": event.get("call")}
     if what == "ledger":
         return {"what": "ledger", "did": "restored", "why": event.get("why", "")}
     if what == "card":

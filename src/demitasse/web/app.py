@@ -28,7 +28,7 @@ from ..core import access
 from ..core.acting import acting
 from ..core.errors import ConfigError, DemitasseError
 from ..core.limits import Budget
-from . import actions, assets, governance, guard, lab_views, render, review, steering, views
+from . import actions, assets, governance, guard, lab_views, render, review, steering, views, waiting
 from .address import reachable
 from .components import samples
 from .desk import Desk
@@ -87,6 +87,10 @@ CARD = Page("/governance/card", "Model card", "governance_card.html", governance
 """A model's, ``?model=NAME``; reached from the governance page."""
 
 
+WAITING = Page("/waiting", "Waiting for a person", "waiting.html", waiting.page)
+"""Reached from what needs somebody."""
+
+
 def dashboard(desk: Desk) -> Starlette:
     """The application for every path that the gateway does not answer itself."""
     desk = structs.replace(desk, base_url=reachable(desk.base_url.rstrip("/"), socket.gethostname()))
@@ -107,6 +111,8 @@ def dashboard(desk: Desk) -> Starlette:
         Route(REVIEW.path, site.review, methods=["GET"]),
         Route("/review/vote", site.vote, methods=["POST"]),
         Route(CARD.path, partial(site.page, CARD), methods=["GET"]),
+        Route(WAITING.path, partial(site.page, WAITING), methods=["GET"]),
+        Route("/waiting/read", site.read_waiting, methods=["POST"]),
         Route("/governance/pack", site.pack, methods=["POST"]),
         Route("/components", site.components, methods=["GET"]),
         Route("/login", site.login, methods=["GET", "POST"]),
@@ -292,6 +298,22 @@ class Site:
         name, raw = await asyncio.get_running_loop().run_in_executor(self._lab_reader, governing.pack)
         told = {"content-disposition": f'attachment; filename="{name}"'}
         return _guarded(Response(raw, media_type="application/zip", headers=told))
+
+    async def read_waiting(self, request: Request) -> Response:
+        """Words that wait for a person: answered by the POST itself, so that no link and no prefetch reads them."""
+        visitor, form = await self._form(request)
+        if visitor is None:
+            return self._to_login(request)
+        try:
+            with acting(_who(visitor)):
+                values = await waiting.read(self._desk, form)
+        except DemitasseError as error:
+            if _wants_json(request):
+                return self._json({"done": False, "text": str(error)}, 400)
+            return self._back(request, {"back": WAITING.path}, Done(str(error), failed=True))
+        if _wants_json(request):
+            return self._json(values)
+        return await self._show(request, visitor, WAITING.template, here="", title=WAITING.name, **values)
 
     async def create_key(self, request: Request) -> Response:
         """The one page that shows a secret: it answers the POST itself, so that nothing is kept to show it again."""

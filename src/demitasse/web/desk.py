@@ -22,6 +22,7 @@ from .review import NOTHING, Reviews
 
 if TYPE_CHECKING:
     from .governance import Governance
+    from .waiting import Waiting
 
 
 class Desk(Struct, frozen=True, eq=False):
@@ -81,5 +82,7 @@ class Desk(Struct, frozen=True, eq=False):
     """Evaluations and made models; read in a worker thread of their own."""
     watch: WatchBooks | None = None
     """Drift and spend."""
+    waiting: Waiting | None = None
+    """Words of requests that wait for a person. None: they are not kept."""
     governance: Governance | None = None
     """The control table, cards and packs."""

@@ -52,7 +52,7 @@ def card(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _acts(told: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What was made unreadable, dropped or changed of what is kept, the newest first."""
+    """What was made unreadable, dropped, read or changed of what is kept, the newest first."""
     found = [{**one, "what": f"texts of {one['of']} made unreadable"} for one in told.get("erasures", ())]
     found += [{**one, "what": f"rows up to {one['rows_up_to']:,} dropped"} for one in told.get("dropped", ())]
     found += told.get("other_acts", ())

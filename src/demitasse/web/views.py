@@ -405,7 +405,7 @@ def _need(alert: Alert) -> Need:
     if "budget" in alert.kind:
         return Need(alert, "/alerts/resolve", "done", link="/budgets")
     if alert.undo and (word := button(alert.remedy)):
-        link = f"/ledger/{alert.subject}" if alert.kind == "approval_needed" else "/watch"
+        link = "/waiting" if alert.kind == "approval_needed" else "/watch"
         return Need(alert, "/watch/do", word, link=link)
     call = alert.remedy.removeprefix("demitasse explain ")
     return Need(alert, "/alerts/resolve", "done", link=f"/ledger/{call}" if call != alert.remedy else "")

@@ -1,0 +1,85 @@
+"""What waits for a person: calls whose text may give orders that are not its to give, and their words for who may read them.
+
+The list is for whoever sees figures; words are for who may both decide (``operate``) and read (``content``). Knows no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
+
+from ..core.errors import ConfigError
+from ..core.limits import Alert
+from ..core.quiet import quiet
+from ..wire.text import turns
+from .desk import Desk
+
+MOST_CHARS: Final = 40_000
+MOST_WAITING: Final = 200
+_CODE_CHARS: Final = 10
+
+
+class Held(Struct, frozen=True):
+    """A request as it came."""
+
+    __repr__ = quiet
+
+    call: str
+    """Its id: of several with the same text, the newest."""
+    body: bytes
+
+
+class Waiting(Protocol):
+    """Where the words of what waits are kept."""
+
+    async def read(self, code: str) -> Held | None:
+        """What waits under a code; None: it is not kept, or not any more. The chain is told who read it, before it is given.
+
+        May raise DemitasseError: then nothing is given.
+        """
+        ...
+
+
+def page(desk: Desk, _query: Mapping[str, str]) -> dict[str, Any]:
+    """All that waits, the newest first, without a word of it."""
+    return {"waiting": [_row(alert) for alert in _open(desk)], "keeps": desk.waiting is not None, "read": None}
+
+
+async def read(desk: Desk, form: Mapping[str, str]) -> dict[str, Any]:
+    """The words under ``code``. Raises ConfigError: nothing waits under it, or its words are not there."""
+    code = form.get("code", "")
+    if len(code) != _CODE_CHARS or set(code) - set("0123456789abcdef"):
+        raise ConfigError("this is no code of something that waits; open the page again")
+    if desk.waiting is None:
+        raise ConfigError("words of what waits are not kept here: see [keep] bodies and [keep] held")
+    found = await desk.waiting.read(code)
+    if found is None:
+        raise ConfigError(f"the request under {code} is not there: it was decided, a day is over, or it was never kept")
+    said = [
+        {"role": one.role, "text": visible(one.text[:MOST_CHARS]), "cut": len(one.text) > MOST_CHARS}
+        for one in turns(found.body)
+    ]
+    return {"read": {"code": code, "call": found.call, "turns": said}}
+
+
+def visible(text: str) -> str:
+    """The text with what nobody sees, or what would steer a terminal, written out: ``\\u202e``."""
+    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def _escaped(c: str) -> str:
+    return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+
+
+def _open(desk: Desk) -> list[Alert]:
+    alerts = desk.books.alerts(open_only=True, last=MOST_WAITING)
+    return [alert for alert in alerts if alert.kind == "approval_needed"]
+
+
+def _row(alert: Alert) -> dict[str, Any]:
+    return {
+        "code": alert.id.removeprefix("approve-"), "at_us": alert.at_us, "call": alert.subject, "why": alert.message,
+        "alert": alert.id,
+    }  # fmt: skip
