@@ -52,6 +52,7 @@ from .assessing import Assessor, Purse
 from .auditing import Auditing
 from .certifying import ask
 from .control import KeyLogin, StoreControl
+from .doorkeeping import Doorkeeping
 from .drifting import Drifting
 from .facts import (
     cache_facts,
@@ -170,6 +171,7 @@ class App:
             clock=clock,
         )
         self._metrics = Metrics()
+        self._doorkeeping = Doorkeeping(self.ledger, lambda: self._metrics.denied)
         self._telemetry = observer(config, env)
         self._proving = Proving(data, self.evidence, self._alarm, ask, config=lambda: self.config, clock=clock)
         self._watching = Watching(self.ledger, self.evidence, self._alarm, clock=clock, labelled=self._proving.labelled)
@@ -227,6 +229,7 @@ class App:
         await self._pilot.warm()
         await self._auditing.start()
         self._tasks.append(asyncio.create_task(self._auditing.run()))
+        self._tasks.append(asyncio.create_task(self._doorkeeping.run()))
         self._tasks.append(asyncio.create_task(self._watch_soft_limits()))
         self._tasks.append(asyncio.create_task(self._watching.run()))
         self._tasks.append(asyncio.create_task(self._follow_switches()))
@@ -259,6 +262,7 @@ class App:
         self._vaulting.close()
         await self._auditing.stop()
         self._keep_learned()
+        await asyncio.to_thread(self._doorkeeping.keep)
         self.evidence.close()
         self.books.close()
         self.ledger.close()

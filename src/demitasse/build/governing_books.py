@@ -14,7 +14,7 @@ from ..core.ledger import Bucket
 from ..lab.drift.streams import KINDS, STREAMS
 from ..lab.governance.proofs import FLOOR_DAYS
 from ..store import checkpoints
-from ..store.counts import DAY_US
+from ..store.counts import DAY_US, DOOR
 from ..store.examine import examine
 from ..store.tally import Happened
 from ..store.windows import FILE as WINDOWS
@@ -88,11 +88,13 @@ def grounding(view: View) -> dict[str, Any]:
 def security(view: View) -> dict[str, Any]:
     return {
         "about": "Refusals by reason, injection risk by band, replays of attacks. Requests turned away before they "
-        "were a call (no key, a wrong one, a foreign page) are no rows of the ledger: they "
-        "are counted in demitasse_denied_total at /metrics.",
+        "were a call (no key, a wrong one, too many wrong ones, a foreign page) are no rows of the ledger: they are sums by day "
+        "beside it, so that nobody fills the disk by knocking.",
         "calls": view.calls,
         "refused": view.total("refused"),
         "refused_by_day": view.by_day("refused"),
+        "turned_away": view.total(DOOR),
+        "turned_away_by_day": view.by_day(DOOR),
         "errors": view.total("error"),
         "bands": view.total("band"),
         "bands_by_day": view.by_day("band"),

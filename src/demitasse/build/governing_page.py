@@ -59,6 +59,7 @@ class GovernancePages:
             "licences": documents["licences"],
             "providers": documents["providers"],
             "retention": documents["retention"],
+            "security": documents["security"],
             "counted": {"rows": gathered.counted.seq, "of": gathered.counted.top, "whole": gathered.counted.whole},
         }
 

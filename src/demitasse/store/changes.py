@@ -19,6 +19,7 @@ from ..core.evidence import OWN_KEYS, Label
 from ..core.limits import Alert, Budget, Key
 from ..core.policy import FOLLOWING, Certificate, CertificateState, encode_certificate
 from .chain import decode_entry, encode
+from .counts import DAY_US, DOOR
 from .rollup import MEASURES, Sums, dimensions, measures
 from .writer import Batch, Change
 
@@ -139,6 +140,15 @@ def set_setting(name: str, value: Any, at_us: int, told: Mapping[str, Any] | Non
             batch.execute("INSERT OR REPLACE INTO settings VALUES (?,?)", (name, encode(value)))
         batch.note("changed", f"setting:{name}", at_us, value=value, **(told or {}))
         batch.revise()
+
+    return change
+
+
+def turned_away(counts: Mapping[str, int], at_us: int) -> Change:
+    """Count requests that were refused before they were calls, by code, on the day of ``at_us``; no event, they are no rows."""
+
+    def change(batch: Batch) -> None:
+        batch.count(at_us // DAY_US, [((DOOR, code), n) for code, n in counts.items()])
 
     return change
 

@@ -103,6 +103,10 @@ class Settings:
         """Keep a JSON value under a name; None removes it. ``told``: what its event says beside it."""
         self._change(changes.set_setting(name, value, self.clock(), told))
 
+    def turned_away(self, counts: Mapping[str, int]) -> None:
+        """Count requests that were refused before they were calls, by code."""
+        self._change(changes.turned_away(counts, self.clock()))
+
     def tell(self, what: str, name: str, told: Mapping[str, Any]) -> None:
         """Say in the chain that something was done that no table shows; see ``changes.tell``."""
         self._change(changes.tell(what, name, self.clock(), told))

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from .desk import Desk
 
+MOST_DAYS = 14
 MARKS = {"evidenced": "●", "partial": "◐", "organisational": "○"}
 
 
@@ -18,7 +19,7 @@ class Governance(Protocol):
 
     def found(self) -> dict[str, Any]:
         """``since, until, counts, rows`` as ``controls.json`` of a pack, and ``cards, licences, providers,
-        retention, counted``."""
+        retention, security, counted``."""
         ...
 
     def card(self, name: str) -> dict[str, Any] | None:
@@ -40,7 +41,7 @@ def page(desk: Desk, _query: Mapping[str, str]) -> dict[str, Any]:
         frameworks.setdefault(row["framework"], []).append(row)
     return {
         "found": found, "frameworks": frameworks, "missing": _missing(found["rows"]), "marks": MARKS,
-        "acts": _acts(found["retention"]),
+        "acts": _acts(found["retention"]), "away": _away(found["security"]),
     }  # fmt: skip
 
 
@@ -49,6 +50,18 @@ def card(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
     name = query.get("model", "")
     found = desk.governance.card(name) if desk.governance is not None else None
     return {"card": found, "name": name}
+
+
+def _away(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Requests that were turned away before they were calls, by day, the newest first; the reasons of a day by how many."""
+    days = [
+        {
+            "day": one["day"], "n": sum(one["counts"].values()),
+            "reasons": sorted(one["counts"].items(), key=lambda row: (-row[1], row[0])),
+        }
+        for one in told.get("turned_away_by_day", ())
+    ]  # fmt: skip
+    return sorted(days, key=lambda one: str(one["day"]), reverse=True)[:MOST_DAYS]
 
 
 def _acts(told: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -211,9 +211,13 @@ def _refusals_counted(told: Mapping[str, Any]) -> Said:
     refused = told["refused"]
     if not told["calls"]:
         return False, "no calls"
-    return True, ", ".join(
-        f"{name} {n:,}" for name, n in list(refused.items())[:5]
-    ) or f"none of {_n(told['calls'], 'call')}"
+    said = _most(refused) or f"none of {_n(told['calls'], 'call')}"
+    away = told.get("turned_away") or {}
+    return True, f"{said}; turned away before they were calls: {_most(away) or 'none'}"
+
+
+def _most(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in list(found.items())[:5])
 
 
 def _redteam(told: Mapping[str, Any]) -> Said:
