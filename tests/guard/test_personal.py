@@ -64,6 +64,33 @@ def found(text: str) -> list[tuple[str, str]]:
         ("85.07.30-033.28", "NATIONAL_ID", "85.07.30-033.28"),
         ("756.9217.0769.85", "NATIONAL_ID", "756.9217.0769.85"),
         ("11010519491231002X", "NATIONAL_ID", "11010519491231002X"),
+        ("S1234567D", "NATIONAL_ID", "S1234567D"),
+        ("HKID A123456(3)", "NATIONAL_ID", "A123456(3)"),
+        ("12.345.678-5", "NATIONAL_ID", "12.345.678-5"),
+        ("12.345.678-Z", "NATIONAL_ID", "12.345.678-Z"),
+        ("BOXW310820HNERXN09", "NATIONAL_ID", "BOXW310820HNERXN09"),
+        ("112-233-445 95", "NATIONAL_ID", "112-233-445 95"),
+        ("710319/2745", "NATIONAL_ID", "710319/2745"),
+        ("1-1017-00230-70-8", "NATIONAL_ID", "1-1017-00230-70-8"),
+        ("20-26756539-3", "NATIONAL_ID", "20-26756539-3"),
+        ("PAN ABCPE1234F", "NATIONAL_ID", "ABCPE1234F"),
+        ("ID no 8001015009087", "NATIONAL_ID", "8001015009087"),
+        ("Personalausweis L01X00T47", "NATIONAL_ID", "L01X00T47"),
+        ("s.i.n. 130-692-544", "NATIONAL_ID", "130-692-544"),
+        ("socsec 123456789", "SSN", "123456789"),
+        ("paszport ZS 4410287", "PASSPORT", "ZS 4410287"),
+        ("Passnummer L01X00T47", "PASSPORT", "L01X00T47"),
+        ("patente di guida MI5520917X", "DRIVER_LICENSE", "MI5520917X"),
+        ("BSB 733-104", "BANK_ACCOUNT", "733-104"),
+        ("card 5105 10 51 05 10 51 00", "CARD", "5105 10 51 05 10 51 00"),
+        ("yo its 2 1 2 5 5 5 0 1 8 8 ok", "PHONE", "2 1 2 5 5 5 0 1 8 8"),
+        ("mongodb://root:toor1@mongo.example:27017/x", "URL", "mongodb://root:toor1@mongo.example:27017/x"),
+        ("see verein.de/galerie", "URL", "verein.de/galerie"),
+        ("trouwdag 6 juni 2009", "DATE", "6 juni 2009"),
+        ("am 8. August 2024", "DATE", "8. August 2024"),
+        ("27 rue Pasteur", "ADDRESS", "27 rue Pasteur"),
+        ("ul. Polna 7", "ADDRESS", "ul. Polna 7"),
+        ("D-10115 Berlin", "ZIP", "10115"),
         ("id 10000000146", "NATIONAL_ID", "10000000146"),
         ("passport no. L01X00T47", "PASSPORT", "L01X00T47"),
         ("driver's license D1234567", "DRIVER_LICENSE", "D1234567"),
@@ -313,6 +340,43 @@ def test_ages_are_found_as_several_languages_say_them(text: str, value: str) -> 
     ],
 )
 def test_years_that_are_nobody_s_age_and_numbers_that_nobody_dials_are_left(text: str) -> None:
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Gartenweg 5\n04277 Leipzig", "04277"),
+        ("Kerklaan 88, 3581 GR Utrecht", "3581 GR"),
+        ("ul. Polna 7, 90-211 Łódź", "90-211"),
+        ("Ringvägen 101, 413 20 Göteborg", "413 20"),
+        ("Travessa do Carmo 4, 4050-164 Braga", "4050-164"),
+    ],
+)
+def test_a_postal_code_stands_between_street_and_town(text: str, code: str) -> None:
+    assert ("ZIP", code) in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "4242 4242 0091 7719 fails its check",
+            "pp. 120-135",
+            "run 1234567",
+            "via Bandcamp in 2015",
+            "qty 1200, unit 0.035",
+        ),
+        *(
+            "package com.example;",
+            "the company is 110 years old",
+            "NL91 ABNA 0417 1640 77",
+            "int(_)\n3232235521\n",
+            "PIN: 1234",
+        ),
+    ],
+)
+def test_what_only_looks_like_a_document_a_street_or_an_age_is_left(text: str) -> None:
     assert found(text) == []
 
 

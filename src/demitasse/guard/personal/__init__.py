@@ -40,6 +40,7 @@ def find(text: str) -> tuple[list[Entity], bool]:
     if ":" in scan.text:
         web.colons(scan)
     _digits(scan)
+    street.after(scan)
     if "year" in scan.text or "month" in scan.text or "week" in scan.text:
         days.spelt(scan)
     return resolve(scan.found), scan.cut
@@ -100,9 +101,10 @@ def _digits(scan: Scan) -> None:
         seen += 1
         if not plain:  # letters of a script that puts no spaces between words
             digits = start + len(match[0]) - len(match[0].lstrip("0123456789"))
-            if text[digits : digits + 1] >= EAST:
+            after = text[digits : digits + 1] >= EAST
+            if after:
                 end = digits
-            if digits - start >= numbers.FEWEST_DIGITS and (end == digits or text[start - 1 : start] >= EAST):
+            if digits - start >= numbers.FEWEST_DIGITS and (after or text[start - 1 : start] >= EAST):
                 numbers.one(scan, start, text[start:digits])
                 continue
         while start and text[start - 1].isalnum() and text[start - 1] < EAST:
@@ -145,6 +147,8 @@ def _small(scan: Scan, word: Word) -> None:
 def _may_follow(text: str, end: int) -> bool:
     """Whether what comes after a number can make it a house's, a day of a month, or an age: by two characters of it."""
     sign = text[end : end + 1]
+    if sign == ".":
+        return text[end + 1 : end + 5] in _GERMAN
     if sign == ",":
         end += 1
         sign = text[end : end + 1]
@@ -177,5 +181,9 @@ _RUN_OR_WORD: Final = re.compile(rf"\d(?:(?<![^\W_]\d)(\d*+(?![^\W_])(?:{_JOIN}\
 """Numbers that are joined to a row; or the rest of a word from its first digit on."""
 _BEFORE: Final = frozenset(_STRIPPED)
 _STREET: Final = re.compile(r" (?:\d{1,5} )?(?:\d{1,3}(?:st|nd|rd|th)|[^\W\d_])")
-_FOLLOWS: Final = words("da de di do du la va vo of th ja fe ma ap ju au se oc no ye yr y/ y. ya yo mo we an le vu")
+_FOLLOWS: Final = words(
+    "da de di do du la va vo of th ja fe ma ap ju au se oc no ye yr y/ y. ya yo mo we an le vu ru av bd en ab ge lu ag ou"
+)
+_GERMAN: Final = frozenset(f" {month}" for month in words("Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez"))
+"""After "8."."""
 """How small words begin that are read after a number: of a street's name, for a month, for years."""

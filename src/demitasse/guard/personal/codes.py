@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from . import checks
-from .scan import Scan, Word
+from . import checks, registers
+from .scan import Scan, Window, Word
 
 
 def code(scan: Scan, word: Word) -> bool:
@@ -29,6 +29,10 @@ def code(scan: Scan, word: Word) -> bool:
         scan.add("NATIONAL_ID", word.start, word.end, 1.0)
     elif size == 16 and _UK_LICENSE.fullmatch(upper):
         scan.add("DRIVER_LICENSE", word.start, word.end, 0.9 if _about(scan, word, "license", "driver") else 0.7)
+    elif score := _registered(said):
+        scan.add("NATIONAL_ID", word.start, word.end, score)
+    elif size in {7, 8} and _hong_kong(scan, word):
+        pass
     elif size >= 14 and _wallet(said):
         scan.add("CRYPTO", word.start, word.end, 0.9 if said[:2] == "0x" else 1.0)
     else:
@@ -76,6 +80,45 @@ def _finnish(scan: Scan, word: Word) -> bool:
     return True
 
 
+def _registered(said: str) -> float:
+    """How sure the form and the check of a word are a personal number's: by its size, the country's."""
+    size = len(said)
+    if size == 9 and _NRIC.fullmatch(said):
+        return 0.9 * registers.nric(said)
+    if size in {8, 9} and _PPSN.fullmatch(said):
+        return 0.7 * registers.ppsn(said)
+    if size == 10:
+        return 0.7 if _PAN.fullmatch(said) or (_TAIWANESE.fullmatch(said) and registers.taiwanese(said)) else 0.0
+    return 0.9 if size == 18 and _CURP.fullmatch(said) and registers.curp(said) else 0.0
+
+
+def _hong_kong(scan: Scan, word: Word) -> bool:
+    """``A123456(3)``."""
+    match = _HKID.match(scan.text, word.start)
+    if match is None or not registers.hkid(match[1], match[2]):
+        return False
+    scan.add("NATIONAL_ID", word.start, match.end(), 0.9)
+    return True
+
+
+def lettered(scan: Scan, window: Window) -> bool:
+    """Digits, a dash and one letter: Spain's ``12.345.678-Z``, Chile's ``12.345.678-K``."""
+    match = _LETTER.match(scan.text, window.end)
+    if match is None or not 7 <= window.form.total <= 8 or not window.form.seps <= {"."}:
+        return False
+    sign = match[1].upper()
+    if not (checks.dni(window.digits + sign) or (sign == "K" and registers.rut(window.digits, sign))):
+        return False
+    scan.add("NATIONAL_ID", window.start, match.end(), 0.9)
+    return True
+
+
+def prefixed(scan: Scan, start: int) -> int:
+    """Where a number begins that one to three capitals before it belong to: ``ZS 4410287``."""
+    match = _PREFIX.search(scan.text, max(0, start - 5), start)
+    return match.start(1) if match else start
+
+
 def _wallet(said: str) -> bool:
     if said[0] in "13LDMTA9" and 25 <= len(said) <= 35:
         return checks.base58(said)
@@ -90,6 +133,9 @@ def _by_context(scan: Scan, word: Word) -> bool:
     if not 4 <= word.size <= 18 or sum(sign.isdecimal() for sign in word.text) < 3:
         return False
     for topic in scan.topics(word.start):
+        if topic in {"nation", "tax"} and 6 <= word.size <= 18:
+            scan.add("NATIONAL_ID", word.start, word.end, 0.6)
+            return True
         if topic == "passport" and 6 <= word.size <= 10:
             scan.add("PASSPORT", word.start, word.end, 0.8)
             return True
@@ -117,4 +163,13 @@ _NINO_NEVER: Final = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})
 """HM Revenue & Customs, NIM39110: letters and prefixes that are not used."""
 _UK_LICENSE: Final = re.compile(r"[A-Z]{1,5}9{0,4}\d[0156]\d[0-3]\d{2}[A-Z9]{2}\d[A-Z]{2}")
 _PARTED_LICENSE: Final = re.compile(r"[A-Za-z]\d{3,4}(?:-\d{2,5}){1,4}(?:-\d)?(?![\w-])")
+_NRIC: Final = re.compile(r"[STFGM]\d{7}[A-Z]")
+_CURP: Final = re.compile(r"[A-Z]{4}\d{6}[HMX][A-Z]{5}[A-Z\d]\d")
+_PPSN: Final = re.compile(r"\d{7}[A-W][A-IW]?")
+_PAN: Final = re.compile(r"[A-Z]{3}[PCHFATBLJG][A-Z]\d{4}[A-Z]")
+"""India's permanent account number; the fourth letter says whose."""
+_TAIWANESE: Final = re.compile(r"[A-Z][1289]\d{8}")
+_HKID: Final = re.compile(r"([A-Z]{1,2}\d{6}) ?\(([\dA])\)")
+_LETTER: Final = re.compile(r"-([A-Za-z])(?![^\W_])")
+_PREFIX: Final = re.compile(r"(?<![^\W_])([A-Z]{1,3})[ -]\Z")
 _HEX: Final = re.compile(r"[0-9a-fA-F]{40}")

@@ -43,7 +43,12 @@ def beside(scan: Scan, word: Word, last: str) -> bool:
         scan.add("AGE", word.start, word.end, 0.8 if last in _AGE_WORDS else 0.6)
         return True
     match = _YEARS.match(text, word.start)
-    if match and int(match[1]) <= 120 and (match[2] is None or _had(text, word.start, match.end())):
+    if (
+        match
+        and int(match[1]) <= 112
+        and (match[2] is None or _had(text, word.start, match.end(), english=match[3] is not None))
+        and not _of_a_thing(text, word.start)
+    ):
         scan.add("AGE", word.start, match.end(1), 0.8 if match[2] is None else 0.7)
         return True
     if not word.digits:
@@ -57,6 +62,9 @@ def beside(scan: Scan, word: Word, last: str) -> bool:
         if sign and _WHOSE.search(text, max(0, word.start - 16), word.start):
             scan.add("AGE", word.start, sign.end(), 0.6)
             return True
+    whole = _WHOLE.match(text, word.start)
+    if whole and (whole[1].lower() in _ABROAD or whole[1].lower() in _MONTHS):
+        return _day(scan, word.start, whole.end(), whole=True)
     match = _BEFORE_MONTH.match(text, word.start)
     return match is not None and _day(scan, word.start, match.end(), whole=match[1] is not None)
 
@@ -84,9 +92,24 @@ def spelt(scan: Scan) -> None:
             at = text.find(sign, at + 1)
 
 
-def _had(text: str, start: int, end: int) -> bool:
+def _of_a_thing(text: str, start: int) -> bool:
+    """Whether it is a house or a firm that is so old."""
+    return _THING.search(text[max(0, start - 24) : start]) is not None
+
+
+def _had(text: str, start: int, end: int, *, english: bool) -> bool:
     """Whether years are somebody's age, in languages that say "has 34 years"."""
-    return _HAS.search(text, max(0, start - 32), start) is not None and not _LASTED.match(text, end)
+    if _LASTED.match(text, end):
+        return False
+    if not english and _HAS.search(text, max(0, start - 32), start) is not None:
+        return True
+    if text[end : end + 1] not in _STOPS:
+        return False
+    # between commas after a name, or at the beginning and before a comma: as people are introduced
+    before = text[max(0, start - 2) : start]
+    if english:
+        return before in _COMMAS and _NAMED.search(text, max(0, start - 40), start) is not None
+    return not before or before in _COMMAS or before[-1] in _NEW_LINE
 
 
 def tells(last: str) -> bool:
@@ -128,13 +151,13 @@ def _back(text: str, at: int, last: str) -> int:
 
 
 _MONTHS: Final = words(
-    "jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov november"
-    " dec december"
+    "jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov"
+    " november dec december"
 )
 _AGE_WORDS: Final = words(
-    "age aged ages turned turning turns alter edad âge età idade leeftijd wiek wieku ålder alder ikä yaş yaşı věk vek életkor"
-    " vârsta возраст вік ηλικία cumplió cumple cumplí cumplirá cumplo fyllde fyller fylte fyldte fylder compie compirà skończył"
-    " skończyła bejaarde"
+    "age aged ages turned turning turns alter edad âge età idade leeftijd wiek wieku ålder alder ikä yaş yaşı věk vek"
+    " életkor vârsta возраст вік ηλικία cumplió cumple cumplí cumplirá cumplo fyllde fyller fylte fyldte fylder compie"
+    " compirà skończył skończyła bejaarde"
 )
 _AGE_JOINS: Final = words("is of am m s was only just now already almost nearly von de di van av es est ist é è")
 _ADVERBS: Final = words("only just now already almost nearly")
@@ -149,11 +172,23 @@ _COUNTED: Final = re.compile(
     r" ?(?!(?:and|but|when|now|today|who|so|or|because|as|this|last|next|at)\b)[^\s.,!?;)]|[.,:/-]\d| and a half\b"
 )
 _AFTER_MONTH: Final = re.compile(r"\d{1,2}(?:st|nd|rd|th)?\b(?:,? (\d{4})\b)?")
+_ABROAD: Final = words(
+    "januar februar märz mai juni juli oktober dezember jänner janvier février mars avril juin juillet août septembre"
+    " octobre novembre décembre enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre noviembre"
+    " diciembre gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre januari februari maart mei augustus"
+    " janeiro fevereiro março maio junho julho setembro outubro novembro dezembro stycznia lutego marca kwietnia maja"
+    " czerwca lipca sierpnia września października listopada grudnia maj augusti marts desember ledna února března dubna"
+    " května června července srpna září října listopadu prosince tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta"
+    " kesäkuuta heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta ocak şubat mart nisan mayıs haziran temmuz"
+    " ağustos eylül ekim kasım aralık января февраля марта апреля мая июня июля августа сентября октября ноября декабря"
+)
 _BEFORE_MONTH: Final = re.compile(
     r"\d{1,2}(?:st|nd|rd|th)?(?: of)?[ -](?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?(?:,?[ -](\d{4})\b)?",
     re.IGNORECASE,
 )
+_WHOLE: Final = re.compile(r"\d{1,2}(?:\.|er|º|°|:e)? (?:de |d['’])?([^\W\d_]{3,14})(?: de| del)? \d{4}\b")
+"""Day, month and year as other languages write them."""
 _YEARS: Final = re.compile(
     r"(\d{1,3})(?:"
     r"[ -]?(?:(?:years?|yrs?\.?|months?|weeks?)[ -](?:olds?|of age|young)\b|y/o\b|y\.o\b|yo\b)"
@@ -161,23 +196,35 @@ _YEARS: Final = re.compile(
     r"| (?:yaşında|yaşım|Jahre (?:alt|jung)|jaar (?:oud|jong)|år gam[ml]|años de edad|anni di età|anos de idade|vuotta vanha"
     r"|ετών|χρονών)"
     r"|enne\b| ?(?:岁|歲|歳|세(?!기)|살)"
-    r"| (ans|años|anni|anos|jaar|Jahren?|let|lata?|roky|roků|år|vuotta|(?:de )?ani|лет|года?|роки|років)\b)",
+    r"| (ans|años|anni|anos|jaar|Jahren?|let|lata?|roky|roků|år|vuotta|(?:de )?ani|лет|года?|роки|років|(yrs?|years))"
+    r"(?![^\W\d_]))",
     re.IGNORECASE,
 )
 _HAVE: Final = words(
-    "as avez avait avais aura aurai ayant ses tengo tienes tiene tenía tienen cumplir cumplió cumple ho hai ha hanno avevo aveva"
-    " compiuto tenho tens tem tinha fez completou bin bist ist war wurde mit ben bent is was mam masz ma miał miała mám är er var"
-    " blev ble on olen am are мне ему ей тебе вам исполнилось мені"
+    "as avez avait avais aura aurai ayant ses tengo tienes tiene tenía tienen cumplir cumplió cumple ho hai ha hanno avevo"
+    " aveva compiuto tenho tens tem tinha fez completou bin bist ist war wurde mit ben bent is was mam masz ma miał miała"
+    " mám är er var blev ble on olen am are мне ему ей тебе вам исполнилось мені"
 )
 """Words before somebody's years: to have, to be, to complete, in languages that say so."""
 _WHO: Final = words(
-    "femme homme fille garçon enfant patient patiente fils mère père mari épouse mujer hombre chico chica niño niña paciente hijo"
-    " hija donna uomo ragazzo ragazza bambino bambina paziente figlio figlia mulher homem menino menina filho filha man vrouw"
-    " jongen meisje zoon dochter kind patiënt"
+    "idoso idosa anciano anciana anziano anziana señora señor senhora senhor signora signore dame monsieur madame junge"
+    " jeune vieux jugador joueur étudiant étudiante estudiante studente studentessa estudiante femme homme fille garçon"
+    " enfant patient patiente fils mère père mari épouse mujer hombre chico chica niño niña paciente hijo hija donna uomo"
+    " ragazzo ragazza bambino bambina paziente figlio figlia mulher homem menino menina filho filha man vrouw jongen meisje"
+    " zoon dochter kind patiënt"
 )
 _HAS: Final = re.compile(
     rf"(?<![^\W\d_])(?:(?:j['’])?ai|(?<!y )a|âgée?s? de|je m[iu]|je jí|bylo m[iu]|{'|'.join(sorted(_HAVE))}"
     rf"|(?:{'|'.join(sorted(_WHO))})(?: \w+)? (?:de|di|van)) \Z",
+    re.IGNORECASE,
+)
+_STOPS: Final = frozenset(",;)")
+_COMMAS: Final = frozenset({", ", " (", "; "})
+_NEW_LINE: Final = frozenset("\n(•-")
+_THING: Final = re.compile(
+    r"\b(?:company|firm|business|building|house|church|bridge|tree|whisky|whiskey|wine|car|software|school|university|tradition"
+    r"|institution|brand|machine|laptop|computer|system|code|earth|universe|planet|city|town|club|roof|boiler|engine|phone|iphone)"
+    r"(?: is| was|['’]s|,)?(?: now| about| over| almost| nearly| just)? \Z",
     re.IGNORECASE,
 )
 _LASTED: Final = re.compile(

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import accumulate, product
 from typing import Final
 
-from . import checks
+from . import checks, registers
 
 Sizes = tuple[int, ...]
 
@@ -61,8 +61,7 @@ class Form:
         self.quad = groups == 4 and seps == {"."}
         self.card = 12 <= total <= 19 and (groups == 1 or (sizes in CARDS and one_way and seps <= _PARTS))
         self.ssn = sizes == (3, 2, 4) and one_way and seps <= _PARTS
-        shaped = SHAPED.get(sizes)
-        self.shaped = shaped if shaped is not None and shaped[0] == "".join(parted) else None
+        self.shaped = SHAPED.get((sizes, "".join(parted)))
         self.bare = BARE.get(total) if groups == 1 else None
         # groups as people write them: at most seven, none of one digit but the first two, no date
         self.plausible = groups <= 7 and all(size >= 2 for size in sizes[2:]) and not (seps == {"/"} and groups > 2)
@@ -79,7 +78,7 @@ class Form:
         self.only_dialled = sizes not in FIRM and dialled and groups > 1 and seps != {"."}
         self.worth = self._worth(groups)
         # less than any number has, or two parts and a dot, a fraction: a date or an address on the net, if anything
-        self.number = total >= FEWEST_DIGITS and not (seps == {"."} and groups == 2)
+        self.number = total >= FEWEST_DIGITS and not (seps == {"."} and groups == 2 and sizes != (3, 4))
         # more than a telephone has: a card's, written in one way, or an account's
         long = total > 15 and groups > 1 and not (sizes in CARDS and one_way)
         self.hopeless = long if self.number else not (self.date or self.quad)
@@ -121,18 +120,30 @@ CARDS: Final = frozenset(
     }
 )
 QUADS: Final = frozenset(product((1, 2, 3), repeat=4))
-SHAPED: Final[dict[Sizes, tuple[str, Callable[[str], bool], float]]] = {
-    (3, 3, 3, 2): ("..-", checks.cpf, 1.0),
-    (3, 4, 4, 2): ("...", checks.ahv, 1.0),
-    (2, 2, 2, 3, 2): ("..-.", checks.rijksregister, 1.0),
-    (4, 4, 4): ("  ", checks.aadhaar, 0.8),
-    (6, 4): ("-", checks.personnummer, 0.9),
-    (8, 4): ("-", checks.personnummer, 0.9),
-    (6, 7): ("-", checks.rrn, 1.0),
-    (1, 2, 2, 2, 3, 3, 2): ("      ", checks.nir, 1.0),
+SHAPED: Final[dict[tuple[Sizes, str], tuple[Callable[[str], bool], float]]] = {
+    ((3, 3, 3, 2), "..-"): (checks.cpf, 1.0),
+    ((3, 3, 3, 2), "-- "): (registers.snils, 0.9),
+    ((3, 4, 4, 2), "..."): (checks.ahv, 1.0),
+    ((2, 2, 2, 3, 2), "..-."): (checks.rijksregister, 1.0),
+    ((4, 4, 4), "  "): (checks.aadhaar, 0.8),
+    ((6, 4), "-"): (lambda digits: checks.personnummer(digits) or registers.kennitala(digits), 0.9),
+    ((6, 4), "/"): (registers.rodne, 0.9),
+    ((6, 5), " "): (checks.fodselsnummer, 0.9),
+    ((8, 4), "-"): (checks.personnummer, 0.9),
+    ((6, 7), "-"): (checks.rrn, 1.0),
+    ((1, 2, 2, 2, 3, 3, 2), "      "): (checks.nir, 1.0),
+    ((1, 2, 2, 2, 3, 3), "     "): (registers.anyone, 0.6),
+    ((2, 8, 1), "--"): (registers.cuit, 0.9),
+    ((1, 4, 5, 2, 1), "----"): (registers.thai, 1.0),
+    ((1, 4, 5, 2, 1), "    "): (registers.thai, 1.0),
+    ((5, 7, 1), "--"): (registers.anyone, 0.7),
+    ((3, 4, 7, 1), "----"[:3]): (registers.emirates, 1.0),
+    ((6, 2, 4), "--"): (registers.mykad, 0.7),
+    ((2, 3, 3, 1), "..-"): (lambda digits: registers.rut(digits[:-1], digits[-1]), 0.9),
+    ((1, 3, 3, 1), "..-"): (lambda digits: registers.rut(digits[:-1], digits[-1]), 0.9),
 }
-"""Numbers known by how they are written: sizes of the groups, what parts them, the check, the score."""
-BARE: Final[dict[int, Callable[[str], bool]]] = {15: checks.nir, 18: checks.resident_id}
+"""Numbers known by how they are written: sizes of the groups and what parts them; the check, the score."""
+BARE: Final[dict[int, Callable[[str], bool]]] = {13: registers.south_african, 15: checks.nir, 18: checks.resident_id}
 """Numbers long and constrained enough to be known without a word before them."""
 
 AMERICAN: Final = frozenset({(3, 3, 4), (1, 3, 3, 4)})
@@ -141,16 +152,16 @@ ABROAD: Final = frozenset(
     {(4, 2, 4, 4), (4, 3, 3, 4), (4, 1, 2, 2, 2, 2), (4, 2, 3, 4), (4, 3, 7), (4, 3, 8), (5, 3, 4), (4, 4, 6)}
 )
 TRUNK: Final[dict[Sizes, tuple[str, ...]]] = {
-    (2, 6): ("NZ", "DE"),
-    (2, 7): ("NL", "ZA", "IE"),
-    (2, 8): ("NL", "FR", "AU"),
+    (2, 6): ("NZ", "DE", "IT"),
+    (2, 7): ("IT", "NL", "ZA", "IE"),
+    (2, 8): ("NL", "FR", "AU", "IT"),
     (3, 5): ("DE", "SE"),
-    (3, 6): ("DE", "SE", "IE"),
+    (3, 6): ("DE", "SE", "IE", "IT"),
     (3, 7): ("DE", "NL", "IT"),
     (3, 8): ("DE", "GB", "CN"),
     (4, 4): ("DE", "AT"),
-    (4, 5): ("DE", "AT"),
-    (4, 6): ("NL", "DE", "AU"),
+    (4, 5): ("DE", "AT", "IT"),
+    (4, 6): ("NL", "DE", "AU", "IT"),
     (4, 7): ("DE", "GB", "PK"),
     (4, 8): ("DE", "AT", "CN"),
     (5, 4): ("DE", "GB"),
@@ -210,10 +221,11 @@ SAID: Final = frozenset(
 _TRUNK_PARTS: Final = frozenset({" ", "-", "/", ".", " / ", " - ", ")", ") ", ")-"})
 _LONE: Final = frozenset({frozenset({" "}), frozenset({"-"})})
 
-_OTHERS: Final = DATES | CARDS | frozenset(SHAPED) | {(3, 2, 4)}
+_SHAPED: Final = frozenset(sizes for sizes, _ in SHAPED)
+_OTHERS: Final = DATES | CARDS | _SHAPED | {(3, 2, 4)}
 PHONES: Final = AMERICAN | ABROAD | SAID | frozenset(TRUNK) | {(5, 5), (2, 5, 4), (1, 3, 3, 2, 2)}
 """Sizes of the groups of a telephone number that is known by how it is written."""
-FIRM: Final = DATES | CARDS | AMERICAN | ABROAD | frozenset(SHAPED) | {(3, 2, 4)}
+FIRM: Final = DATES | CARDS | AMERICAN | ABROAD | _SHAPED | {(3, 2, 4)}
 """Those that need neither a word nor a nought or bracket at the beginning."""
 SHAPES: Final = FIRM | PHONES | QUADS
 """All the ways of writing that are known by themselves."""
@@ -241,12 +253,13 @@ Try = tuple[int, Form, bool]
 class Row:
     """Numbers in a row, as a template says it: their sizes, where each begins, what parts them, and what is worth a look."""
 
-    __slots__ = ("_tries", "few", "free", "parted", "places", "sizes", "whole")
+    __slots__ = ("_tries", "few", "free", "parted", "places", "sizes", "spelt", "whole")
 
     def __init__(self, template: str) -> None:
         parts = _NUMBER.split(template)  # nothing, a number, what parts it from the next, …, nothing
         self.sizes = sizes = tuple(map(len, parts[1::2]))
         self.parted = parted = tuple(parts[2:-1:2])
+        self.spelt = len(sizes) in {10, 11} and set(sizes) == {1} and set(parted) <= {" ", "-"}  # digit by digit
         self.places = tuple(accumulate(map(len, parts)))[::2][:-1]
         self.few = sum(sizes) < 4  # less than any date
         self.free = sizes in {(1, 3), (1, 3, 3)}  # letters may follow
@@ -266,8 +279,16 @@ class Row:
             worth, last = way.worth, until == len(sizes)
             if way.hopeless or way.total > MOST_DIGITS or worth == NEVER:
                 continue
-            if worth == LAST_OF_FOURS and not last and sizes[until] == 4:
+            if worth == LAST_OF_FOURS and ((not last and sizes[until] == 4) or (at and sizes[at - 1] == 4)):
                 continue
+            if (
+                worth == AT_END
+                and until - at == 2
+                and (at or not last)
+                and way.sizes in TRUNK
+                and way.sizes not in SAID
+            ):
+                continue  # two groups say little: they stand alone
             if worth == DOTTED and ("." in parted[until - 1 : until] or (at and parted[at - 1] == ".")):
                 continue
             found.append((until, way, worth == AT_END and not last))

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from . import checks, codes, days
+from . import checks, codes, days, registers
 from .forms import FEWEST_DIGITS, MOST_DIGITS, MOST_GROUPS, Row, Try, form
-from .phones import nobodys, phone
+from .phones import alone, nobodys, phone
 from .scan import SIGNS, Scan, Window
 
 __all__ = ["FEWEST_DIGITS", "LOOSE_GROUPS", "one", "run"]
@@ -24,7 +24,11 @@ LOOSE_GROUPS: Final = 12
 def one(scan: Scan, start: int, digits: str) -> None:
     """A number that stands alone."""
     size = len(digits)
-    _window(scan, Window(digits, form((size,), ()), start, start + size, scan.topics(start)))
+    if not _window(scan, Window(digits, form((size,), ()), start, start + size, scan.topics(start))) and size in {
+        10,
+        11,
+    }:
+        alone(scan, start, digits)
 
 
 def run(scan: Scan, start: int, said: str, row: Row) -> bool:
@@ -70,7 +74,9 @@ def _any_way(row: Row, at: int, about: tuple[str, ...]) -> Iterator[Try]:
     sizes, parted = row.sizes, row.parted
     for until in range(min(len(sizes), at + MOST_GROUPS), at, -1):
         way = form(sizes[at:until], parted[at : until - 1])
-        if way.total <= MOST_DIGITS and (not way.hopeless or (way.total > 15 and "account" in about)):
+        if way.total <= MOST_DIGITS and (
+            not way.hopeless or (way.total > 15 and ("account" in about or "card" in about))
+        ):
             yield until, way, False
 
 
@@ -96,8 +102,10 @@ def _by_shape(scan: Scan, window: Window) -> bool:
         scan.add("SSN", start, end, 0.95 if "ssn" in window.about else 0.85)
         return True
     # three groups of four may also be the beginning of a card's number that fails its check
-    if way.shaped is not None and way.shaped[1](digits) and not _GROUP.match(scan.text, end):
-        scan.add("NATIONAL_ID", start, end, way.shaped[2])
+    if way.shaped is not None and way.shaped[0](digits) and not _GROUP.match(scan.text, end):
+        scan.add("NATIONAL_ID", start, end, way.shaped[1])
+        return True
+    if scan.text[end : end + 1] == "-" and codes.lettered(scan, window):
         return True
     if way.bare is not None and way.bare(digits):
         scan.add("NATIONAL_ID", start, end, 0.9)
@@ -137,17 +145,33 @@ def _by_topic(scan: Scan, window: Window) -> bool:
     for topic in window.about:
         if topic == "phone" and 7 <= size <= 15 and window.form.plausible:
             return False  # the telephone's own rules decide
+        if topic == "card" and 13 <= size <= 19 and checks.issued(digits):  # however it is written
+            scan.add("CARD", start, end, 0.8)
+            return True
         rule = _TOLD.get(topic)
         if rule is not None:
             type, least, most, check, score = rule
-            if least <= size <= most and check(digits):
-                scan.add(type, start, end, score)
+            if topic == "passport" and len(window.form.sizes) > 1:
+                continue
+            if least <= size <= most and check(digits) and window.form.seps <= _CODE_PARTS:
+                scan.add(type, codes.prefixed(scan, start) if topic == "passport" else start, end, score)
                 return True
         elif topic in {"id", "tax"}:
             if any(check(digits) for check in _IDS.get(size, ())):
                 scan.add("NATIONAL_ID", start, end, 0.85)
                 return True
-        elif topic == "license" and size <= 14 and len(window.form.sizes) <= 4:
+        elif topic == "nation" and 7 <= size <= 14 and window.form.seps <= _CODE_PARTS:
+            checked = any(check(digits) for check in (*_IDS.get(size, ()), *_NATIONS.get(size, ())))
+            scan.add("NATIONAL_ID", start, end, 0.85 if checked else 0.6)
+            return True
+        elif (
+            topic in {"license", "driver"}
+            and size <= 14
+            and len(window.form.sizes) <= 4
+            and window.form.seps <= _CODE_PARTS
+        ):
+            if topic == "driver" and _LICENSES.isdisjoint(window.about):
+                continue
             scan.add("DRIVER_LICENSE", start, end, 0.7 if "driver" in window.about else 0.5)
             return True
     return False
@@ -171,18 +195,31 @@ _TOLD: Final[dict[str, tuple[str, int, int, Callable[[str], bool], float]]] = {
     "routing": ("BANK_ACCOUNT", 9, 9, checks.routing, 0.95),
     "sort": ("BANK_ACCOUNT", 6, 6, _any, 0.7),
     "account": ("BANK_ACCOUNT", 6, 18, _any, 0.7),
-    "passport": ("PASSPORT", 7, 9, _any, 0.8),
+    "passport": ("PASSPORT", 6, 9, _any, 0.8),
 }
 """By the word before: type, least and most digits, check, score."""
+
+_CODE_PARTS: Final = frozenset({" ", "-", ".", " - "})
+_LICENSES: Final = frozenset({"license", "id", "card", "number"})
+_NATIONS: Final[dict[int, tuple[Callable[[str], bool], ...]]] = {
+    9: (registers.nif, registers.israeli),
+    10: (registers.egn, registers.rodne, registers.svnr, registers.kennitala, registers.medicare),
+    11: (registers.cuit, registers.amka, registers.oib, registers.baltic, registers.snils),
+    12: (registers.my_number, registers.inn, registers.mykad),
+    13: (registers.cnp, registers.jmbg, registers.thai),
+}
+"""The same for words that are only said of a personal number, which make any of that size likely."""
 
 _IDS: Final[dict[int, tuple[Callable[[str], bool], ...]]] = {
     9: (checks.bsn, checks.sin, checks.tfn),
     10: (checks.personnummer, checks.cpr, checks.nhs),
     11: (checks.steuer_id, checks.pesel, checks.cpf, checks.fodselsnummer, checks.tckn, checks.rijksregister),
     12: (checks.aadhaar, checks.personnummer),
-    13: (checks.ahv, checks.rrn),
+    13: (checks.ahv, checks.rrn, registers.south_african, registers.cnp, registers.jmbg),
+    15: (registers.emirates,),
+    16: (registers.nik,),
 }
 """By size, where the words before say no more than that it is an id or a tax number."""
 
-_LOOSE: Final = frozenset({"phone", "number", "card", "id", "license", *_TOLD})
+_LOOSE: Final = frozenset({"phone", "number", "card", "id", "nation", "license", "driver", "zip", *_TOLD})
 """Words that make any way of writing worth a look."""

@@ -16,6 +16,8 @@ from .scan import SIGNS, Scan, Window
 def whole(scan: Scan, start: int, end: int, said: str, row: Row) -> bool:
     """Whether a run of digits is one number to dial and nothing else, as in lists of them: what ``phone`` says, for less work."""
     way = row.whole
+    if row.spelt:
+        return _one_by_one(scan, start, end, said.translate(SIGNS))
     if way is None or not 7 <= way.total <= 15:
         return False
     text = scan.text
@@ -24,9 +26,11 @@ def whole(scan: Scan, start: int, end: int, said: str, row: Row) -> bool:
         if sure:
             scan.add("PHONE", start - 1, _extension(text, end), sure)
         return sure > 0
+    before = text[start - 1 : start]
+    if before == "(" and row.parted and row.parted[0][0] == ")" and way.total <= 11:
+        return phone(scan, Window(said, way, start, end, scan.topics(start)))
     if said[:2] == "00" or said[:3] == "011":  # dialled from abroad, from North America
         sure = 0.75 * (_verified(scan, "+" + said.translate(SIGNS)[2 + (said[1] == "1") :], None) == 1)
-        before = text[start - 1 : start]
         if sure and before not in _NOT_BEFORE and before != "-":
             scan.add("PHONE", start, _extension(text, end), sure)
             return True
@@ -34,6 +38,28 @@ def whole(scan: Scan, start: int, end: int, said: str, row: Row) -> bool:
         about = scan.topics(start)
         return (not about or about[0] == "phone") and phone(scan, Window(said, way, start, end, about))
     return False
+
+
+def alone(scan: Scan, start: int, digits: str) -> bool:
+    """Digits in a row that nothing tells, at the end of a clause, that are given out in one of a few countries."""
+    size, end = len(digits), start + len(digits)
+    regions = _BARE.get((size, digits[0] if digits[0] == "0" else "2"), ())
+    if not regions or scan.topics(start) or len(set(digits)) < 4:
+        return False
+    text = scan.text
+    if _SAYING.search(text, max(0, start - 3), start) is None or _CLAUSE.match(text, end) is None:
+        return False
+    if not any(_verified(scan, digits, region) == 1 for region in regions):
+        return False
+    scan.add("PHONE", start, end, 0.4)
+    return True
+
+
+def _one_by_one(scan: Scan, start: int, end: int, digits: str) -> bool:
+    if not (_verified(scan, digits[-10:], "US") == 1 if digits[0] != "0" else _verified(scan, digits, "GB") == 1):
+        return False
+    scan.add("PHONE", start, end, 0.6)
+    return True
 
 
 def vanity(scan: Scan, start: int, end: int) -> bool:
@@ -120,6 +146,8 @@ def _written(scan: Scan, window: Window, *, bracket: bool) -> float:
     ):
         return 0.0 if way.sizes[0] == 4 and digits[:2] in _CENTURIES else 0.6
     if digits[0] == "0" and way.regions and 8 <= way.total <= 12:
+        if len(way.sizes) == 2 and _GROUP.match(scan.text, window.end):
+            return 0.0
         if any(_verified(scan, digits, region) == 1 for region in way.regions):
             return 0.75
         return 0.55 * (len(way.sizes) > 2 and 9 <= way.total <= 11 and "." not in way.seps)
@@ -175,6 +203,10 @@ _AFTER: Final = re.compile(
 _VANITY: Final = re.compile(
     r"1[- .](?:8(?:00|33|44|55|66|77|88)|900)[- .](?:\d{3}[- .])?[A-Z]{2,5}-?[A-Z]{1,6}(?:-\d{2,4})?\b"
 )
+_BARE: Final[dict[tuple[int, str], tuple[str, ...]]] = {(10, "2"): ("US",), (11, "0"): ("GB",), (10, "0"): ("FR", "AU")}
+_GROUP: Final = re.compile(r" \d")
+_SAYING: Final = re.compile(r"[^\W\d_][?!:,.]? \Z")
+_CLAUSE: Final = re.compile(r"[.,;!?]?(?:\n|\Z)|[.!?] ")
 _RUSSIAN: Final = (1, 3, 3, 2, 2)
 _LABELLED: Final = frozenset(":.")
 _MINE: Final = re.compile(r"\b(?:my|his|her|our|their|your)(?: new| old)? number(?:'s| is|:)? ?\Z", re.IGNORECASE)

@@ -24,11 +24,13 @@ def beside(scan: Scan, word: Word, said: str, last: str) -> bool:
         if match:
             scan.add("ADDRESS", start, _rest(text, match.end()), 0.75)
             return True
+    if 4 <= word.size <= 5 and word.digits and _town(scan, word):
+        return True
     if not last or text[start - 1] not in " #\n":
         return False
     if last in _UNITS:
         unit = _UNIT.search(said)
-        if unit:
+        if unit and not _FRACTION.match(text, end):
             scan.add("ADDRESS", start - len(said) + unit.start(1), _rest(text, end), 0.7)
             return True
     if (
@@ -38,7 +40,8 @@ def beside(scan: Scan, word: Word, said: str, last: str) -> bool:
         and (last.endswith(_ENDINGS) or not _BEFORE.isdisjoint(said.lower().replace(".", " ").split()[-5:-1]))
     ):
         way = _WAY.search(said)
-        if way and not (way[2] or way[1])[0].islower():
+        # a street's own name has a capital, though its kind may not: "ul. Polna"
+        if way and (not (way[2] or way[1])[0].islower() or (way[2] is None and _NAMED.search(way[1]))):
             scan.add("ADDRESS", start - len(said) + way.start(1), _rest(text, end), 0.6)
             return True
     if word.size == 5 and last.upper() in _STATES:
@@ -51,9 +54,28 @@ def beside(scan: Scan, word: Word, said: str, last: str) -> bool:
     return False
 
 
+def after(scan: Scan) -> None:
+    """Postal codes between a street and its town, as most of Europe writes them: ``Kerklaan 88, 3581 GR Utrecht``."""
+    for one in [one for one in scan.found if one.type == "ADDRESS"]:
+        match = _BETWEEN.match(scan.text, one.end)
+        if match:
+            scan.add("ZIP", *match.span(1), 0.8)
+
+
+def _town(scan: Scan, word: Word) -> bool:
+    """A code with its country before it, or below or after a number of a house and before a capital to the end of the line."""
+    text, start = scan.text, word.start
+    abroad = _COUNTRY.search(text, max(0, start - 4), start) and _CAPITAL.match(text, word.end)
+    if not (abroad or (_HOUSE_BEFORE.search(text, max(0, start - 6), start) and _TOWN.match(text, word.end))):
+        return False
+    dutch = _DUTCH.match(text, word.end)
+    scan.add("ZIP", start, dutch.end() if dutch else word.end, 0.7)
+    return True
+
+
 def tells(last: str, size: int, said: str) -> bool:
     """Whether the words before a number of ``size`` digits can make it part of an address; as ``beside`` asks, but cheaper."""
-    if last in _UNITS or last.upper() in _STATES or last.endswith(_ENDINGS):
+    if last.upper() in _COUNTRIES or last in _UNITS or last.upper() in _STATES or last.endswith(_ENDINGS):
         return True
     if size > 3 and _ZIP.search(said.lower()):
         return True
@@ -104,18 +126,34 @@ def _rest(text: str, end: int) -> int:
     return end
 
 
-_WORD: Final = r"[^\W\d_][^\W\d_'’.-]{0,24}+"
+_WORD: Final = r"[^\W\d_](?:[^\W\d_]|['’.-](?=[^\W\d_])){0,24}+"
+_COUNTRIES: Final = words("D A CH F B I E NL DK S SE FIN PL CZ L DE FR IT ES AT BE")
+_COUNTRY: Final = re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(_COUNTRIES))})[- ]\Z")
+_CAPITAL: Final = re.compile(r" (?![a-z])[^\W\d_]")
+_HOUSE_BEFORE: Final = re.compile(r"\d[a-zA-Z]?(?:, ?|\n ?)\Z")
+_DUTCH: Final = re.compile(r" ?(?!AM\b|PM\b|AD\b|BC\b)[A-Z]{2}(?= )")
+_TOWN: Final = re.compile(
+    r"(?: [A-Z]{2})? (?![a-z])[^\W\d_][^\W\d_]{2,24}(?:[ -](?![a-z])[^\W\d_]{2,24}){0,2}[.,;)]?(?:\n|\Z|[ ](?![a-z]))"
+)
+_BETWEEN: Final = re.compile(
+    r"[,\n]?[ \n]{1,4}(?:[-–—·|] )?"
+    r"((?:[A-Z]{1,3}-)?(?:\d{4} ?[A-Z]{2}\b|\d{4}-\d{3}|\d{2}-\d{3}|\d{5}-\d{3}|\d{3} \d{2}|\d{4,6}))"
+    r"(?= +(?![a-z])[^\W\d_])"
+)
+_NAMED: Final = re.compile(r" (?![a-zß-öø-ÿ])[^\W\d_][^\W\d_]* \Z")
 _NAME: Final = rf"(?:d[aeiou][lrs]?|la|van|von|of|the|(?![a-zß-öø-ÿ]){_WORD})"
 """A word of a street's name: small only where it is one of those that are."""
 _KINDS: Final = (
     "Street|St|Avenue|Ave|Av|Road|Rd|Drive|Dr|Lane|Ln|Boulevard|Blvd|Court|Ct|Place|Pl|Square|Sq|Terrace|Ter|Trail|Trl|Parkway"
     "|Pkwy|Circle|Cir|Highway|Hwy|Way|Crescent|Cres|Close|Grove|Gardens|Mews|Row|Walk|Alley|Expressway|Turnpike|Loop|Plaza|Hill"
-    "|Wharf|Quay|Crossing|Bypass|Ridge"
+    "|Wharf|Quay|Crossing|Bypass|Ridge|Yard|Parade|Esplanade|Promenade|Embankment|Croft|Meadows?|Heights|Cove|Rise|Green|Wynd"
+    "|Vale|Bend|Landing|Circus|Mount|Brae|Garth|Path"
 )
 _HOUSE: Final = re.compile(
     rf"\d{{1,6}}[A-Za-z]?(?:[-/]\d{{1,4}})?,? (?:\d{{1,5}} )?(?:[NSEW]{{1,2}}\.? |(?:North|South|East|West) )?"
     rf"(?:(?:\d{{1,3}}(?:st|nd|rd|th)|{_NAME}) ){{1,4}}?(?:{_KINDS})\b\.?(?![^\W\d_]|'| of\b)"
-    rf"|\d{{1,6}}[A-Za-z]?,? (?:Rue|Avenue|Boulevard|Calle|Via|Piazza|Rua|Avenida|Place|Chemin|Allée) (?:{_WORD}\b ?){{1,3}}"
+    rf"|\d{{1,6}}[A-Za-z]?,? (?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Bb]d|Calle|Via|Piazza|Rua|Avenida|[Pp]lace|[Cc]hemin|[Aa]llée"
+    rf"|[Ii]mpasse|[Qq]uai|[Rr]oute) (?:{_WORD}\b ?){{1,3}}"
 )
 _ZIP: Final = re.compile("|".join(word for word, topic in TOPICS.items() if topic == "zip"))
 _UNITS: Final = frozenset(
@@ -125,6 +163,7 @@ _UNIT: Final = re.compile(
     r"(?:^|[\s,;(])((?:apt|apartment|suite|ste|flat|unit|p\.? ?o\.? box|psc|cmr|postbox|postfach|(?<=\d )box|Box)\b\.? ?#?)\Z",
     re.IGNORECASE,
 )
+_FRACTION: Final = re.compile(r"[.,]\d")
 _ENDINGS: Final = tuple(
     words(
         "strasse straße str gasse platz allee weg gatan gata vägen vej gade veien vegen katu tie kuja laan straat gracht"

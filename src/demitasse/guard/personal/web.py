@@ -28,7 +28,7 @@ def urls(scan: Scan) -> None:
     if "://" in text:
         at, done = text.find("://"), 0
         while at >= 0:
-            scheme = _SCHEME.search(text, max(done, at - 5), at)
+            scheme = _SCHEME.search(text, max(done, at - 13), at)
             match = _URL.match(text, scheme.start()) if scheme else None
             if match:
                 done = match.end()
@@ -109,9 +109,16 @@ _LABELS: Final = re.compile(
     r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w-])",
     re.IGNORECASE,
 )
-_SCHEME: Final = re.compile(r"\b(?:https?|ftps?|sftp|wss?)\Z", re.IGNORECASE)
-_URL: Final = re.compile(r"\b(?:https?|ftps?|sftp|wss?)://[^\s<>\"'`{}\[\]\\^]{1,2000}+", re.IGNORECASE)
-_TOP: Final = r"(?:com|org|net|edu|gov|mil|info|biz|(?:co|ac|gov|org|com|net|edu)\.[a-z]{2})(?![\w-]|\.\w)"
+_SCHEMES: Final = (
+    r"(?:https?|ftps?|sftp|wss?|ssh|git|svn|smb|ldaps?|rtsp|rtmp|mongodb(?:\+srv)?|postgres(?:ql)?|mysql|mariadb"
+    r"|rediss?|amqps?|mqtts?)"
+)
+_SCHEME: Final = re.compile(rf"\b{_SCHEMES}\Z", re.IGNORECASE)
+_URL: Final = re.compile(rf"\b{_SCHEMES}://[^\s<>\"'`{{}}\[\]\\^]{{1,2000}}+", re.IGNORECASE)
+_TOP: Final = (
+    r"(?:com|org|net|edu|gov|mil|info|biz|(?:co|ac|gov|org|com|net|edu)\.[a-z]{2}|de|fr|es|nl|pl|eu|ch|se|dk|fi|pt|cz|ru|uk|jp|cn|br|ie"
+    r"|(?<!com\.)(?<!org\.)(?<!net\.)example)(?![\w-]|\.\w)"
+)
 _DOT: Final = re.compile(rf"\.{_TOP}|www\.", re.IGNORECASE)
 _DOMAIN: Final = re.compile(
     rf"(?<![\w.@/-])(?:www(?:\.[a-z0-9-]{{1,63}}+){{1,7}}+|(?:[a-z0-9-]{{1,63}}+\.(?!{_TOP})){{0,5}}+[a-z0-9-]{{1,63}}+\.{_TOP})"
