@@ -6,28 +6,21 @@ be asked, the call goes on uncounted, unless its route refuses harm: then what c
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import logging
 from collections.abc import Callable
 
-from ..core.call import Call, Caller, Kind, Reply
+from ..core.call import Call, Reply
 from ..core.entry import Check
-from ..core.errors import DemitasseError, Refused, StoreError, UpstreamError
-from ..core.evidence import OWN_KEY
+from ..core.errors import Refused, StoreError
 from ..guard.finding import Moderated
 from ..guard.moderation import MOST_CHARS, from_chat, from_endpoint, has_endpoint, to_chat, to_endpoint
-from .again import Own
-from .locality import permits
-from .route import Rung
+from .aside import Aside, Unasked, text_of
 from .steps import Steps
 
 log = logging.getLogger("demitasse")
 
 PATIENCE_S = 20.0
 """A client waits behind this; a moderator that takes longer is as good as none."""
-_NO_SCHEMA = frozenset({400, 404, 422})
-"""What servers say that do not know ``response_format``."""
 
 
 class Moderator:
@@ -40,12 +33,7 @@ class Moderator:
     """
 
     def __init__(self, steps: Callable[[], Steps], id: Callable[[int], str], *, secret: bytes) -> None:
-        self._steps = steps
-        self._id = id
-        self._secret = secret
-        self._made: tuple[Steps, Own] | None = None
-        self._unconstrained: set[str] = set()
-        """Models whose servers do not know ``response_format``."""
+        self._aside = Aside("moderation", "[guard] moderation", steps, id, secret=secret)
 
     async def __call__(self, model: str, text: str, call: Call, *, refuse: bool = False) -> tuple[Moderated, ...]:
         """What the model flags in a text of this call, the strongest first; empty: nothing, or it could not be asked.
@@ -60,17 +48,9 @@ class Moderator:
         if not text.strip():
             return ()
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await self._ask(model, text, call)
-        except TimeoutError:
-            why = f"it did not answer in {PATIENCE_S:g} s"
-        except StoreError:
-            raise
-        except _Unread as unread:
-            why = str(unread)
-        except DemitasseError as error:
-            # An upstream's own words may repeat what it was sent, and budgets are nobody else's business.
-            why = f"it failed ({_code(error)})"
+            return await self._aside.within(PATIENCE_S, self._ask(model, text, call))
+        except Unasked as unasked:
+            why = str(unasked)
         log.warning("call %s was not moderated by '%s': %s", call.id, model, why)
         if refuse:
             raise Refused(
@@ -85,7 +65,7 @@ class Moderator:
 
     async def reply(self, model: str, reply: Reply, call: Call) -> Check | None:
         """What the model says of an answer, as a check of it; None: it could not be asked, or there is nothing to read."""
-        text = _text(reply)
+        text = text_of(reply)
         if not text.strip():
             return None
         try:
@@ -97,61 +77,16 @@ class Moderator:
 
     async def _ask(self, model: str, text: str, call: Call) -> tuple[Moderated, ...]:
         if len(text) > MOST_CHARS:
-            raise _Unread(f"the text is longer than the {MOST_CHARS:,} characters that are moderated")
-        route = await self._steps().routes.resolve(model, Caller(key=OWN_KEY, name=OWN_KEY))
-        rung = route.reference
-        if not permits(call.stays, rung):
-            raise _Unread("the call's data may not go there; name a local model as [guard] moderation")
+            raise Unasked(f"the text is longer than the {MOST_CHARS:,} characters that are moderated")
+        rung = await self._aside.rung(model, call)
         try:
             if has_endpoint(rung.upstream_model):
-                reply = await self._put(to_endpoint(text, rung.alias), rung, call, "moderation")
+                reply = await self._aside.put(to_endpoint(text, rung.alias), rung, call, "moderation")
                 return from_endpoint(reply.body)
-            return from_chat(_text(await self._chat(text, rung, call)))
+            mark = self._aside.mark(call)
+            said = await self._aside.chat(
+                lambda constrained: to_chat(text, rung.alias, mark=mark, constrained=constrained), rung, call
+            )
+            return from_chat(said)
         except ValueError as why:
-            raise _Unread("its answer could not be read") from why
-
-    async def _chat(self, text: str, rung: Rung, call: Call) -> Reply:
-        mark = hashlib.blake2b(call.id.encode(), digest_size=6, key=self._secret[:64], person=b"moderation").hexdigest()
-        if rung.alias not in self._unconstrained:
-            try:
-                return await self._put(to_chat(text, rung.alias, mark=mark), rung, call, "chat")
-            except UpstreamError as error:
-                if error.status not in _NO_SCHEMA:
-                    raise
-                self._unconstrained.add(rung.alias)
-        return await self._put(to_chat(text, rung.alias, mark=mark, constrained=False), rung, call, "chat")
-
-    async def _put(self, body: bytes, rung: Rung, call: Call, kind: Kind) -> Reply:
-        again = await self._own().ask(
-            body,
-            rung,
-            tenant=call.caller.tenant,
-            purpose="moderation",
-            of=call.id,
-            route=call.model,
-            kind=kind,
-        )
-        return again.reply
-
-    def _own(self) -> Own:
-        steps = self._steps()
-        if self._made is None or self._made[0] is not steps:
-            self._made = (steps, Own(steps, lambda _call, _reply: None, self._id))
-        return self._made[1]
-
-
-class _Unread(Exception):
-    """The text was not moderated; says why, without a word of it."""
-
-
-def _text(reply: Reply) -> str:
-    from ..score.normal import answer_of  # noqa: PLC0415 - a start is spared what only moderation needs
-
-    try:
-        return answer_of(reply.body).text
-    except ValueError:
-        return ""
-
-
-def _code(error: DemitasseError) -> str:
-    return str(getattr(error, "code", "")) or type(error).__name__
+            raise Unasked("its answer could not be read") from why
