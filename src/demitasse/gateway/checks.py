@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 from ..core.call import Call, Reply
 from ..core.entry import Check as Found
 from ..guard.answers import leaks as leaks_of
-from ..guard.grounding import ground
+from ..guard.grounding import Grounding, ground
 from ..score.normal import Answer, answer_of
 from ..score.schema import Unreadable, read
 from ..wire.parts import Part, parts
@@ -146,17 +146,26 @@ def schema(asked: Asked, reply: Reply) -> Found | None:
 
 def grounding(asked: Asked, reply: Reply) -> Found | None:
     """Whether what the answer claims stands in what was supplied; None where nothing was. No detector of hallucinations."""
+    found = claims_of(asked, reply)
+    return None if found is None else grounded(found[1])
+
+
+def claims_of(asked: Asked, reply: Reply) -> tuple[str, Grounding] | None:
+    """The answer's text and its claims held against the request; None where it claims nothing, or nothing was supplied."""
     text = _said(reply).text
     if not asked.context or not text or asked.form.json:
         return None
     found = ground(text, asked.prompt)
-    if found.score is None:
-        return None
+    return (text, found) if found.claims else None
+
+
+def grounded(found: Grounding, note: str = "") -> Found:
+    """Grounded claims as a check. ``note``: what is to be said of those that are grey."""
     bad = [claim for claim in found.claims if claim.support == "unsupported"]
     why = f"{len(bad)} of {len(found.claims)} claims are not in the context supplied" if bad else ""
     if missing := sorted({what for claim in bad for what in claim.missing}):
         why += f" (by {' and '.join(f'a {what}' for what in missing)})"
-    return Found("grounding", found.passed, round(found.score, 3), why)
+    return Found("grounding", found.passed, round(found.score or 0.0, 3), "; ".join(filter(None, (why, note))))
 
 
 def leaks(asked: Asked, reply: Reply) -> Found | None:

@@ -10,11 +10,11 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 Support = Literal["supported", "grey", "unsupported"]
 """Its words, numbers and names stand close together in the context · can't be told from here · a number or a name, or
@@ -31,6 +31,8 @@ class Claim(Struct, frozen=True):
     """Share of its words, rare ones counting more, that the best passage of the context has."""
     missing: tuple[str, ...] = ()
     """What kind of thing is not in the context: ``number``, ``name``."""
+    near: tuple[int, int] | None = None
+    """Where the sentence of the context stands that shares most with it, in code points; None: it shares no word with any."""
 
 
 class Grounding(Struct, frozen=True):
@@ -53,6 +55,14 @@ class Grounding(Struct, frozen=True):
     def passed(self) -> bool:
         """There are no more unsupported claims than mistakes of ours would make of an answer that is all grounded."""
         return self.unsupported <= allowance(len(self.claims))
+
+    def judged(self, supported: Mapping[int, bool]) -> Grounding:
+        """The same where somebody has decided claims that were grey. ``supported``: by place among the claims."""
+        claims = list(self.claims)
+        for nth, yes in supported.items():
+            if claims[nth].support == "grey":
+                claims[nth] = structs.replace(claims[nth], support="supported" if yes else "unsupported")
+        return Grounding(tuple(claims))
 
 
 def ground(answer: str, context: str) -> Grounding:
@@ -188,8 +198,10 @@ class _Known:
         self.numbers = _numbers(context) | {_SPELLED[word] for word in self.vocabulary & _SPELLED.keys()}
         self.places: dict[str, list[int]] = {}
         self.count = 0
+        self.spans: list[tuple[int, int]] = []
         counts: Counter[str] = Counter()
         for self.count, (start, end) in enumerate(sentences(context), 1):
+            self.spans.append((start, end))
             for word in {telling[w] for w in set(_WORD.findall(context, start, end)) & telling.keys()}:
                 counts[word] += 1
                 places = self.places.setdefault(word, [])
@@ -212,16 +224,20 @@ class _Known:
         """How much a word tells: one that stands everywhere, little."""
         return 1.0 + math.log((self.count + 1) / (self._counts[word] + 1)) if word in self._counts else _NEW_WEIGHT
 
-    def best(self, words: list[str]) -> float:
-        """The share of the words, by weight, that the best sentence and its neighbours have."""
-        distinct = set(words)
-        weights = {word: self.weight(word) for word in distinct}
+    def best(self, words: list[str]) -> tuple[float, tuple[int, int] | None]:
+        """The share of the words, by weight, that the best sentence and its neighbours have; and the best one by itself."""
+        weights = {word: self.weight(word) for word in dict.fromkeys(words)}
         at: dict[int, float] = {}
-        for word in distinct:
+        alone: dict[int, float] = {}
+        for word, weight in weights.items():
+            places = self.places.get(word, ())
+            for place in places:
+                alone[place] = alone.get(place, 0.0) + weight
             # a word of a sentence speaks for the ones beside it too
-            for near in {place + by for place in self.places.get(word, ()) for by in (-1, 0, 1)}:
-                at[near] = at.get(near, 0.0) + weights[word]
-        return max(at.values(), default=0.0) / sum(weights.values()) if weights else 1.0
+            for near in {place + by for place in places for by in (-1, 0, 1)}:
+                at[near] = at.get(near, 0.0) + weight
+        share = max(at.values(), default=0.0) / sum(weights.values()) if weights else 1.0
+        return share, self.spans[max(alone, key=alone.__getitem__) - 1] if alone else None
 
 
 _NEW_WEIGHT = 1.5
@@ -240,7 +256,7 @@ def _plain(word: str) -> str:
 
 
 def _held_against(said: _Said, known: _Known, start: int, end: int) -> Claim:
-    overlap = known.best(said.words)
+    overlap, near = known.best(said.words)
     numbers = {n for n in said.numbers if n not in known.numbers}
     telling = {n for n in numbers if len(n) > 1}
     names = {name for name in said.names if not known.knows(name)}
@@ -252,7 +268,7 @@ def _held_against(said: _Said, known: _Known, start: int, end: int) -> Claim:
         support = "supported"
     else:
         support = "grey"
-    return Claim(start, end, support, round(overlap, 3), missing)
+    return Claim(start, end, support, round(overlap, 3), missing, near)
 
 
 def _words(text: str) -> Iterator[str]:
