@@ -85,6 +85,14 @@ def test_a_broken_tokenizer_is_said_so(tmp_path, matrix):
         Embedder(tmp_path / "bad")
 
 
+def test_a_tokenizer_made_to_make_the_library_panic_is_an_error_like_any_other(tmp_path, matrix):
+    model = {"type": "BPE", "vocab": {"ab": 0, "cd": 1}, "merges": [["ab", "cd"]]}  # huggingface/tokenizers#2094
+    path = tmp_path / "crafted"
+    path.write_bytes(safetensors(matrix) + json.dumps({"version": "1.0", "added_tokens": [], "model": model}).encode())
+    with pytest.raises(EmbedError, match="tokenizer"):
+        Embedder(path)
+
+
 def test_without_the_library_its_extra_is_named(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(EmbedError, match=r"demitasse\[semantic\]"):

@@ -74,7 +74,9 @@ class Onnx:
                 str(folder / model), settings, providers=["CPUExecutionProvider"]
             )
             self._tokenizer: Any = Tokenizer.from_file(str(folder / TOKENIZER))
-        except Exception as error:  # both libraries raise kinds of their own
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # both libraries raise kinds of their own; a panic of tokenizers is no Exception
             raise EncoderError(f"{folder} is no encoder that can be used ({error}); make it again") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)

@@ -117,7 +117,11 @@ def _tokenizer(text: bytes) -> Any:
         ) from error
     try:
         made = Tokenizer.from_str(text.decode())
-    except Exception as error:  # the library raises plain Exceptions
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except (
+        BaseException
+    ) as error:  # plain Exceptions, and on some made-up files a panic, which is none (tokenizers#2094)
         raise EmbedError(f"the tokenizer behind the embedding's tensors cannot be read: {error}") from error
     made.no_padding()
     made.no_truncation()

@@ -95,6 +95,15 @@ def test_it_is_served_as_a_made_encoder(made, tmp_path):
         encoder("wordllama-256", tmp_path / "models")
 
 
+def test_a_tokenizer_made_to_make_the_library_panic_is_no_encoder(made, tmp_path):
+    model = {"type": "BPE", "vocab": {"ab": 0, "cd": 1}, "merges": [["ab", "cd"]]}  # huggingface/tokenizers#2094
+    crafted = json.dumps({"version": "1.0", "added_tokens": [], "model": model}).encode()
+    files = {"model.onnx": (made[1].folder / "model.onnx").read_bytes(), "tokenizer.json": crafted}
+    save(tmp_path, Manifest("enc", "encoder", "made in a test"), files)
+    with pytest.raises(EncoderError, match="no encoder that can be used"):
+        encoder("made:enc", tmp_path / "models")
+
+
 def test_a_folder_that_holds_no_encoder_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({}))
     with pytest.raises(EncoderMakingError, match=r"holds no model\.safetensors"):
