@@ -70,6 +70,7 @@ async def test_the_card_the_licences_and_the_list_of_called_name_the_host(tmp_pa
             view = look(sources, window(now_us()))
             card, register = view.card("mine"), provider_register(view)
     assert card.provider == "a server of your own at 127.0.0.1" == card.licence.provider
+    assert card.kind == "server" and any("whoever runs the server" in one for one in card.unknown)
     assert (card.licence.kind, card.licence.answer, card.licence.outputs) == ("server", "unknown", "unknown")
     assert "its licence or terms of use" in card.unknown
     assert register["called"] == {"host:127.0.0.1": 1}

@@ -16,8 +16,9 @@ def gguf(
     tensors: dict[str, tuple[int, int, int]] | None = None,
     template: str | None = "{{ messages }}",
     cut: int = 0,
+    says: dict[str, str] | None = None,
 ) -> Path:
-    """``tensors``: name → (weights, ggml type, bytes)."""
+    """``tensors``: name → (weights, ggml type, bytes). ``says``: further texts of the head, by key."""
     tensors = tensors or {"token_embd.weight": (64, 0, 256), "blk.0.q.weight": (64, 8, 68)}
     pairs = [
         text("general.architecture") + struct.pack("<I", 8) + text("llama"),
@@ -29,6 +30,7 @@ def gguf(
         text("llama.attention.head_count") + struct.pack("<II", 4, 4),
         text("llama.attention.head_count_kv") + struct.pack("<II", 4, 2),
     ]
+    pairs += [text(key) + struct.pack("<I", 8) + text(value) for key, value in (says or {}).items()]
     if template is not None:
         pairs.append(text("tokenizer.chat_template") + struct.pack("<I", 8) + text(template))
     head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(pairs)) + b"".join(pairs)

@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..config import Config
 from ..core.call import BUCKETS
@@ -30,6 +30,7 @@ from ..lab.governance.register import Kind as Held
 from ..lab.optimise.artefact import Manifest, made
 from ..providers import catalogue
 from ..providers.download import note, place
+from ..providers.gguf import BadFileError, Head, read_head
 from ..providers.made import PREFIX
 from ..providers.vendors import VENDORS, elsewhere, vendor_of
 from ..web.energy import Meter
@@ -69,8 +70,6 @@ class Origin(Struct, frozen=True):
     """Of a model that was made here: on the licences of base, data and teacher together."""
     limits: tuple[str, ...] = ()
     safety: tuple[Figure, ...] = ()
-    own_server: bool = False
-    """It is reached at an address that is not its provider's: whose terms hold there, nobody knows."""
 
 
 class Shelf:
@@ -134,8 +133,8 @@ class Shelf:
         if settings is not None:
             runs = settings.region or (HERE if VENDORS.get(settings.provider, VENDORS["generic"]).local else UNKNOWN)
             names = upstream or (settings.model or name,)
-            kind: Kind = "recorded" if settings.provider == "recorded" else "hosted"
             foreign = elsewhere(settings.provider, settings.base_url)
+            kind: Kind = "recorded" if settings.provider == "recorded" else "server" if foreign else "hosted"
             host = urlsplit(settings.base_url).hostname if settings.base_url else None
             limits = (f"Reached at {host}, an address of this configuration.",) if host else ()
             if foreign:
@@ -147,7 +146,6 @@ class Shelf:
                 own_server(foreign) if foreign else settings.provider,
                 runs,
                 settings.region or runs,
-                own_server=bool(foreign),
                 identity=Identity(names),
                 limits=limits,
             )
@@ -174,7 +172,7 @@ class Shelf:
     def licensed(self, origin: Origin) -> Licensed:
         """Its row of the register."""
         kind: Held = "weights"
-        if origin.own_server:
+        if origin.kind == "server":
             kind = "server"
         elif origin.kind in ("hosted", "recorded"):
             kind = "hosted" if origin.kind == "hosted" else "service"
@@ -213,9 +211,13 @@ class Shelf:
         file, sha256, size = source.rpartition("/")[2], "", None
         hub = source if source.startswith("hf:") else ""
         if hub or source.endswith(".gguf"):
-            kept = note(place(catalogue.find(source, base=base), self._models))
+            path = place(catalogue.find(source, base=base), self._models)
+            kept = note(path)
             if kept is not None:
                 sha256, size, hub = kept.sha256, kept.size_bytes, kept.origin
+            head = _head(path)
+            if head is not None:
+                return _of_its_head(name, where, head, Identity((head.name,), file, sha256, head.size_bytes, "", hub))
         return Origin(name, "local", "local", HERE, where, "", Identity((), file, sha256, size, "", hub))
 
     def _made(self, name: str, own: str, where: str) -> Origin:
@@ -256,6 +258,30 @@ class Shelf:
         )
 
 
+def _head(path: Path) -> Head | None:
+    """What a file of weights says of itself; None: it is not there, or is no GGUF."""
+    try:
+        stat = path.stat()
+        return _read_once(path, stat.st_size, stat.st_mtime_ns)
+    except (OSError, BadFileError):
+        return None
+
+
+@lru_cache(maxsize=32)
+def _read_once(path: Path, _size: int, _changed_ns: int) -> Head:
+    return read_head(path)
+
+
+def _of_its_head(name: str, where: str, head: Head, identity: Identity) -> Origin:
+    """Of weights that nobody here knows, what their file says; the card says that nobody checked it."""
+    said = "Its name and size are what its file says of itself; it states no licence."
+    if head.licence:
+        stated = f"its licence ('{head.licence}', general.license)"
+        said = f"Its name and {stated} are what its file says of itself; nobody checked that here."
+    identity = structs.replace(identity, quantisation=head.quantisation, made_from=head.base)
+    return Origin(name, "local", "local", HERE, where, head.licence, identity, limits=(said,))
+
+
 def own_server(host: str) -> str:
     """What stands in a provider's place where the address is none's own."""
     return f"a server of your own at {host}"
@@ -268,7 +294,7 @@ def _from(sources: Iterable[catalogue.HubSource | catalogue.IndexSource]) -> str
 
 def _maker_name(origin: Origin) -> str:
     """The name by which terms on a model's answers are found."""
-    if origin.own_server:
+    if origin.kind == "server":
         return ""
     if origin.kind == "hosted":
         own = origin.identity.upstream[0] if origin.identity.upstream else origin.name

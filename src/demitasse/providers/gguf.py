@@ -48,6 +48,10 @@ class Head(Struct, frozen=True):
     kv_bytes_per_token: int
     """Memory that each token of context takes at 16 bits, over all layers; 0 when the file does not say."""
     size_bytes: int
+    licence: str = ""
+    """As the file states it: ``general.license``, an SPDX expression, or its name where that says no more than ``other``."""
+    base: str = ""
+    """Which model it was made from, as the file says (``general.base_model.0``)."""
 
 
 def read_head(path: Path) -> Head:
@@ -96,7 +100,7 @@ def _read(path: Path, data: mmap.mmap) -> Head:
     template = facts.get("tokenizer.chat_template")
     return Head(
         architecture=arch,
-        name=str(facts.get("general.name", path.stem)),
+        name=_text(facts, "general.name") or path.stem,
         context=int(facts.get(f"{arch}.context_length", 0)),
         parameters=parameters,
         quantisation=max(weights, key=lambda name: weights[name]) if weights else "none",
@@ -104,7 +108,20 @@ def _read(path: Path, data: mmap.mmap) -> Head:
         chat_template=template if isinstance(template, str) else None,
         kv_bytes_per_token=_kv_bytes(facts, arch),
         size_bytes=len(data),
+        licence=_licence(facts),
+        base=_text(facts, "general.base_model.0.name"),
     )
+
+
+def _licence(facts: dict[str, Any]) -> str:
+    stated = _text(facts, "general.license")
+    return _text(facts, "general.license.name") or stated if stated.casefold() in ("", "other") else stated
+
+
+def _text(facts: dict[str, Any], key: str) -> str:
+    """A short text of one line; what is none counts as missing."""
+    value = facts.get(key, "")
+    return " ".join(value.split())[:200] if isinstance(value, str) else ""
 
 
 def _kv_bytes(facts: dict[str, Any], arch: str) -> int:

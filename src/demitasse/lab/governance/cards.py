@@ -16,7 +16,7 @@ from msgspec import Struct
 from .register import Licensed
 
 UNKNOWN: Final = "unknown"
-Kind = Literal["hosted", "local", "made", "classifier", "embedding", "detector", "recorded"]
+Kind = Literal["hosted", "server", "local", "made", "classifier", "embedding", "detector", "recorded"]
 Span = tuple[float, float]
 
 
@@ -138,9 +138,7 @@ class ModelCard(Struct, frozen=True):
         if self.licence.answer == "unknown" and self.licence.accepted is None:
             found.append("its licence or terms of use")
         if not self.identity.sha256:
-            found.append(
-                "its weights: a provider may change them under the same name" if self.kind == "hosted" else "its hash"
-            )
+            found.append(_WEIGHTS.get(self.kind, "its hash"))
         if self.region == UNKNOWN:
             found.append("where it computes")
         if not self.prices:
@@ -153,9 +151,15 @@ class ModelCard(Struct, frozen=True):
             found.append("its bias: no run of BBQ is kept")
         if not self.energy:
             found.append("its energy per call")
-        if self.kind in ("hosted", "local") and not self.data:
+        if self.kind in ("hosted", "server", "local") and not self.data:
             found.append("what it was trained on, beyond what its maker says")
         return tuple(found)
+
+
+_WEIGHTS: Final[dict[Kind, str]] = {
+    "hosted": "its weights: a provider may change them under the same name",
+    "server": "its weights: whoever runs the server may change them under the same name",
+}
 
 
 def as_json(card: ModelCard) -> dict[str, Any]:
@@ -188,7 +192,7 @@ def front_matter(card: ModelCard) -> dict[str, Any]:
             told["license_link"] = card.licence.source
     if card.identity.made_from:
         told["base_model"] = card.identity.made_from
-    if card.kind in ("hosted", "local", "made"):
+    if card.kind in ("hosted", "server", "local", "made"):
         told["pipeline_tag"] = "text-generation"
     elif card.kind in ("classifier", "detector"):
         told["pipeline_tag"] = "text-classification"
@@ -255,6 +259,7 @@ def _lines(card: ModelCard) -> Iterator[str]:
 
 KINDS: Final[dict[Kind, str]] = {
     "hosted": "model that a provider runs",
+    "server": "model on a server of your own",
     "local": "model that runs on this machine",
     "made": "model that was made here",
     "classifier": "classifier that was made here",

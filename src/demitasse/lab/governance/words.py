@@ -49,7 +49,8 @@ LABELS: Final = {
     "labels": "judged calls", "watched": "routes under a certificate", "watch": "routes whose numbers are watched",
     "watched_for": "what is watched", "first_changed": "first row that was changed",
     "in_force": "settings that were in force", "off": "spans in which it was off", "settings_from": "settings are taken from",
-    "turned_away": "turned away before they were calls", "turned_away_by_day": "the same by day", "by": "by", "who": "for", "other_acts": "master key, ledger, requests that were read", "rows_up_to": "rows up to",
+    "turned_away": "turned away before they were calls", "turned_away_by_day": "the same by day", "by": "by", "who": "for",
+    "other_acts": "master key, ledger, requests that were read", "rows_up_to": "rows up to",
     "rows_since_checkpoint": "rows since the last checkpoint", "size": "rows",
 }  # fmt: skip
 """Names that say little by themselves."""
