@@ -26,6 +26,7 @@ from ..gateway.attempt import Breakers
 from ..gateway.budget import Budgets
 from ..gateway.cache import Cache
 from ..gateway.feedback import Feedback
+from ..gateway.grounding import Grounder
 from ..gateway.guarding import Guard
 from ..gateway.http import Gateway
 from ..gateway.keys import KeyRing
@@ -161,6 +162,12 @@ class App:
             if self._keeper is not None and config.keep.held
             else None
         )
+        self._grounder = Grounder(
+            lambda: self.gateway.steps,
+            lambda at_us: call_id(at_us, random.getrandbits(RANDOM_BITS)),
+            lambda label: self._evidence.label(label),  # noqa: PLW0108 - it is made further below
+            secret=self._secret,
+        )
         self._guard = self._guard_of(config)
         self._keeping = Keeping(self._loaded_scanner)
         self._models = Models(self.ledger, self._http, data, env, machine(config), look, self.prompt_cache)
@@ -234,6 +241,7 @@ class App:
         self._tasks.append(asyncio.create_task(self._watching.run()))
         self._tasks.append(asyncio.create_task(self._follow_switches()))
         self._tasks.append(asyncio.create_task(self._similar.run()))
+        self._tasks.append(asyncio.create_task(self._grounder.run()))
         self._tasks.append(asyncio.create_task(self._similar.run_keeping()))
         self._tasks.append(asyncio.create_task(self._drifting.run(self._alarm)))
         self._tasks.append(asyncio.create_task(self._redteaming.run(self._alarm)))
@@ -477,6 +485,7 @@ class App:
             ledger=self.ledger,
             alarm=self._alarm if self._withholding is None else self._withholding.alarm,
             moderate=moderate,
+            grey=self._grounder.of,
             vaulting=self._vaulting,
         )
 

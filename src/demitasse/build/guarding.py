@@ -14,6 +14,7 @@ from ..core.errors import DemitasseError
 from ..core.limits import Alert
 from ..gateway.guard_rules import DataClass, Policies, Rules
 from ..gateway.guarding import Guard, Moderate
+from ..gateway.passage import Grey
 from ..gateway.redacting import Redactor
 from ..gateway.vaulting import Vaulting
 from ..guard.finding import NOTHING, Findings, Source
@@ -54,6 +55,7 @@ def guard(
     ledger: SqliteLedger,
     alarm: Callable[[Alert], None],
     moderate: Moderate | None = None,
+    grey: Callable[[str, Call], Grey] | None = None,
     vaulting: Vaulting | None = None,
 ) -> Guard:
     """The guard that the configuration asks for. ``vaulting``: keeps what its placeholders stand for."""
@@ -66,6 +68,7 @@ def guard(
         recall=redactor.recall,
         secret=secret,
         moderate=moderate,
+        grey=grey,
         approved=Approvals(ledger),
         alarm=alarm,
     )

@@ -130,7 +130,8 @@ class Watching:
             counts: dict[str, int] = {}
             for seq, label in labels:
                 self._seq = max(self._seq, seq)
-                counts[label.route] = counts.get(label.route, 0) + 1
+                if label.source != "grounding":  # nothing is proven with it
+                    counts[label.route] = counts.get(label.route, 0) + 1
                 for watched in self._watched.values():
                     if watched.certificate.id not in self._fallen and (fallen := watched.saw(label)) is not None:
                         self._fell(watched.certificate, fallen)

@@ -14,6 +14,13 @@ def check_guard(config: Config, no_model: Callable[[str], str]) -> Iterator[Prob
     yield from _profile("guard", config.guard, no_model)
     for name, profile in config.guards.items():
         yield from _profile(f"guards.{name}", profile, no_model)
+    profiles = {"guard": config.guard, **{f"guards.{name}": profile for name, profile in config.guards.items()}}
+    if not any("grounding" in profile.checks for profile in profiles.values()):
+        for place, profile in profiles.items():
+            if profile.grounding_judge:
+                yield Problem(
+                    f"{place}.grounding_judge", 'nothing would ask it; add "grounding" to a profile\'s checks'
+                )
     for name, route in config.routes.items():
         yield from _known(f"routes.{name}.guard", "profile of [guards]", route.guard, config.guards)
     for name, tenant in config.tenants.items():
@@ -44,6 +51,8 @@ def _profile(place: str, profile: GuardSettings, no_model: Callable[[str], str])
         yield Problem(f"{place}.moderation", wrong)
     if "moderation" in profile.checks and not profile.moderation:
         yield Problem(f"{place}.moderation", "missing; name the model that is to moderate answers")
+    if profile.grounding_judge and (wrong := no_model(profile.grounding_judge)):
+        yield Problem(f"{place}.grounding_judge", wrong)
     if profile.moderated == "refuse" and not profile.moderation:
         yield Problem(f"{place}.moderation", "missing; name the model that finds what is to be refused")
 

@@ -395,6 +395,13 @@ class GuardSettings(Struct, frozen=True):
     checks: Annotated[
         tuple[CheckName, ...], says("Checks on answers. On a ladder a draft that fails one is not given.")
     ] = ("schema", "leaks")
+    grounding_judge: Annotated[
+        str,
+        says(
+            "Model, best a local one, that decides what the check `grounding` cannot: of a draft before it stands, of other "
+            "answers after they were given; empty: none."
+        ),
+    ] = ""
     redteam_days: Annotated[
         Annotated[int, Meta(ge=0, le=365)],
         says(

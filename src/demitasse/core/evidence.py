@@ -21,9 +21,10 @@ LAB_KEY = "demitasse-lab"
 OWN_KEYS = (OWN_KEY, LAB_KEY)
 """No client's calls: they are costs, save nothing, and are learned from by nobody."""
 
-LabelSource = Literal["shadow", "feedback", "vote", "check"]
+LabelSource = Literal["shadow", "feedback", "vote", "check", "grounding"]
 """shadow: another model was asked the same · feedback: the application's own score · vote: a person chose on the review
-page · check: a would-be hit of the semantic cache was put to the model."""
+page · check: a would-be hit of the semantic cache was put to the model · grounding: a model decided claims that words left
+open. Nothing is proven with it: it says how far an answer stands in its context, and not whether it is as good as another."""
 
 
 class Answered(Struct, frozen=True, omit_defaults=True):

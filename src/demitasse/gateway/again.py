@@ -22,9 +22,10 @@ from .budget import Budgets
 from .request import as_call
 from .route import Route, Routes, Rung
 
-Purpose = Literal["shadow", "judge", "check", "moderation"]
+Purpose = Literal["shadow", "judge", "check", "moderation", "grounding"]
 """shadow: what would another model have said · judge: which of two answers is better · check: would the model have said
-what the semantic cache has, and which of the two is better · moderation: is a text harmful."""
+what the semantic cache has, and which of the two is better · moderation: is a text harmful · grounding: does a claim stand in
+what was supplied."""
 
 
 _MOST_ROUTES = 256

@@ -123,6 +123,7 @@ async def _ask(
         reply, entry = await _climb(held, passage, plan, flight, facts, client, steps)
         if steps.shadow is not None and call.caller.key != OWN_KEY and not passage.restricted:
             _shadow(call, reply, entry, route, steps)  # as it came, unshaped: that is what a policy scores
+        passage.given(reply, entry)
         # What stood in while another was down is nobody's answer for the rest of the day.
         own_answer = entry.model == route.reference.alias
         under_promise = entry.decision is not None and entry.decision.action in ("cheap", "draft")
@@ -204,7 +205,7 @@ async def _climb(
         retry=steps.settings.retry,
         draw=steps.draw,
     )
-    ascent = Ascent(course.ladder, climb, passage.judge(plan.judge))
+    ascent = Ascent(course.ladder, climb, passage.judge(plan.judge), passage.confirm)
     client.watch(on_hangup)
     if call.stream:
         client.expect_stream()

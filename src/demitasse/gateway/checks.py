@@ -218,6 +218,12 @@ def check_reply(call: Call, reply: Reply, checks: Sequence[Check]) -> tuple[Foun
     return tuple(found)
 
 
+def refused(verdict: Verdict, failed: Found) -> Verdict:
+    """The verdict on a draft that fails a check."""
+    reason = f"the draft fails the check '{failed.name}'" + (f": {failed.why}" if failed.why else "")
+    return structs.replace(verdict, stands=False, ask_second=False, reason=reason)
+
+
 class _Judged:
     __slots__ = ("_call", "_checks", "_judge", "_seen")
 
@@ -232,8 +238,7 @@ class _Judged:
         failed = self._failed(draft)
         if failed is None:
             return verdict
-        reason = f"the draft fails the check '{failed.name}'" + (f": {failed.why}" if failed.why else "")
-        return structs.replace(verdict, stands=False, ask_second=False, reason=reason)
+        return refused(verdict, failed)
 
     def _failed(self, draft: Reply) -> Found | None:
         if self._seen is None or self._seen[0] is not draft:

@@ -45,6 +45,7 @@ class Rules(Struct, frozen=True):
     moderation: str = ""
     moderated: str = "detect"
     checks: tuple[str, ...] = ("schema", "leaks")
+    grounding_judge: str = ""
     max_chars: int | None = None
     on_cap: str = "pass"
 
@@ -79,6 +80,7 @@ def stricter(a: Rules, b: Rules) -> Rules:
         moderation=a.moderation or b.moderation,
         moderated=_most(MODERATED, a.moderated, b.moderated),
         checks=tuple(dict.fromkeys((*a.checks, *b.checks))),
+        grounding_judge=a.grounding_judge or b.grounding_judge,
         max_chars=min((n for n in (a.max_chars, b.max_chars) if n is not None), default=None),
         on_cap=_most(ON_CAP, a.on_cap, b.on_cap),
     )

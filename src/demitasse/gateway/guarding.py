@@ -33,7 +33,7 @@ from .guard_findings import Piece, Risk, Span, high_risks, listed, pieces, repla
 from .guard_memory import Memory
 from .guard_rules import Policies, Rules
 from .locality import LOCAL, both, narrowed
-from .passage import Passage, Restorer
+from .passage import Grey, Passage, Restorer
 from .route import Route
 
 BESIDE_CHARS = 16_384
@@ -88,6 +88,7 @@ class Guard:
         recall: knows placeholders that an earlier turn brought; where there is nothing to redact.
         secret: keys approvals.
         moderate: asks a model about harm; None: no rule names one.
+        grey: has a model (by name) decide claims of a call's answers; None: no rule names one.
         approved: whether a person let this risk pass, by the code that the refusal named.
         alarm: tells a person; returns at once.
     """
@@ -101,6 +102,7 @@ class Guard:
         recall: Recall = lambda _call, _asked: None,
         secret: bytes,
         moderate: Moderate | None = None,
+        grey: Callable[[str, Call], Grey] | None = None,
         approved: Callable[[str, int], bool] = lambda _code, _at_us: False,
         alarm: Callable[[Alert], None] = lambda _alert: None,
     ) -> None:
@@ -110,6 +112,7 @@ class Guard:
         self._recall = recall
         self._secret = secret
         self._moderate = moderate
+        self._grey = grey
         self._approved = approved
         self._alarm = alarm
         self._rules: dict[tuple[str, str], Rules] = {}
@@ -169,10 +172,12 @@ class Guard:
         if drop_tools and not _TOOLS.isdisjoint(call.fields):
             call = _without_tools(call)
         facts.guard = structs.replace(seen, took_us=int((perf_counter() - began) * 1e6))
+        passage = _passage(call, route, rules, stays, data_class)
         return structs.replace(
-            _passage(call, route, rules, stays, data_class),
+            passage,
             restorer=restorer,
             moderate=self._of_answers(rules),
+            grey=self._undecided(passage.call, rules),
             harm=partial(self._moderated, rules=rules) if rules.moderation and self._moderate is not None else None,
             redacted=bool(want.spans or restorer),
         )
@@ -384,6 +389,11 @@ class Guard:
         if self._moderate is None or not rules.moderation or "moderation" not in rules.checks:
             return None
         return partial(self._moderate.reply, rules.moderation)
+
+    def _undecided(self, call: Call, rules: Rules) -> Grey | None:
+        if self._grey is None or not rules.grounding_judge or "grounding" not in rules.checks:
+            return None
+        return self._grey(rules.grounding_judge, call)
 
     async def _moderated(self, call: Call, facts: Facts, *, rules: Rules) -> None:
         """See ``Passage.harm``."""

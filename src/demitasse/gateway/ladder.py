@@ -7,6 +7,8 @@ give a whole ``Draft``, it takes no ``send``; the client's ``send`` is for the `
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Protocol
 
 from msgspec import Struct
@@ -67,14 +69,32 @@ class Judge(Protocol):
     def __call__(self, draft: Reply, second: Reply | None) -> Verdict: ...
 
 
+Confirm = Callable[[Reply, Verdict], Awaitable[Verdict]]
+"""A second look at a draft that would stand, by somebody who takes longer than the judge may; the verdict that then holds."""
+
+
 class Ascent:
     """One call's way up a ladder, and where it has come to; as complete at every moment as its ``climb``."""
 
-    __slots__ = ("_judge", "_ladder", "accepted", "answering", "climb", "escalated", "kept_draft", "verdict", "why")
+    __slots__ = (
+        "_confirm",
+        "_judge",
+        "_ladder",
+        "accepted",
+        "answering",
+        "climb",
+        "escalated",
+        "kept_draft",
+        "verdict",
+        "why",
+    )
 
-    def __init__(self, ladder: Ladder, climb: Climb, judge: Judge | None = None) -> None:
+    def __init__(
+        self, ladder: Ladder, climb: Climb, judge: Judge | None = None, confirm: Confirm | None = None
+    ) -> None:
         self._ladder = ladder
         self._judge = judge
+        self._confirm = confirm
         self.climb = climb
         self.answering: int | None = None
         """Which attempt's answer the client gets."""
@@ -146,6 +166,10 @@ class Ascent:
                 log.info("no second opinion on a draft: %s", failed)
             else:
                 verdict = self._judged(judge, draft, second)
+        if verdict.stands and self._confirm is not None:
+            began = perf_counter()
+            verdict = await self._confirm(draft.reply, verdict)
+            self.climb.open_s += perf_counter() - began
         self.verdict = verdict
         self.why = verdict.reason
         return draft

@@ -12,10 +12,10 @@ from typing import Protocol
 from msgspec import Struct, structs
 
 from ..core.call import Call, Event, Reply
-from ..core.entry import Check, Guarded
+from ..core.entry import Check, Entry, Guarded
 from ..core.errors import UpstreamError
 from .closing import Facts
-from .ladder import Judge
+from .ladder import Confirm, Judge, Verdict
 from .route import Route
 from .steps import Client
 
@@ -34,6 +34,22 @@ class Restorer(Protocol):
     def body(self, body: bytes) -> bytes: ...
 
 
+class Grey(Protocol):
+    """Has a model decide what the check ``grounding`` cannot; one for each call. See ``gateway.grounding``."""
+
+    def draft(self, draft: Reply, verdict: Verdict) -> Awaitable[Verdict]:
+        """The verdict on a draft that would stand, once its grey claims are judged. Never raises."""
+        ...
+
+    def told(self, reply: Reply, found: tuple[Check, ...]) -> tuple[Check, ...]:
+        """The checks of an answer, with what was found of it as a draft."""
+        ...
+
+    def given(self, reply: Reply, entry: Entry) -> None:
+        """Of an answer that is in the books. Returns at once."""
+        ...
+
+
 class Passage(Struct, frozen=True, eq=False):
     """A call that was let through."""
 
@@ -46,6 +62,8 @@ class Passage(Struct, frozen=True, eq=False):
     restorer: Restorer | None = None
     moderate: Callable[[Reply, Call], Awaitable[Check | None]] | None = None
     """Asks a model whether an answer is harmful; None: not asked for."""
+    grey: Grey | None = None
+    """Asks a model about claims of an answer that nobody could decide; None: not asked for."""
     harm: Callable[[Call, Facts], Awaitable[None]] | None = None
     """Asks a model whether the prompt is harmful, and tells it in ``facts.guard``; raises Refused where that is refused. It
     costs money, so a key that may not call now is turned away before."""
@@ -73,7 +91,19 @@ class Passage(Struct, frozen=True, eq=False):
         from .checks import check_reply, checks_of  # noqa: PLC0415
 
         found = check_reply(self.call, reply, checks_of(self.checks))
+        if self.grey is not None:
+            found = self.grey.told(reply, found)
         return structs.replace(told, checks=found) if found else told
+
+    @property
+    def confirm(self) -> Confirm | None:
+        """What looks once more at a draft that would stand."""
+        return self.grey.draft if self.grey is not None else None
+
+    def given(self, reply: Reply, entry: Entry) -> None:
+        """Of an answer that is in the books, for those who look at it afterwards. Returns at once."""
+        if self.grey is not None:
+            self.grey.given(reply, entry)
 
     async def moderated(self, reply: Reply, told: Guarded | None) -> Guarded | None:
         """The same with what the moderator says of the answer. Never raises; a stream has been sent by then."""

@@ -52,6 +52,10 @@ class Grounding(Struct, frozen=True):
         return sum(claim.support == "unsupported" for claim in self.claims)
 
     @property
+    def grey(self) -> int:
+        return sum(claim.support == "grey" for claim in self.claims)
+
+    @property
     def passed(self) -> bool:
         """There are no more unsupported claims than mistakes of ours would make of an answer that is all grounded."""
         return self.unsupported <= allowance(len(self.claims))
