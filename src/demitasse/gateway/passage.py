@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import cache
+from types import ModuleType
 from typing import Protocol
 
 from msgspec import Struct, structs
@@ -80,17 +82,16 @@ class Passage(Struct, frozen=True, eq=False):
         """The judge of drafts, by whom none stands that fails a check."""
         if judge is None or not self.checks:
             return judge
-        from .checks import checks_of, judged  # noqa: PLC0415 - it loads what scores answers, which a start is spared
-
-        return judged(judge, checks_of(self.checks), self.call)
+        checks = _checks()
+        found: Judge = checks.judged(judge, checks.checks_of(self.checks), self.call)
+        return found
 
     def checked(self, reply: Reply, told: Guarded | None) -> Guarded | None:
         """What the guard tells of the call, with the checks of its answer. Never raises."""
         if not self.checks or told is None:
             return told
-        from .checks import check_reply, checks_of  # noqa: PLC0415
-
-        found = check_reply(self.call, reply, checks_of(self.checks))
+        checks = _checks()
+        found = checks.check_reply(self.call, reply, checks.checks_of(self.checks))
         if self.grey is not None:
             found = self.grey.told(reply, found)
         return structs.replace(told, checks=found) if found else told
@@ -137,6 +138,13 @@ class Passage(Struct, frozen=True, eq=False):
             if error.body is not None:
                 error.body = self.restorer.body(error.body)
         return error
+
+
+@cache
+def _checks() -> ModuleType:
+    from . import checks  # noqa: PLC0415 - it loads what scores answers, which a start is spared
+
+    return checks
 
 
 class _Listening(Client):

@@ -38,15 +38,12 @@ def retrieved(text: str) -> list[Span]:
     follows, and a block under a heading ends at the last ``Question:``, not at the first. Where no such line follows,
     the last paragraph of several is what is asked.
     """
-    found: list[Span] = []
-    if "<" in text:
-        found = _tagged(text)
-    if not found and ("[" in text or ":" in text or ")" in text or "." in text):
-        heading = _HEADING.search(text) if ":" in text else None
-        found = [_under(text, heading)] if heading is not None else passages(text)
-        if not found and "[" in text:
-            found = _from_starts(text, _LABELLED)
-    return found
+    if "<" in text and (found := _tagged(text)):
+        return found
+    if _MARKED.search(text) is None:
+        return passages(text) if "<" in text else []
+    heading = _HEADING.search(text)
+    return [_under(text, heading)] if heading is not None else passages(text) or _from_starts(text, _LABELLED)
 
 
 class _AtLine:
@@ -81,12 +78,14 @@ _PASTED = re.compile(
     r"snippets?|excerpts?|web_?page|page|article|e-?mail|observation|untrusted\w{0,20}|external\w{0,20}|quote)\b[^<>]{0,200}>",
     re.IGNORECASE,
 )
-_HEADING = _AtLine(
+_ABOVE = (
     r"[#* \t]{0,8}(?:(?:the |relevant |retrieved |additional |background |supporting )?(?:context|passages|documents|sources|"
     r"excerpts|snippets|search results|background|knowledge base|reference text)(?: information)?)(?: \(?below\)?)?[*\s]{0,4}:"
-    r"[*\s]{0,4}",
-    re.IGNORECASE,
+    r"[*\s]{0,4}"
 )
+_HEADING = _AtLine(_ABOVE, re.IGNORECASE)
+_MARKED = _AtLine(rf"\[|(?:document|passage|source|chunk|result|context) ?#?\d|{_ABOVE}", re.IGNORECASE)
+"""What must begin some line where there is a heading, a number or a label."""
 _ASKED = re.compile(
     r"^[#* \t]{0,8}(?:(?:user |my |the )?(?:question|query|request|task|instructions?)|user|human)\s{0,2}[*]{0,2}:",
     re.IGNORECASE | re.MULTILINE,

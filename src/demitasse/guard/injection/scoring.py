@@ -95,7 +95,7 @@ class Runs:
         """The weights of all runs over the root of how many there are."""
         if (seen := self._once) is None:
             seen = self._once = self._buckets[_first(self._buckets)]
-        return int(weights.take(seen).sum(dtype=np.int64)) / math.sqrt(max(1, len(seen)))
+        return int(np.add.reduce(weights.take(seen), dtype=np.int64)) / math.sqrt(max(1, len(seen)))
 
     def _by_sentence(self) -> Apart | None:
         """Its runs by sentence. None: there is but one sentence."""

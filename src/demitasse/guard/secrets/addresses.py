@@ -42,7 +42,7 @@ _LIBPQ_SECRET = re.compile(r"password\s?=\s?'?([^\s']{1,100})")
 
 def addresses(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int]]:
     """Kind, start and end: a whole address of a database or queue, or a web address's user and password."""
-    for at in tries.at(text, "://"):
+    for at in tries.at(text, "://") if "://" in text else ():
         scheme = _SCHEME.search(text[max(0, at - 48) : at].rpartition("\n")[2].rpartition(" ")[2])
         if scheme is None:
             continue

@@ -104,9 +104,7 @@ _LEAST_BITS = 3.0
 
 def named(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int]]:
     """Kind, start and end of the values of credentials."""
-    for mark in PASSWORDS:
-        if mark not in low:
-            continue
+    for mark in [mark for mark in PASSWORDS if mark in low]:
         for at in tries.at(low, mark):
             found = _PASSWORD.match(text, at)
             if found is None or _MORE_NOT.match(found["more"]):
@@ -114,9 +112,7 @@ def named(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int]]:
             span = _password(text, low, at, found)
             if span is not None:
                 yield ("password", *span)
-    for mark in KEYS:
-        if mark not in low:
-            continue
+    for mark in [mark for mark in KEYS if mark in low]:
         for at in tries.at(low, mark):
             found = _KEY.match(text, at)
             if found is None or _MORE_NOT.match(found["more"]):

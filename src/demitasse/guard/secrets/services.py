@@ -8,7 +8,7 @@ today where a vendor has changed the length before.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -153,9 +153,10 @@ SHAPES: Final[tuple[Shape, ...]] = (
 def services(text: str, low: str, tries: Tries) -> Iterator[tuple[str, int, int]]:
     """Kind, start and end of what has the shape of a service's key."""
     for sign, shapes in _BY_SIGN:
-        if sign in text:
-            yield from _shaped(text, shapes, tries)
-    yield from _bearers(text, low, tries)
+        if sign in text and (there := [shape for shape in shapes if shape[0] in text]):
+            yield from _shaped(text, there, tries)
+    if "bearer " in low or "authorization" in low:
+        yield from _bearers(text, low, tries)
 
 
 _SIGNS: Final = ("_", "-", ".", "")
@@ -165,10 +166,8 @@ _BY_SIGN: Final = tuple(
 """Most texts have no underscore, and so none of the marks that do."""
 
 
-def _shaped(text: str, shapes: tuple[Shape, ...], tries: Tries) -> Iterator[tuple[str, int, int]]:
+def _shaped(text: str, shapes: Iterable[Shape], tries: Tries) -> Iterator[tuple[str, int, int]]:
     for mark, pattern, kind, back in shapes:
-        if mark not in text:
-            continue
         reach = 0
         for at in tries.at(text, mark):
             if at < reach or not (back or _begins(text, at)):
