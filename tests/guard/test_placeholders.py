@@ -113,6 +113,17 @@ def test_a_value_within_json_is_kept_as_what_it_says() -> None:
     assert Restorer(told.values).text(told.texts[0]) == text
 
 
+def test_a_number_of_json_becomes_a_string_so_that_it_stays_json() -> None:
+    text = '{"phone": 4915112345678, "note": "call: 4915112345678, please", "all": [4915112345678]}'
+    starts = [at for at in range(len(text)) if text.startswith("4915112345678", at)]
+    cuts = [Cut(at, at + 13, "PHONE") for at in starts]
+    (said,) = Redaction.of([Text(text, cuts)], secret=b"s" * 32, tenant="t", session="s").texts
+    told = json.loads(said)
+    assert told["note"] == f"call: {told['phone']}, please"
+    assert told["all"] == [told["phone"]]
+    assert told["phone"].startswith("<PHONE_")
+
+
 def test_labels_are_capitals_and_underscores() -> None:
     assert [label(type) for type in ("EMAIL", "api_key", "employee-no 7", "7")] == [
         "EMAIL",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -289,3 +290,33 @@ async def test_where_a_detector_cannot_be_loaded_nothing_passes_unseen() -> None
     assert (answer.status, answer.json()["error"]["code"]) == (503, "guard_unavailable")
     assert "install demitasse anew" in answer.json()["error"]["message"]
     assert world.large.calls == []
+
+
+async def test_numbers_texts_within_urls_and_escapes_are_redacted_where_they_stand() -> None:
+    world = GuardWorld(personal={"PHONE": "redact", "EMAIL": "redact"})
+    file = {"type": "file", "file": {"file_data": "data:text/plain;base64,amFuZUBleGFtcGxlLmNvbQ=="}}
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "https://x.test/?m=jane%40example.com"}, file]},
+        {"role": "tool", "tool_call_id": "c", "content": '{"phone": 4915112345678}'},
+    ]
+    told = {"model": "large", "messages": messages, "metadata": {"phone": 4915112345678}}
+    assert (await ask(world.app, told)).status == 200
+    sent = json.loads(world.large.calls[0].body)
+    phone = sent["metadata"]["phone"]
+    assert phone.startswith("<PHONE_")
+    assert json.loads(sent["messages"][1]["content"]) == {"phone": phone}
+    first, second = sent["messages"][0]["content"]
+    assert "jane" not in first["text"]
+    assert base64.b64decode(second["file"]["file_data"].partition(",")[2]).startswith(b"<EMAIL_")
+
+
+async def test_what_stands_in_the_name_of_a_member_leaves_by_no_way() -> None:
+    told = chat("hello", "large") | {"metadata": {"jane.doe@example.com": 1}}
+    for action in ("redact", "mask", "local"):
+        world = GuardWorld(personal={"EMAIL": action})
+        answer = await ask(world.app, told)
+        assert (answer.status, answer.json()["error"]["code"]) == (403, "data_may_not_leave")
+        assert world.large.calls == []
+    world = GuardWorld(personal={"EMAIL": "redact"})
+    assert (await ask(world.app, told | {"model": "auto"})).headers["x-demitasse-model"] == "small"
+    assert dict(world.entry.guard.found) == {"EMAIL": 1}

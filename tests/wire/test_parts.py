@@ -248,6 +248,69 @@ def test_json_within_a_string_is_read_without_the_escapes_that_hide_its_letters(
     assert said(chat({"role": "user", "content": prose})) == [("user", prose)]
 
 
+def test_long_numbers_are_texts_that_the_names_of_their_members_tell_of() -> None:
+    call = {
+        "type": "tool_use",
+        "name": "send",
+        "input": {"customerPhone": 4915112345678, "all": [5, 4155550123], "n": 12},
+    }
+    body = chat(
+        {"role": "assistant", "content": [call]},
+        metadata={"ssn": "123-45-6789", "text": "0123456789"},
+        logit_bias={"7": 1},
+    )
+    assert [(p.before, p.text) for p in found(body)][1:] == [
+        *(("customer Phone ", "4915112345678"), ("all ", "4155550123"), ("ssn ", "123-45-6789"), ("", "0123456789")),
+    ]
+
+
+def test_a_number_that_is_exchanged_becomes_a_string_and_nothing_else_changes() -> None:
+    raw = (
+        b'{"model":"m","messages":[{"role":"user","content":"x"}],"extra":{"phone": 4915112345678 ,"n":[1, 23456789]}}'
+    )
+    _, first, second = parts("chat", fields(raw))
+    _, out = with_texts(fields(raw), raw, {first.place: "<P>", second.place: second.text})
+    assert out == raw.replace(b"4915112345678", b'"<P>"')
+
+
+@pytest.mark.parametrize(
+    ("url", "changed"),
+    [
+        ("data:text/plain;base64,bWFpbCBqYW5l", "data:text/plain;base64,bWFpbCBK"),
+        ("data:text/csv;charset=latin-1;base64,6SBqYW5l", "data:text/csv;charset=latin-1;base64,6SBK"),
+        ("data:text/plain,mail%20jane", "data:text/plain,mail%20J"),
+        ("data:application/json;base64,eyJhIjogImphbmUifQ==", "data:application/json;base64,eyJhIjogIkoifQ=="),
+    ],
+)
+def test_the_text_within_a_data_url_is_a_text_and_is_exchanged_within_it(url: str, changed: str) -> None:
+    body = chat({"role": "user", "content": [{"type": "file", "file": {"filename": "f", "file_data": url}}]})
+    raw = json.dumps(body).encode()
+    (part,) = [p for p in parts("chat", fields(raw)) if "jane" in p.text]
+    _, out = with_texts(fields(raw), raw, {part.place: part.text.replace("jane", "J")})
+    assert out == raw.replace(url.encode(), changed.encode())
+    assert with_texts(fields(raw), raw, {part.place: part.text})[1] == raw
+
+
+def test_a_data_url_that_holds_no_text_or_not_what_it_says_is_left_alone() -> None:
+    for url in (
+        "data:image/png;base64,bWFpbCBqYW5l",
+        "data:text/plain;base64,//79",
+        "data:text/plain;charset=none;base64,bWFp",
+    ):
+        content = [{"type": "image_url", "image_url": {"url": url}}]
+        assert found(chat({"role": "user", "content": content})) == []
+
+
+def test_names_of_members_that_may_be_somebody_s_are_texts_that_nothing_can_replace() -> None:
+    body = chat(
+        {"role": "user", "content": "y"},
+        metadata={"jane@example.com": 1, "2026-11-21T10": 2, "plain": {"415 555 0123": "x"}},
+    )
+    assert [(p.text, p.fixed) for p in found(body)][1:] == [
+        *(("jane@example.com", True), ("2026-11-21T10", True), ("415 555 0123", True), ("x", False)),
+    ]
+
+
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
@@ -259,9 +322,9 @@ _values = st.recursive(
 def test_all_texts_of_any_member_can_be_exchanged(value: Any, ascii_only: bool) -> None:
     told = chat({"role": "user", "content": "x", "more": value}, extra=value)
     body = json.dumps(told, ensure_ascii=ascii_only, indent=1).encode()
-    texts = parts("chat", fields(body))
+    texts = [p for p in parts("chat", fields(body)) if not p.fixed]
     new_fields, new_body = with_texts(fields(body), body, {p.place: f"<{p.text}>" for p in texts})
-    told_now = parts("chat", new_fields)
+    told_now = [p for p in parts("chat", new_fields) if not p.fixed]
     assert [(p.place, p.text) for p in told_now] == [(p.place, f"<{p.text}>") for p in texts]
     assert {n: bytes(raw) for n, raw in new_fields.items()} == {n: bytes(r) for n, r in fields(new_body).items()}
 

@@ -18,7 +18,7 @@ class Piece(NamedTuple):
     part: Part
     source: Source
     start: int
-    """Where in the part's text it begins."""
+    """Where in the part's text it begins; before it, where the name of its member is read with it."""
     text: str
 
 
@@ -62,6 +62,8 @@ def pieces(asked: Iterable[Part]) -> list[Piece]:
     for part in asked:
         if part.passages:
             found += [Piece(part, source, a, part.text[a:b]) for source, a, b in part.pieces()]
+        elif part.before:
+            found.append(Piece(part, part.source, -len(part.before), part.before + part.text))
         else:
             found.append(Piece(part, part.source, 0, part.text))
     return found
@@ -106,10 +108,10 @@ def told(found: Sequence[Findings], worst: Sequence[Risk], rules: Rules) -> Guar
         for one in findings.hidden:
             hidden[one.kind] = hidden.get(one.kind, 0) + 1
         cut = cut or findings.cut
-    highest = max(worst, key=_by_band, default=None) if len(worst) > 1 else next(iter(worst), None)
+    highest = max(worst, key=_by_band, default=None)
     return Guarded(
-        found=tuple(sorted(counts.items())) if counts else (),
-        hidden=tuple(sorted(hidden.items())) if hidden else (),
+        found=tuple(sorted(counts.items())),
+        hidden=tuple(sorted(hidden.items())),
         injection=round(highest.score, 4) if highest is not None else None,
         band=highest.band if highest is not None else "",
         source=highest.source if highest is not None else "",
@@ -130,10 +132,16 @@ def wanted(asked: Sequence[Piece], found: Sequence[Findings], rules: Rules) -> W
         for _, _, type, action in said:
             if action == "refuse":
                 refused[type] = None
-            elif action == "local":
-                local[type] = None
+            elif action == "local" or (piece.part.fixed and action in _REPLACED):
+                local[type] = None  # no placeholder can stand in the name of a member
+        if piece.part.fixed:
+            continue
         at = piece.start
-        cut = _apart(Span(at + a, at + b, type, act == "redact") for a, b, type, act in said if act in _REPLACED)
+        cut = _apart(
+            Span(max(0, at + a), at + b, type, act == "redact")
+            for a, b, type, act in said
+            if act in _REPLACED and at + b > 0
+        )
         if cut and spans and spans[-1][0] is piece.part:
             spans[-1][1].extend(cut)
         elif cut:
@@ -143,10 +151,7 @@ def wanted(asked: Sequence[Piece], found: Sequence[Findings], rules: Rules) -> W
 
 def replaced(spans: Iterable[tuple[Part, Iterable[Span]]]) -> Counter[tuple[str, str]]:
     """How often each type was redacted or masked."""
-    done: Counter[tuple[str, str]] = Counter()
-    for _, cut in spans:
-        done.update(("redact" if one.back else "mask", one.type) for one in cut)
-    return done
+    return Counter(("redact" if one.back else "mask", one.type) for _, cut in spans for one in cut)
 
 
 def listed(done: Mapping[tuple[str, str], int]) -> tuple[tuple[str, str, int], ...]:

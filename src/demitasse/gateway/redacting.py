@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ..core.call import Call
+from ..core.errors import Refused
 from ..guard.placeholders import Cut, Redaction, Text
 from ..wire.parts import Part
 from ..wire.restore import Restorer
@@ -55,7 +56,9 @@ class Redactor:
 
 
 def _elsewhere(asked: Sequence[Part], cuts: dict[tuple[str | int, ...], list[Cut]]) -> None:
-    """What a recogniser knew in one place, by the words around it, stands in others without them."""
+    """What a recogniser knew in one place, by the words around it, stands in others without them.
+
+    Raises Refused where it stands in a member's name."""
     values: dict[str, Cut] = {}
     for part in asked:
         for cut in cuts.get(part.place, ()):
@@ -67,6 +70,12 @@ def _elsewhere(asked: Sequence[Part], cuts: dict[tuple[str | int, ...], list[Cut
     for part in asked:
         for value, cut in values.items():
             if value in part.text:
+                if part.fixed:
+                    raise Refused(
+                        f"the prompt holds {cut.type} in the name of a member of an object, where no placeholder can stand; "
+                        "put it into a value",
+                        code="private_data_refused",
+                    )
                 whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)")
                 found = cuts.setdefault(part.place, [])
                 found += (Cut(*match.span(), cut.type, cut.mask) for match in whole.finditer(part.text))

@@ -70,7 +70,8 @@ class Redaction(Struct, frozen=True):
         for text, cuts in zip(texts, merged, strict=True):
             pieces: list[str] = []
             at = 0
-            for cut in cuts:
+            numbers = _bare_numbers(text.text, cuts)
+            for nth, cut in enumerate(cuts):
                 key = _key(text.text, cut)
                 core = made.core(*key)
                 placeholder = f"<{core}>"
@@ -78,7 +79,8 @@ class Redaction(Struct, frozen=True):
                     masked.add(placeholder)
                 else:
                     values.setdefault(placeholder, _plain(text.text, text.text[cut.start : cut.end]))
-                pieces += (text.text[at : cut.start], core if text.name else placeholder)
+                shown = core if text.name else f'"{placeholder}"' if nth in numbers else placeholder
+                pieces += (text.text[at : cut.start], shown)
                 at = cut.end
             out.append("".join((*pieces, text.text[at:])) if cuts else text.text)
         return cls(tuple(out), values, frozenset(masked))
@@ -157,6 +159,27 @@ def _plain(text: str, value: str) -> str:
     except (msgspec.DecodeError, UnicodeError):
         return value
     return plain if isinstance(plain, str) else value
+
+
+def _bare_numbers(text: str, cuts: Sequence[Cut]) -> set[int]:
+    """Which cuts take out a whole number of a text that is JSON: a placeholder there is a string, or it would be JSON no more."""
+    if not cuts or text.lstrip()[:1] not in ("{", "["):
+        return set()
+    found, at, inside = set(), 0, False
+    for nth, cut in enumerate(cuts):
+        between = text[at : cut.start]
+        inside ^= len(_QUOTE.findall(between)) % 2 == 1
+        at = cut.start
+        if not inside and _NUMBER.fullmatch(text, cut.start, cut.end):
+            before, after = text[max(0, cut.start - 16) : cut.start].rstrip()[-1:], _AFTER.match(text, cut.end)
+            if before in (":", ",", "[") and after:
+                found.add(nth)
+    return found
+
+
+_QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
+_NUMBER = re.compile(r"-?\d+")
+_AFTER = re.compile(r"\s*[,\]}]")
 
 
 def _merged(cuts: Sequence[Cut]) -> list[Cut]:

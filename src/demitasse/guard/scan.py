@@ -9,11 +9,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable
 from itertools import accumulate
+from operator import attrgetter
 from typing import Final
 
 from msgspec import structs
 
-from .finding import Entity, FindEntities, Findings, FindSecrets, Hidden, Injection, Source
+from .finding import Entity, FindEntities, Findings, FindSecrets, Hidden, Injection, Secret, Source
 
 _SCORED: frozenset[Source] = frozenset({"user", "tool", "retrieved"})
 
@@ -54,6 +55,8 @@ class Scanner:
             named, cut_again = self._names(bare)
             entities, cut = resolve([*entities, *named]), cut or cut_again
         entities = self._in_addresses(bare, entities)
+        if "%" in bare and _ESCAPED.search(bare) is not None:
+            entities, secrets = self._escaped(bare, entities, secrets)
         if bare is not text and (entities or secrets):
             place = _places(text)
             entities = [structs.replace(one, start=place(one.start), end=place(one.end - 1) + 1) for one in entities]
@@ -82,6 +85,22 @@ class Scanner:
                 inner.append(structs.replace(one, start=one.start + move, end=one.end + move))
         return sorted([*entities, *inner], key=lambda one: one.start) if inner else entities
 
+    def _escaped(self, text: str, entities: list[Entity], secrets: list[Secret]) -> tuple[list[Entity], list[Secret]]:
+        """With what stands there in the escapes of URLs (``ann%40example.com``), which every reader understands."""
+        apart, whole, places = _opened(text)
+        known = {(one.type, one.start) for one in entities}
+        doors = {(one.kind, one.start) for one in secrets}
+        moved = [structs.replace(one, start=places[one.start], end=places[one.end]) for one in self._entities(apart)[0]]
+        more = [one for one in moved if one.type != "URL" and (one.type, one.start) not in known]
+        if more:  # what was half of something longer
+            inner = {at for one in more for at in range(one.start, one.end)}
+            entities = [one for one in entities if one.start not in inner or one.end - 1 not in inner]
+        opened = [structs.replace(one, start=places[one.start], end=places[one.end]) for one in self._secrets(whole)[0]]
+        return (
+            sorted([*entities, *more], key=_start),
+            sorted([*secrets, *(one for one in opened if (one.kind, one.start) not in doors)], key=_start),
+        )
+
     def _risk(self, text: str, source: Source) -> Injection | None:
         if self._injection is None or source not in _SCORED:
             return None
@@ -89,7 +108,43 @@ class Scanner:
         return Injection(score, "high" if score >= self._high else "medium" if score >= self._medium else "low")
 
 
+_start: Final = attrgetter("start")
+_ESCAPED: Final = re.compile(r"%(?:25)*([2-7][0-9A-Fa-f])")
+"""One sign of ASCII, however often it was escaped."""
 _URL_SIGNS: Final = {ord(sign): " " for sign in "/?&=#;:,"}
+_BREAK: Final = re.compile(r"[\s\"'<>]")
+
+
+def _opened(text: str) -> tuple[str, str, list[int]]:
+    """The words of a text that hold escapes, without them, a line each: with blanks for what parts an address, and as they are;
+    and where in the text each character was."""
+    apart: list[str] = []
+    whole: list[str] = []
+    places: list[int] = []
+    at = done = 0  # up to where the word is copied, and up to where it has no more than one
+    for match in _ESCAPED.finditer(text):
+        if match.start() >= done:
+            if whole:
+                rest = text[at:done]
+                apart += (rest.translate(_URL_SIGNS), "\n")
+                whole += (rest, "\n")
+                places += range(at, done + 1)
+            at = match.start()
+            while at > done and _BREAK.match(text[at - 1]) is None:
+                at -= 1
+            end = _BREAK.search(text, match.end())
+            done = end.start() if end else len(text)
+        between, sign = text[at : match.start()], chr(int(match[1], 16))
+        apart += (between.translate(_URL_SIGNS), sign)
+        whole += (between, sign)
+        places += range(at, match.start() + 1)
+        at = match.end()
+    apart.append(text[at:done].translate(_URL_SIGNS))
+    whole.append(text[at:done])
+    places += range(at, done + 1)
+    return "".join(apart), "".join(whole), places
+
+
 _UNSEEN: Final = re.compile(
     "[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]+"
 )

@@ -1,7 +1,8 @@
 """The texts of a request, each with who wrote it and where it stands; and the same request with some of them exchanged.
 
-Every string counts that a model or its provider could read: unknown members too, since new ones keep appearing. Left out are
-the words of the protocol (roles, types, ids, names of functions) and inline files, which no reader of text can look into.
+Every string counts that a model or its provider could read: unknown members too, since new ones keep appearing. So do long whole
+numbers, which may be somebody's, and members' names that hold an at sign or many digits. Left out are the words of the protocol
+(roles, types, ids, names of functions) and inline files, but for text that a ``data:`` URL holds.
 Knows the shapes of requests; knows no detector and no placeholder.
 """
 
@@ -9,8 +10,10 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 import msgspec
 from msgspec import Raw, Struct
@@ -34,11 +37,16 @@ class Part(Struct, frozen=True):
     source: Source
     place: Place
     text: str
-    """As it is sent; but where it is JSON itself, letters that are written as numbers (``\\u0040``) are written out."""
+    """As it is sent; but where it is JSON itself, letters that are written as numbers (``\\u0040``) are written out, and of a
+    ``data:`` URL it is the text that it holds."""
     passages: tuple[Span, ...] = ()
     """Where within ``text``, in order, something stands that was looked up: of it the source is ``retrieved``."""
     name: bool = False
     """An identifier, in which providers refuse spaces and brackets."""
+    before: str = ""
+    """The name of the member of an object that this is, which may tell what a number is; it stands in another place."""
+    fixed: bool = False
+    """The name of a member: nothing can be put in its stead."""
 
     def pieces(self) -> list[tuple[Source, int, int]]:
         """The text cut by source: ``(source, start, end)`` in order, without gaps."""
@@ -82,7 +90,8 @@ def parts(kind: Kind, fields: Mapping[str, Raw], twice: list[str] | None = None)
 
 
 def with_texts(fields: Mapping[str, Raw], body: bytes, texts: Mapping[Place, str]) -> tuple[dict[str, Raw], bytes]:
-    """The request with the strings at these places exchanged; every byte outside of them stays as it was.
+    """The request with the strings at these places exchanged; every byte outside of them stays as it was. A number becomes a
+    string, and what a ``data:`` URL holds is written as it was.
 
     What does not change comes back as the same objects. In ``body`` a member with a changed string becomes what it is among
     the fields. Where a name stands twice in one object, both are exchanged: readers take the last, and the first must not
@@ -238,26 +247,38 @@ def _calls(found: list[Part], source: Source, place: Place, value: Any) -> None:
                 _walk(found, source, (*place, member), inner, _WORDS)
 
 
-def _walk(found: list[Part], source: Source, place: Place, value: Any, skip: frozenset[str]) -> None:
+def _walk(found: list[Part], source: Source, place: Place, value: Any, skip: frozenset[str], before: str = "") -> None:
     kind = value.__class__
     if kind is str:
-        _leaf(found, source, place, value, False)
+        _leaf(found, source, place, value, False, before)
+    elif kind is int and value > _MOST_COUNTED:
+        found.append(Part(source, place, str(value), before=_spaced(before) if before else ""))
     elif kind is dict:
         source = _TYPES.get(_word(value, "type"), source)
         for member, inner in value.items():
+            if not member.isidentifier() and _telling(member):
+                found.append(Part(source, (*place, member, ""), member, fixed=True))
             if inner.__class__ is str:
                 if skip is _WORDS and member in skip:
                     if not _is_word(inner):
                         _leaf(found, source, (*place, member), inner, True)
-                elif member not in skip and not (member in _FILES and _INLINE.match(inner)):
-                    _leaf(found, source, (*place, member), inner, member in _NAMES)
+                elif member not in skip:
+                    if member in _FILES and _INLINE.match(inner):
+                        held = _held(inner)
+                        if held is not None:
+                            _leaf(found, source, (*place, member), held[1], False)
+                    else:
+                        _leaf(found, source, (*place, member), inner, member in _NAMES, member)
+            elif inner.__class__ is int:
+                if inner > _MOST_COUNTED:
+                    found.append(Part(source, (*place, member), str(inner), before=_spaced(member)))
             elif inner.__class__ is dict or (inner.__class__ is list and member not in skip):
                 # An object with such a name is a property of a schema, and its members may be words of people.
                 within = _ALL if skip is _WORDS and member in _DATA else skip
-                _walk(found, source, (*place, member), inner, within)
+                _walk(found, source, (*place, member), inner, within, member)
     elif kind is list:
         for at, inner in enumerate(value):
-            _walk(found, source, (*place, at), inner, skip)
+            _walk(found, source, (*place, at), inner, skip, before)
 
 
 def _word(value: dict[str, Any], member: str) -> str:
@@ -265,13 +286,49 @@ def _word(value: dict[str, Any], member: str) -> str:
     return word if word.__class__ is str else ""
 
 
-def _leaf(found: list[Part], source: Source, place: Place, text: str, name: bool) -> None:
+def _leaf(found: list[Part], source: Source, place: Place, text: str, name: bool, before: str = "") -> None:
     if not text:
+        return
+    if before and before not in _TEXTS and len(text) <= _SHORT and _DIGITS.search(text):
+        found.append(Part(source, place, text, (), name, _spaced(before)))
         return
     if "\\u" in text and text.lstrip()[:1] in _JSON_BEGINS:
         text = _ESCAPED.sub(_unescaped, text)
     spans = tuple(retrieved(text)) if len(text) > _LEAST_PASTED and source in ("user", "system") else ()
     found.append(Part(source, place, text, spans, name))
+
+
+def _spaced(member: str) -> str:
+    """A member's name as words: ``customerPhone`` tells what ``customer Phone`` does."""
+    return _HUMPS.sub(" ", member[:_SHORT]) + " "
+
+
+def _telling(member: str) -> bool:
+    """Whether a member's name may be somebody's address or number."""
+    return len(member) > _LEAST_NAME and ("@" in member or "%40" in member or _DIGITS.search(member) is not None)
+
+
+def _held(url: str) -> tuple[str, str, str] | None:
+    """A ``data:`` URL's beginning, the text that it holds, and in which letters; None where it is no text."""
+    head = _TEXT_URL.match(url)
+    if head is None:
+        return None
+    letters = head[1] or "utf-8"
+    try:
+        raw = b64decode(unquote(url[head.end() :]) + "==") if head[2] else unquote_to_bytes(url[head.end() :])
+        return head[0], raw.decode(letters), letters
+    except (ValueError, LookupError):  # not what it says that it is
+        return None
+
+
+def _as_held(url: str, text: str) -> str:
+    """The same URL with another text in it, where it is one that holds text; else the text."""
+    held = _held(url) if url[:5].lower() == "data:" else None
+    if held is None or text.startswith(held[0]):
+        return text
+    head, _, letters = held
+    raw = text.encode(letters, "xmlcharrefreplace")
+    return head + (b64encode(raw).decode() if head.lower().endswith(";base64,") else quote(raw))
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -287,9 +344,26 @@ _JSON_BEGINS: Final = ("{", "[", '"')
 _ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-fA-F]{4})+)")
 _NEEDED = re.compile(r'["\\\x00-\x1f]')
 _LEAST_PASTED: Final = 20
+_MOST_COUNTED: Final = 999_999
+"""A whole number beyond it may be a telephone's, an account's, a person's; no token's id is so large."""
+_TEXTS: Final = frozenset(
+    {"text", "content", "input_text", "output_text", "output", "message", "contact", "value", "data"}
+)
+"""Members whose names tell nothing of what they hold."""
+_LEAST_NAME: Final = 5
+_SHORT: Final = 64
+_DIGITS = re.compile(r"\d(?:[ ().-]?\d){5}")
+_HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_-]")
+_TEXT_URL = re.compile(
+    r"data:(?:text/[\w.+-]+|application/(?:json|xml|yaml|x-ndjson|csv))(?:;charset=([\w-]+)|;(?!base64)[\w-]+=[^;,]*)*(;base64)?,",
+    re.IGNORECASE,
+)
 
-_json = json.JSONDecoder(strict=False, parse_int=lambda _: 0, parse_float=lambda _: 0.0)
-"""Where a value ends is not known to msgspec, but to this one; numbers are passed over unread."""
+_LONGEST_NUMBER: Final = 20
+_json = json.JSONDecoder(
+    strict=False, parse_int=lambda said: int(said) if len(said) <= _LONGEST_NUMBER else 0, parse_float=lambda _: 0.0
+)
+"""Where a value ends is not known to msgspec, but to this one; numbers that are nobody's are passed over unread."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
@@ -324,7 +398,11 @@ def _copy(text: str, at: int, done: int, edit: Any, out: list[str]) -> tuple[int
     """Copy the value at ``at``; returns where it ends, and up to where the text is copied, ``done`` before it."""
     if edit.__class__ is str:
         was, end = _json.raw_decode(text, at)
-        if was.__class__ is not str or text[at] != '"':
+        if was.__class__ is int:
+            was = text[at:end]
+        elif was.__class__ is str:
+            edit = _as_held(was, edit)
+        else:
             raise KeyError(f"no string stands at character {at}")
         if was == edit:
             return end, done
