@@ -108,10 +108,10 @@ def told(found: Sequence[Findings], worst: Sequence[Risk], rules: Rules) -> Guar
         for one in findings.hidden:
             hidden[one.kind] = hidden.get(one.kind, 0) + 1
         cut = cut or findings.cut
-    highest = max(worst, key=_by_band, default=None)
+    highest = max(worst, key=_by_band, default=None) if len(worst) > 1 else next(iter(worst), None)
     return Guarded(
-        found=tuple(sorted(counts.items())),
-        hidden=tuple(sorted(hidden.items())),
+        found=tuple(sorted(counts.items())) if counts else (),
+        hidden=tuple(sorted(hidden.items())) if hidden else (),
         injection=round(highest.score, 4) if highest is not None else None,
         band=highest.band if highest is not None else "",
         source=highest.source if highest is not None else "",
@@ -151,7 +151,10 @@ def wanted(asked: Sequence[Piece], found: Sequence[Findings], rules: Rules) -> W
 
 def replaced(spans: Iterable[tuple[Part, Iterable[Span]]]) -> Counter[tuple[str, str]]:
     """How often each type was redacted or masked."""
-    return Counter(("redact" if one.back else "mask", one.type) for _, cut in spans for one in cut)
+    done: Counter[tuple[str, str]] = Counter()
+    for _, cut in spans:
+        done.update(("redact" if one.back else "mask", one.type) for one in cut)
+    return done
 
 
 def listed(done: Mapping[tuple[str, str], int]) -> tuple[tuple[str, str, int], ...]:
