@@ -49,6 +49,19 @@ def test_the_governance_page_prints_without_buttons(site, open_page):
     assert page.locator(".control:visible").count() >= 25
 
 
+@pytest.mark.parametrize("chosen", ["", "dark"])
+def test_paper_is_light_whatever_was_chosen_for_the_screen(site, open_page, chosen):
+    page = open_page(site.url + "/governance", width=794, scheme="dark")
+    if chosen:
+        page.evaluate("chosen => document.documentElement.setAttribute('data-theme', chosen)", chosen)
+    paper = "getComputedStyle(document.documentElement).getPropertyValue('--card').trim()"
+    on_screen = page.evaluate(paper)
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(paper) != on_screen
+    assert page.evaluate(CONTRAST) == []
+    assert page.evaluate("getComputedStyle(document.querySelector('.panel')).color") == "rgb(33, 26, 21)"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1200])
 def test_a_pack_reads_offline(folder, tmp_path, open_page, width, scheme):
