@@ -116,7 +116,7 @@ class Keeping:
 
     def _scan(self, text: str, source: Source) -> Findings:
         scan = self._scanner()
-        return NOTHING if scan is None else scan(text, source)
+        return NOTHING if scan is None else scan.of_answers()(text, source)
 
 
 class Approvals:

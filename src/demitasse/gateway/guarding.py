@@ -162,7 +162,8 @@ class Guard:
         strip = bool(seen.hidden) and rules.hidden == "strip"
         if strip:
             done["strip", "hidden"] += sum(count for _, count in seen.hidden)
-        facts.guard = seen = structs.replace(seen, done=listed(done), data_class=data_class, stays=stays)
+        if done or data_class or stays:
+            facts.guard = seen = structs.replace(seen, done=listed(done), data_class=data_class, stays=stays)
 
         restorer: Restorer | None = None
         if want.spans or strip:
@@ -282,11 +283,11 @@ class Guard:
         self, stays: str, data_class: str, local: Sequence[str], found: Sequence[Findings], rules: Rules
     ) -> tuple[str, str]:
         """Where the call may go by what it holds, and what says so."""
-        types = {entity.type for findings in found for entity in findings.entities}
         cut = any(findings.cut for findings in found)
+        types = {entity.type for findings in found for entity in findings.entities} if self.policies.classes else ()
         for data in self.policies.classes.values():
             # What was not looked at may hold anything: what must not leave does not leave on a guess.
-            if data.types & types or (cut and data.types):
+            if not data.types.isdisjoint(types) or (cut and data.types):
                 stays, data_class = both(stays, data.stays), data_class or data.name
         if local or (cut and rules.on and rules.keeps_local):
             stays, data_class = LOCAL, data_class or next(iter(local), "unseen")

@@ -128,8 +128,10 @@ def _marks(key: str, question: str) -> tuple[int, ...]:
     """Of nearly equal questions of one key at least one mark is the same: six pairs of minima over the words' hashes (Broder
     1997), so that texts with three of four words in common nearly always meet, and with one of three half the time."""
     said = set(_words(question.lower()[:4_000]))
-    hashes = [zlib.crc32(word.encode()) for word in said] or [zlib.crc32(question.encode())]
-    low = [min((h * factor & _MASK) ^ (h * factor >> 32 & _MASK) for h in hashes) for factor in _FACTORS]
+    hashes = [zlib.crc32(word.encode()) for word in said] or [zlib.crc32(question.encode("utf-8", "surrogatepass"))]
+    low = [
+        min([(product & _MASK) ^ (product >> 32) for product in [h * factor for h in hashes]]) for factor in _FACTORS
+    ]
     return tuple({hash((key, at, low[2 * at], low[2 * at + 1])) for at in range(_BANDS)})
 
 

@@ -69,6 +69,10 @@ class Scanner:
             cut=cut or cut_too,
         )
 
+    def of_answers(self) -> Scanner:
+        """The same for what a model said, where secrets and hidden characters alone count."""
+        return Scanner(lambda _text: ([], False), self._secrets, self._hidden, None, (self._medium, self._high))
+
     def _in_addresses(self, text: str, entities: list[Entity]) -> list[Entity]:
         """With what stands within web addresses: an address is one finding, and what is done about those is not what is done
         about the person in one."""
