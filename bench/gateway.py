@@ -24,16 +24,47 @@ from .stage import Target
 
 BODY = (
     '{"model":"mock","messages":[{"role":"system","content":"You are a terse assistant."},'
-    '{"role":"user","content":"Question %d: name three small cups of coffee and say in a few words what sets '
+    '{"role":"user","content":"Question %d: name three small cups of %w and say in a few words what sets '
     'each of them apart from the others."}],"temperature":0.7,"max_tokens":64}'
 )
-"""About 270 bytes. Sampled, so that neither cache nor coalescing answers in the provider's place."""
+"""About 270 bytes. Sampled, so that neither cache nor coalescing answers in the provider's place; and no two are alike, so that
+nothing that was found in one is remembered of another."""
+
+_TURNS = (
+    "Which cups are there for small coffees, and which of them would you put before a guest who takes sugar?",
+    (
+        "There is the espresso cup of some 60 ml, thick and warmed beforehand; the demitasse of 90 ml, which leaves room for sugar and "
+        "a spoon; and the cortado glass of 130 ml. Before a guest who takes sugar I would put the demitasse: it can be stirred "
+        "without spilling, and it keeps what is in it warm."
+    ),
+    "And for tea? Some of them stay for an hour and want to read, so that a cup that cools at once will not do.",
+    (
+        "A cup of porcelain of 150 ml with a saucer and a lid, poured half full and often, from a pot that stands on a warmer. Who "
+        "reads will not look at it for minutes, and a lid keeps it as it was."
+    ),
+)
+CONVERSATION = BODY.replace(
+    "You are a terse assistant.",
+    "You are the assistant of a house that serves coffee and tea. Answer in a few plain sentences, without lists. Give a reason for "
+    "what you advise. Where you are not sure, say so; never make up a price, a name or a place. What guests tell of themselves "
+    "stays here.",
+).replace(
+    '{"role":"user"',
+    "".join(
+        f'{{"role":"{role}","content":"{turn}"}},' for role, turn in zip(("user", "assistant") * 2, _TURNS, strict=True)
+    )
+    + '{"role":"user"',
+    1,
+)
+"""A conversation of four turns and a new one: about 1,500 bytes, of which the last question alone was never asked before."""
 
 CHUNKS = 200
 STREAM_BODY = BODY[:-1].replace('"max_tokens":64', f'"max_tokens":{CHUNKS}') + (
     f',"stream":true,"mock":{{"tokens":{CHUNKS},"chunk_ms":2}}}}'
 )
 STREAM_CONNECTIONS = 16
+CONNECTIONS = 16
+"""For conversations."""
 ANSWER_TOKENS = "16"
 
 GOALS = {
@@ -67,6 +98,7 @@ def main() -> None:
             result["start"] = _start(mock, folder, gateway)
         with machine.Watch([t.pid for t in targets]) as watch:
             result["requests"] = _requests(targets, mock, arguments)
+            result["conversations"] = _conversations(targets, mock, arguments)
             result["stream"] = _streams(targets, arguments)
         result["machine"] |= watch.facts()
         if gateway is not None:
@@ -104,9 +136,20 @@ def _requests(targets: list[Target], mock: Target, arguments: argparse.Namespace
     return rows
 
 
-def _measure(target: Target, mock: Target, connections: int, seconds: float) -> dict[str, Any]:
+def _conversations(targets: list[Target], mock: Target, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """The same of conversations, which send what was said before with each question."""
+    rows = []
+    for turn in range(arguments.rounds):
+        for target in targets:
+            found = _measure(target, mock, CONNECTIONS, arguments.seconds, CONVERSATION)
+            rows.append({"round": turn, "connections": CONNECTIONS} | found)
+            _say(rows[-1])
+    return rows
+
+
+def _measure(target: Target, mock: Target, connections: int, seconds: float, body: str = BODY) -> dict[str, Any]:
     before, used = stage.served(mock)["requests"], machine.cpu_s(target.pid)
-    row = stage.wrk(target, BODY, connections=connections, seconds=seconds)
+    row = stage.wrk(target, body, connections=connections, seconds=seconds)
     cpu = machine.cpu_s(target.pid) - used
     passed = stage.served(mock)["requests"] - before
     if row["bad_status"] or row["lost"] or passed < row["requests"]:
@@ -175,7 +218,8 @@ def _summary(result: dict[str, Any], names: list[str]) -> dict[str, Any]:
                 "added_p99_ms": _added(result["requests"], name, level, "p99_ms"),
             }
         chunks = [r["cpu_us_per_chunk"] for r in result["stream"] if r["target"] == name]
-        found[name] = {"levels": facts, "cpu_us_per_chunk": median(chunks)}
+        talks = [r["cpu_us"] for r in result["conversations"] if r["target"] == name]
+        found[name] = {"levels": facts, "conversation_us": median(talks), "cpu_us_per_chunk": median(chunks)}
     return found
 
 
@@ -197,6 +241,7 @@ def _shown(result: dict[str, Any]) -> str:
                 name,
                 " / ".join(_number(per[n]["cpu_us"], 0) for n in levels),
                 " / ".join(_number(per[n]["x_nginx"], 1) for n in levels),
+                _number(facts["conversation_us"], 0),
                 _number(per[levels[0]]["added_p50_ms"], 2),
                 _number(per[levels[0]]["added_p99_ms"], 2),
                 _number(facts["cpu_us_per_chunk"], 1),
@@ -208,6 +253,7 @@ def _shown(result: dict[str, Any]) -> str:
         "",
         f"CPU µs at {at}",
         "× nginx",
+        f"of a conversation at {CONNECTIONS}",
         f"added p50 ms at {levels[0]}",
         "p99",
         "CPU µs per chunk",

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -96,6 +97,9 @@ def demitasse(
         yield Target(name, running, running.port, key)
 
 
+_FIRST = count(100_000, 20_000)
+
+
 def served(upstream: Target) -> dict[str, Any]:
     """The mock's own count, without the records."""
     found: dict[str, Any] = json.loads(upstream.running.ask("/served?since=999999999999")[1])
@@ -103,8 +107,8 @@ def served(upstream: Target) -> dict[str, Any]:
 
 
 def wrk(target: Target, body: str, *, connections: int, seconds: float, stream: bool = False) -> dict[str, Any]:
-    """Load from wrk, on the load's core; latencies are wrk's own."""
-    env = {**os.environ, "BENCH_BODY": body}
+    """Load from wrk, on the load's core; latencies are wrk's own. What was asked in one run is not asked in the next."""
+    env = {**os.environ, "BENCH_BODY": body, "BENCH_FIRST": str(next(_FIRST))}
     env.pop("BENCH_KEY", None)
     if target.key is not None:
         env["BENCH_KEY"] = target.key
