@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ..core.call import Call
 from ..core.errors import Refused
 from ..guard.placeholders import Cut, Redaction, Text
+from ..guard.spellings import Spelt, spelling
 from ..wire.parts import Part
 from ..wire.restore import Restorer
 from .guard_findings import Span
@@ -56,26 +56,26 @@ class Redactor:
 
 
 def _elsewhere(asked: Sequence[Part], cuts: dict[tuple[str | int, ...], list[Cut]]) -> None:
-    """What a recogniser knew in one place, by the words around it, stands in others without them.
+    """What a recogniser knew in one place, by the words around it, stands in others without them, and in other letters.
 
     Raises Refused where it stands in a member's name."""
     values: dict[str, Cut] = {}
     for part in asked:
         for cut in cuts.get(part.place, ()):
-            value = part.text[cut.start : cut.end]
+            value = spelling(cut.type, part.text[cut.start : cut.end])
             if len(value) >= LEAST_CHARS and len(values) < MOST_VALUES:
                 known = values.setdefault(value, cut)
                 if cut.mask and not known.mask:
                     values[value] = cut
-    for part in asked:
+    for part in asked if values else ():
+        text = Spelt(part.text)
         for value, cut in values.items():
-            if value in part.text:
-                if part.fixed:
-                    raise Refused(
-                        f"the prompt holds {cut.type} in the name of a member of an object, where no placeholder can stand; "
-                        "put it into a value",
-                        code="private_data_refused",
-                    )
-                whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)")
-                found = cuts.setdefault(part.place, [])
-                found += (Cut(*match.span(), cut.type, cut.mask) for match in whole.finditer(part.text))
+            found = [Cut(*span, cut.type, cut.mask) for span in text.find(cut.type, value)]
+            if found and part.fixed:
+                raise Refused(
+                    f"the prompt holds {cut.type} in the name of a member of an object, where no placeholder can stand; "
+                    "put it into a value",
+                    code="private_data_refused",
+                )
+            if found:
+                cuts.setdefault(part.place, []).extend(found)

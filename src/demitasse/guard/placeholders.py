@@ -105,14 +105,15 @@ def normal(type: str, value: str) -> str:
     if type.upper() != type:
         return value  # a secret, each letter counts
     value = unicodedata.normalize("NFKC", value).casefold()
-    return _BETWEEN_DIGITS.sub("", value) if type in _NUMBERS else " ".join(value.split())
+    return _BETWEEN_DIGITS.sub("", value) if type in NUMBERS else " ".join(value.split())
 
 
 _CHARS: Final = 6
 _LONGEST: Final = 24
-_NUMBERS: Final = frozenset(
+NUMBERS: Final = frozenset(
     {"PHONE", "CARD", "IBAN", "BANK_ACCOUNT", "SSN", "NATIONAL_ID", "PASSPORT", "DRIVER_LICENSE", "MAC"}
 )
+"""Types in which blanks and the like make no other value."""
 _BETWEEN_DIGITS = re.compile(r"[\s().\-/:]+")
 _NOT_LABEL = re.compile(r"[^A-Z]+")
 _LIKE = re.compile(r"(?<![A-Z])[A-Z][A-Z_]{1,23}_[a-z2-7]{6,24}(?![a-z0-9])")
