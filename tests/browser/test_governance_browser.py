@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def site(folder):
     books, control, facts = fakes.full_site()
-    with Site(books, control, facts | {"governing": governance_world.pages(folder)}) as running:
+    with Site(books, control, facts | {"governance": governance_world.pages(folder)}) as running:
         yield running
 
 
