@@ -126,3 +126,21 @@ async def test_a_cheaper_models_kept_answer_does_not_outlive_its_certificate(sit
         answer = await say(app, "same", model="auto")
         assert answer.headers["x-demitasse-cache"] == "miss"
         assert answer.headers["x-demitasse-certificate"] == "cert_2"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_routed_answer_that_is_not_of_the_form_asked_for_is_not_given_and_the_books_say_so(
+    site: Site, stream: bool
+) -> None:
+    wanted = {"type": "object", "minProperties": 5}
+    asked = {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": wanted}}}
+    async with site.app() as app:
+        await promote(app, certificate())
+        await app.gateway.steps.pilot.warm()
+        assert await model(app, "in words") == "small"
+        assert await model(app, "as JSON", stream=stream, **asked) == "mock"
+        (_, entry), *_ = app.books.entries(last=1)
+        assert (entry.decision.action, entry.decision.certificate) == ("escalated", "cert_1")
+        assert "the draft fails the check 'schema': the answer is JSON, but not of the schema" in entry.decision.reason
+        assert [attempt.model for attempt in entry.attempts] == ["small", "mock"]
+        assert dict(entry.saved)["routed"] < 0

@@ -9,6 +9,8 @@ import pytest
 from msgspec import structs
 
 from demitasse.core.call import Call
+from demitasse.core.errors import UpstreamError
+from demitasse.core.limits import Budget
 from demitasse.gateway.guard_rules import Policies, Rules
 from demitasse.gateway.guarding import Guard
 from demitasse.gateway.http import Gateway
@@ -89,6 +91,68 @@ async def test_a_draft_that_fails_a_check_is_never_given_and_the_books_say_which
     assert decision.action == "escalated"
     assert f"the draft fails the check '{check}': {why}" in decision.reason
     assert decision.score == 0.9, "the judge liked it"
+    assert adds_up(made.entry)
+
+
+@pytest.mark.parametrize(
+    ("case", "stream"), [(case, False) for case in FAILING] + [("schema", True), ("grounding", True)]
+)
+async def test_a_cheap_models_own_answer_that_fails_a_check_is_not_given_while_a_better_model_may_answer(
+    case: str, stream: bool
+) -> None:
+    check, words, more, why = FAILING[case]
+    made = await world(check, small=words, large="All is well")
+    answer = await ask(made.app, prompt("cheap", stream=stream, **more))
+    assert answer.headers["x-demitasse-model"] == "large"
+    assert answer.text() == "All is well"
+    decision, entry = made.entry.decision, made.entry
+    assert decision.action == "escalated" and decision.certificate == "cert_1"
+    assert f"the draft fails the check '{check}': {why}" in decision.reason
+    assert [attempt.model for attempt in entry.attempts] == ["small", "large"]
+    assert adds_up(entry) and dict(entry.saved)["routed"] < 0, "the draft is paid for"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_cheap_models_own_answer_that_passes_is_given_as_it_came(stream: bool) -> None:
+    made = await world("schema", "leaks", small='{"said": "It is cold."}')
+    answer = await ask(made.app, prompt("cheap", stream=stream, shape="schema"))
+    assert answer.headers["x-demitasse-model"] == "small" and answer.headers["x-demitasse-certificate"] == "cert_1"
+    assert answer.text() == '{"said": "It is cold."}'
+    assert made.entry.decision.action == "cheap" and len(made.entry.attempts) == 1
+    assert [check.passed for check in made.entry.guard.checks] == [True, True]
+    assert adds_up(made.entry)
+
+
+async def test_a_cheap_stream_of_which_no_form_is_demanded_waits_for_no_check() -> None:
+    made = await world("schema", "grounding", "leaks", small=f"Use {KEY}")
+    answer = await ask(made.app, prompt("cheap", stream=True))
+    assert answer.headers["x-demitasse-model"] == "small" and KEY in answer.text()
+    assert made.entry.decision.action == "cheap"
+    assert [check.name for check in made.entry.guard.checks if not check.passed] == ["leaks"]
+
+
+async def test_an_answer_that_fails_a_check_is_given_where_the_budget_has_room_for_no_other_model() -> None:
+    made = await world("schema", small="It is cold.")
+    await ask(made.app, prompt("cheap", shape="schema"))
+    dear = made.entry.hold_nanos
+    made = await world("schema", small="It is cold.")
+    made.ledger.set_budget(Budget(name="default", limit_nanos=dear - 1))
+    answer = await ask(made.app, prompt("cheap", shape="schema"))
+    assert answer.headers["x-demitasse-model"] == "small"
+    assert "the budget has room for 'small' alone" in made.entry.decision.reason
+    assert [check.passed for check in made.entry.guard.checks] == [False]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_cheap_answer_that_breaks_off_unheard_is_the_better_models_to_give(stream: bool) -> None:
+    made = await world("schema", small='{"said": "It is cold."}', large='{"said": "All is well"}')
+    small = made.rungs["small"].model
+    small.fails, small.after = UpstreamError("it broke off", status=502, after_content=True), 3  # type: ignore[attr-defined]
+    if not stream:
+        small.after = None  # type: ignore[attr-defined]
+    answer = await ask(made.app, prompt("cheap", stream=stream, shape="schema"))
+    assert answer.status == 200 and answer.text() == '{"said": "All is well"}'
+    assert made.entry.decision.action == "escalated" and "no draft: it broke off" in made.entry.decision.reason
     assert adds_up(made.entry)
 
 

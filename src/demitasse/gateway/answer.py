@@ -205,7 +205,8 @@ async def _climb(
         retry=steps.settings.retry,
         draw=steps.draw,
     )
-    ascent = Ascent(course.ladder, climb, passage.judge(plan.judge), passage.confirm)
+    ladder, judge = passage.way(course, plan.judge)
+    ascent = Ascent(ladder, climb, judge, passage.confirm)
     client.watch(on_hangup)
     if call.stream:
         client.expect_stream()

@@ -189,6 +189,24 @@ class Climb:
         assert failure is not None
         raise failure
 
+    async def whole(self, rung: Rung) -> Draft:
+        """A whole answer, of which nothing is passed on, asked for as often and for as long as one that is given as it comes.
+
+        Raises UpstreamError, also where the model had to be cut off at what was held for it.
+        """
+        events: list[Event] = []
+
+        async def keep(event: Event) -> None:
+            events.append(event)
+
+        try:
+            reply, _ = await self.run((rung,), keep)
+        except CutAtHold as cut:
+            raise UpstreamError(f"'{rung.alias}' went on beyond what was held for it") from cut
+        finally:
+            self.content = False  # it was seen by nobody
+        return Draft(reply, tuple(events), len(self.attempts) - 1)
+
     async def draft(self, rung: Rung) -> Draft:
         """A whole answer, of which nothing is passed on. One attempt, in half of the time that the client will wait: who
         asks for a draft has another model ready.

@@ -191,6 +191,13 @@ def _checks_of(names: tuple[str, ...]) -> tuple[Check, ...]:
     return tuple(CHECKS[name] for name in names if name in CHECKS)
 
 
+def demanding(call: Call, names: Iterable[str]) -> bool:
+    """Whether the request itself gives these checks something to hold its answer against: a form, or context. ``leaks`` has
+    something to look at in every answer, and so is no reason to keep one waiting."""
+    asked, names = Asked(call), tuple(names)
+    return ("schema" in names and asked.form != _FREE) or ("grounding" in names and bool(asked.context))
+
+
 def judged(judge: Judge, checks: Sequence[Check], call: Call) -> Judge:
     """The same judge, by which no draft stands that fails a check; the verdict's reason then names it.
 

@@ -22,12 +22,17 @@ log = logging.getLogger("demitasse")
 
 
 class Drafter:
-    """A lower rung: a model whose answer is judged before anybody sees it."""
+    """A lower rung: a model whose answer is judged before anybody sees it.
 
-    __slots__ = ("_rung",)
+    Args:
+        patient: it was to answer by itself, and is asked for as long as any model that does; else it is asked once.
+    """
 
-    def __init__(self, rung: Rung) -> None:
+    __slots__ = ("_patient", "_rung")
+
+    def __init__(self, rung: Rung, *, patient: bool = False) -> None:
         self._rung = rung
+        self._patient = patient
 
     @property
     def alias(self) -> str:
@@ -35,7 +40,7 @@ class Drafter:
 
     async def draft(self, climb: Climb) -> Draft:
         """Its whole answer. Raises UpstreamError."""
-        return await climb.draft(self._rung)
+        return await (climb.whole(self._rung) if self._patient else climb.draft(self._rung))
 
 
 class Ladder(Struct, frozen=True, eq=False):
@@ -61,6 +66,10 @@ class Verdict(Struct, frozen=True):
     """Another drafter's answer could change it."""
     reason: str = ""
     """In words, for the books."""
+
+
+STANDS = Verdict(stands=True)
+"""What is found of an answer that a policy lets a cheaper model give by itself; a check may still hold it back."""
 
 
 class Judge(Protocol):

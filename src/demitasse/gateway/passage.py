@@ -17,7 +17,8 @@ from ..core.call import Call, Event, Reply
 from ..core.entry import Check, Entry, Guarded
 from ..core.errors import UpstreamError
 from .closing import Facts
-from .ladder import Confirm, Judge, Verdict
+from .ladder import STANDS, Confirm, Judge, Ladder, Verdict
+from .pilot import Course
 from .route import Route
 from .steps import Client
 
@@ -78,13 +79,20 @@ class Passage(Struct, frozen=True, eq=False):
         whole route applies."""
         return self.call.stays != ""
 
-    def judge(self, judge: Judge | None) -> Judge | None:
-        """The judge of drafts, by whom none stands that fails a check."""
-        if judge is None or not self.checks:
-            return judge
+    def way(self, course: Course, judge: Judge | None) -> tuple[Ladder, Judge | None]:
+        """What the call climbs and the judge of its drafts, by whom none stands that fails a check.
+
+        An answer that a policy lets a cheaper model give by itself is a draft, too, where a better model stands behind it. A
+        stream of it is held back only where more than ``leaks`` has something to check: its first words would wait for the last.
+        """
+        if not self.checks:
+            return course.ladder, judge
         checks = _checks()
-        found: Judge = checks.judged(judge, checks.checks_of(self.checks), self.call)
-        return found
+        if judge is None:
+            if course.checked is None or (self.call.stream and not checks.demanding(self.call, self.checks)):
+                return course.ladder, None
+            return course.checked, checks.judged(lambda *_: STANDS, checks.checks_of(self.checks), self.call)
+        return course.ladder, checks.judged(judge, checks.checks_of(self.checks), self.call)
 
     def checked(self, reply: Reply, told: Guarded | None) -> Guarded | None:
         """What the guard tells of the call, with the checks of its answer. Never raises."""

@@ -55,6 +55,8 @@ class Course(Struct, frozen=True, eq=False):
     asks: Rungs
     lower: tuple[str, ...] = ()
     """Names of those that are asked only because a policy says so."""
+    checked: Ladder | None = None
+    """The same models where the first answer is held back until checks have looked at it; None: no better one is behind it."""
 
 
 class Plan(Struct, frozen=True, eq=False):
@@ -358,9 +360,10 @@ def _enforce(certificate: Certificate, route: Route) -> _Force | str:
     alone = _reference(route)
     others = tuple(rung for rung in route.fallbacks if rung not in lower)
     stand_ins = (route.reference, *(rung for rung in route.fallbacks if rung is not cheap))
+    checked = Ladder((Drafter(cheap, patient=True),), route.reference, stand_ins[1:])
     ways: dict[Action, tuple[tuple[Course, ...], tuple[Rungs, ...]]] = {
         "cheap": _way(
-            Course("cheap", Ladder((), cheap, stand_ins, forgive=True), (cheap, *stand_ins), (cheap.alias,)),
+            Course("cheap", Ladder((), cheap, stand_ins, forgive=True), (cheap, *stand_ins), (cheap.alias,), checked),
             Course("cheap", Ladder((), cheap), (cheap,), (cheap.alias,)),
             alone,
         ),
@@ -413,6 +416,8 @@ def _needs_score(setting: Setting) -> bool:
 
 def _reason(action: Action, setting: Setting, score: float) -> str:
     if action == "cheap":
+        if setting.direct == float("-inf"):
+            return "by its certificate the cheaper model answers whatever is asked"
         return f"the prompt scores {score:.3f}, {setting.direct:.3f} is enough"
     if action == "draft":
         return f"the prompt scores {score:.3f}, {setting.draft:.3f} is enough for a draft"
