@@ -45,7 +45,7 @@ def leaks(answer: str, prompt: Callable[[], str], instructions: Callable[[], str
             )
         )
     if told := instructions():
-        canary = _CANARY.search(told)
+        canary = _CANARY.search(told) if "canary" in told.lower() else None
         if canary is not None and canary[1] in answer:
             found.append(Leak("canary", "the mark that its instructions hide"))
         run = repeated(answer, told)
@@ -61,8 +61,9 @@ def repeated(answer: str, source: str) -> int:
     """
     if min(len(answer), len(source)) < 2 * _RUN - 1:  # so many words and what parts them
         return 0
-    said, told = _words(answer), _words(source)
-    if len(said) < _RUN or len(told) < _RUN:
+    said = _words(answer)
+    told = _words(source) if len(said) >= _RUN else said
+    if len(told) < _RUN:
         return 0
     blocks: dict[tuple[str, ...], int] = {}
     for at in range(0, len(told) - _BLOCK + 1, _BLOCK):
