@@ -59,3 +59,20 @@ def test_every_file_that_a_page_names_is_there() -> None:
     for text in PAGES.values():
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
             assert target.startswith("https://") or (root / "docs" / target).exists(), target
+
+
+def test_the_table_of_paths_is_the_sources_own() -> None:
+    (rows,) = (rows for rows in tables(page("reference/access.md")).values() if rows)
+    told = {words([row])[0]: tuple(cell.strip() for cell in row[2:]) for row in rows if row[0].startswith("`")}
+    marks = {
+        row: tuple(
+            "yes" if access.may(scopes, needs) else "own" if row in access.OWN else "no"
+            for scopes in access.ROLES.values()
+        )
+        for row, needs in access.PATHS.items()
+    }
+    assert told == marks
+    said = {words([row])[0]: row[1] for row in rows if row[0].startswith("`")}
+    for row, needs in access.PATHS.items():
+        wanted = {"open": "none", "any": "any key"}.get(needs, " and ".join(f"`{one}`" for one in needs.split("+")))
+        assert said[row].strip() == wanted, row

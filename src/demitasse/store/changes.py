@@ -23,6 +23,7 @@ from .counts import DAY_US, DOOR
 from .rollup import MEASURES, Sums, dimensions, measures
 from .writer import Batch, Change
 
+LOCAL = "local"
 _PUT_BUDGET = "INSERT OR REPLACE INTO budgets VALUES (?,?,?)"
 _ONE_JOINED: Sums = [1 if name == "joined" else 0 for name in MEASURES]
 _COUNTS = ("requests", "estimated", "attempts", "joined", "duration_ms", "overhead_us")
@@ -93,6 +94,8 @@ def add_key(key: Key, at_us: int) -> Change:
             raise StoreError(
                 f"the name '{key.name}' is kept for the calls that Demitasse makes itself; choose another name"
             )
+        if key.name == LOCAL:  # it would open everything
+            raise StoreError(f"the name '{LOCAL}' is that of whoever needs no key, on loopback; choose another name")
         for other in batch.writer.facts.keys:
             if other.id == key.id or (other.name == key.name and other.revoked_us is None and other.mac):
                 raise StoreError(

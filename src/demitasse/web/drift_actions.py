@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from ..core.acting import actor
 from ..core.errors import ConfigError
 from ..core.limits import Alert, Budget
 from .guard import Done
@@ -20,6 +21,8 @@ Form = Mapping[str, str]
 async def do(desk: Desk, form: Form, budgets: list[Budget]) -> Done:
     """``alert``: its remedy is done, and it waits for nobody any more."""
     alert = _alert(desk, form)
+    if alert.kind == "approval_needed":
+        _not_ones_own(desk, alert)
     text = await _run(desk, alert.remedy, budgets)
     await desk.control.resolve_alert(alert.id)
     return Done(text, "/watch/undo", {"alert": alert.id})
@@ -65,6 +68,15 @@ def _watch(desk: Desk, name: str, *, accepted: bool) -> None:
     if desk.watch is None or not route:
         raise ConfigError(f"nothing is watched as '{name}'; open the page again")
     (desk.watch.accept if accepted else desk.watch.unaccept)(route, stream)
+
+
+def _not_ones_own(desk: Desk, alert: Alert) -> None:
+    """Raises ConfigError: the call was asked with the very key that would let it pass."""
+    entry = desk.books.entry(alert.subject)
+    if entry is not None and actor() == f"key:{entry.key}":
+        raise ConfigError(
+            f"this call was asked with the key '{entry.key}', which is yours: somebody else has to let it pass"
+        )
 
 
 def _alert(desk: Desk, form: Form) -> Alert:
