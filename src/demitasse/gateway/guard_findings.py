@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.entry import Guarded
 from ..guard.finding import UNTRUSTED, Findings, Source
 from ..wire.parts import Part
 from .guard_rules import Rules
+
+if TYPE_CHECKING:
+    from .guard_seams import Seam
 
 
 class Piece(NamedTuple):
@@ -119,16 +122,17 @@ def told(found: Sequence[Findings], worst: Sequence[Risk], rules: Rules) -> Guar
     )
 
 
-def wanted(asked: Sequence[Piece], found: Sequence[Findings], rules: Rules) -> Wanted:
-    """Which spans are to be replaced, and which types decide about the whole call."""
+def wanted(
+    asked: Sequence[Piece], found: Sequence[Findings], rules: Rules, over: Sequence[tuple[Seam, Findings]] = ()
+) -> Wanted:
+    """Which spans are to be replaced, and which types decide about the whole call. ``over``: what lies over several parts."""
     local: dict[str, None] = {}
     refused: dict[str, None] = {}
     spans: list[tuple[Part, list[Span]]] = []
     for piece, findings in zip(asked, found, strict=True):
         if not (findings.entities or findings.secrets):
             continue
-        said = [(one.start, one.end, one.kind, rules.secrets) for one in findings.secrets]
-        said += [(one.start, one.end, one.type, rules.action(one.type)) for one in findings.entities]
+        said = _said(findings, rules)
         for _, _, type, action in said:
             if action == "refuse":
                 refused[type] = None
@@ -146,7 +150,26 @@ def wanted(asked: Sequence[Piece], found: Sequence[Findings], rules: Rules) -> W
             spans[-1][1].extend(cut)
         elif cut:
             spans.append((piece.part, cut))
+    if not over:
+        return Wanted(spans, list(local), list(refused))
+    by_place = {part.place: (part, cut) for part, cut in spans}
+    for seam, findings in over:
+        for a, b, type, action in _said(findings, rules):
+            if action == "refuse":
+                refused[type] = None
+            elif action == "local":
+                local[type] = None
+            elif action in _REPLACED:
+                for _, part, start, end in seam.lies(a, b):
+                    by_place.setdefault(part.place, (part, []))[1].append(Span(start, end, type, action == "redact"))
+    spans = [(part, _apart(cut)) for part, cut in by_place.values()]
     return Wanted(spans, list(local), list(refused))
+
+
+def _said(findings: Findings, rules: Rules) -> list[tuple[int, int, str, str]]:
+    """Where, what, and what is done about it."""
+    said = [(one.start, one.end, one.kind, rules.secrets) for one in findings.secrets]
+    return said + [(one.start, one.end, one.type, rules.action(one.type)) for one in findings.entities]
 
 
 def replaced(spans: Iterable[tuple[Part, Iterable[Span]]]) -> Counter[tuple[str, str]]:

@@ -32,6 +32,7 @@ from .closing import Facts
 from .guard_findings import Piece, Risk, Span, high_risks, listed, pieces, replaced, risks, told, wanted
 from .guard_memory import Memory
 from .guard_rules import Policies, Rules
+from .guard_seams import across, seams
 from .locality import LOCAL, both, narrowed
 from .passage import Grey, Passage, Restorer
 from .route import Route
@@ -141,11 +142,15 @@ class Guard:
                 code="prompt_too_long",
             )
         names = rules.names and not all(rung.here for rung in (*route.rungs, *route.lower))
-        found, waited_s = await self._look(read, chars, rules, names=names)
+        joints = seams(asked, names=names)
+        looked, waited_s = await self._look([*read, *(seam.piece for seam in joints)], chars, rules, names=names)
         began += waited_s
+        found = looked[: len(read)]
+        over = across(zip(joints, looked[len(read) :], strict=True), zip(read, found, strict=True)) if joints else ()
+        every = [*found, *(findings for _, findings in over)]
         worst = risks(read, found)
-        seen = facts.guard = told(found, worst, rules)
-        want = wanted(read, found, rules)
+        seen = facts.guard = told(every, worst, rules)
+        want = wanted(read, found, rules, over)
         if want.refused:
             raise _private(want.refused)
         if seen.hidden and rules.hidden == "refuse":
@@ -155,7 +160,7 @@ class Guard:
                 code="hidden_characters",
             )
         done = replaced(want.spans)
-        stays, data_class = self._where(stays, data_class, want.local, found, rules)
+        stays, data_class = self._where(stays, data_class, want.local, every, rules)
         stays, drop_tools = self._orders(call, worst, partial(high_risks, read, found), rules, stays, done)
         if stays:
             done["stays", stays] += 1
