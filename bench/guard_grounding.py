@@ -10,9 +10,11 @@ can see. Last, answers of k sentences over a context of sixteen, with and withou
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import random
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ def main() -> None:
         "one name exchanged": _told([(c, other) for c, a in same if (other := _name(a, names, rng)) is not None]),
         "another row": _told([(same[at][0], same[at - 1][1]) for at in range(len(same))]),
         "same words, another meaning": _told(swapped),
+        "turned to their opposites": _flips(Path(__file__).parents[1] / "tests/data/flips.jsonl", only=given.half),
         "by length": [_by_length(same, k) for k in LENGTHS],
     }
     Path(given.out).write_text(json.dumps(result, indent=1) + "\n")
@@ -63,6 +66,50 @@ def _told(pairs: list[Pair]) -> dict[str, float | int]:
         "score": round(sum(held.score or 0.0 for held in found) / len(found), 4),
         "unsupported_claims": round(claims.count("unsupported") / len(claims), 4),
         "grey_claims": round(claims.count("grey") / len(claims), 4),
+    }
+
+
+def _flips(file: Path, *, only: str) -> dict[str, Any]:
+    """Honest paraphrases and sentences turned to their opposites, each held against its own sentence, and against it among others."""
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    found: dict[str, Any] = {}
+    for half in ("development", "test") if only == "both" else (only,):
+        mine = [row for row in rows if half_of(row["id"]) == half]
+        found[half] = {
+            "alone": _turned([(row, row["context"]) for row in mine]),
+            f"among {CONTEXT}": _turned([(row, _among(row, rows)) for row in mine]),
+        }
+    return found
+
+
+def half_of(id: str) -> str:
+    return ("development", "test")[hashlib.sha256(id.encode()).digest()[0] % 2]
+
+
+def _among(row: dict[str, str], rows: list[dict[str, str]]) -> str:
+    """Its sentence between others of its language, each told in its own words or turned round."""
+    rng = random.Random(f"{SEED} {row['id']}")
+    others = [other for other in rows if other["id"][:2] == row["id"][:2] and other is not row]
+    said = [other["context"] for other in rng.sample(others, min(CONTEXT - 1, len(others)))]
+    said.insert(rng.randrange(len(said) + 1), row["context"])
+    return " ".join(said)
+
+
+def _turned(rows: list[tuple[dict[str, str], str]]) -> dict[str, Any]:
+    counts: dict[str, Counter[str]] = {"honest": Counter(), "flipped": Counter()}
+    seen: dict[str, list[int]] = {}
+    for row, context in rows:
+        for kind, count in counts.items():
+            claims = ground(row[kind], context).claims
+            support = claims[0].support if claims else "no claim"
+            count[support] += 1
+            if kind == "flipped":
+                for group in (row["id"][:2], row["kind"]):
+                    seen.setdefault(group, []).append(support in ("grey", "unsupported"))
+    return {
+        "pairs": len(rows),
+        **{kind: dict(sorted(count.items())) for kind, count in counts.items()},
+        "flipped not supported": {group: f"{sum(hit)} of {len(hit)}" for group, hit in sorted(seen.items())},
     }
 
 
@@ -99,6 +146,7 @@ def _name(text: str, names: list[str], rng: random.Random) -> str | None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared/data")
+    parser.add_argument("--half", choices=("development", "test", "both"), default="both", help="of the flips")
     parser.add_argument("--out", default="bench/results/guard_grounding.json")
     return parser.parse_args()
 

@@ -164,8 +164,18 @@ def grounded(found: Grounding, note: str = "") -> Found:
     bad = [claim for claim in found.claims if claim.support == "unsupported"]
     why = f"{len(bad)} of {len(found.claims)} claims are not in the context supplied" if bad else ""
     if missing := sorted({what for claim in bad for what in claim.missing}):
-        why += f" (by {' and '.join(f'a {what}' for what in missing)})"
+        why += f" (by {' and '.join(_BY[what] for what in missing)})"
     return Found("grounding", found.passed, round(found.score or 0.0, 3), "; ".join(filter(None, (why, note))))
+
+
+_BY: Final = {
+    "number": "a number",
+    "name": "a name",
+    "negation": "a negation",
+    "opposite": "an opposite",
+    "roles": "exchanged roles",
+}
+"""What a claim was seen by, as ``Claim.missing`` has it."""
 
 
 def leaks(asked: Asked, reply: Reply) -> Found | None:

@@ -1,5 +1,6 @@
 """Whether what an answer claims stands in the context that was supplied: by numbers, names and words, sentence by sentence.
 
+Where all that is there, it is looked whether the claim says the opposite of the sentence that it takes its words from (``flips``).
 An explanation and a reason to ask a better model. It finds no hallucinations: a claim may be true and stand nowhere, or be
 false in the context's own words. Pure; reads English best, other languages by their words alone.
 """
@@ -16,6 +17,8 @@ from typing import Final, Literal
 
 from msgspec import Struct, structs
 
+from .flips import Flip, Read, flip, read
+
 Support = Literal["supported", "grey", "unsupported"]
 """Its words, numbers and names stand close together in the context · can't be told from here · a number or a name, or
 nearly all of it, does not."""
@@ -30,7 +33,8 @@ class Claim(Struct, frozen=True):
     overlap: float
     """Share of its words, rare ones counting more, that the best passage of the context has."""
     missing: tuple[str, ...] = ()
-    """What kind of thing is not in the context: ``number``, ``name``."""
+    """What kind of thing is not in the context: ``number``, ``name``; or what makes it the opposite of its nearest sentence:
+    ``negation``, ``opposite``, ``roles``."""
     near: tuple[int, int] | None = None
     """Where the sentence of the context stands that shares most with it, in code points; None: it shares no word with any."""
 
@@ -89,7 +93,7 @@ def ground(answer: str, context: str) -> Grounding:
 
 @lru_cache(maxsize=512)
 def allowance(claims: int) -> int:
-    """The most unsupported claims that an answer of so many may have: none of up to four, one of up to 21, and so on.
+    """The most unsupported claims that an answer of so many may have: none of up to three, one of up to 17, and so on.
 
     Each claim is mistaken for unsupported with a chance of ``FALSE_ALARM``. Without an allowance nearly every long answer would
     fail; with it a grounded one fails with a chance of at most ``ANSWERS_ALARM``, however long it is.
@@ -103,7 +107,7 @@ def allowance(claims: int) -> int:
     return allowed
 
 
-FALSE_ALARM: Final = 0.025
+FALSE_ALARM: Final = 0.03
 """Of a supported claim: some of the paraphrases in PAWS-Wiki, whose every claim is supported (``bench/guard_grounding.py``)."""
 ANSWERS_ALARM: Final = 0.1
 
@@ -136,6 +140,11 @@ _MOST_PLACES = 48
 _ENOUGH = 0.55
 _LITTLE = 0.2
 _FEWEST_WORDS = 3
+_AS_NEAR = 0.9
+_MOST_NEAREST = 3
+_ABOUT_IT = 0.5
+"""Share of a claim's words in one sentence from which on it may be that sentence's opposite."""
+_SURELY_ABOUT_IT = 0.6
 
 _ITEM = re.compile(r"\s{0,20}(?:[-*•+>|]|\d{1,3}[.)])\s{1,8}")
 _STOP = re.compile(
@@ -203,6 +212,8 @@ class _Known:
         self.places: dict[str, list[int]] = {}
         self.count = 0
         self.spans: list[tuple[int, int]] = []
+        self._context = context
+        self._read: dict[int, Read] = {}
         counts: Counter[str] = Counter()
         for self.count, (start, end) in enumerate(sentences(context), 1):
             self.spans.append((start, end))
@@ -228,8 +239,19 @@ class _Known:
         """How much a word tells: one that stands everywhere, little."""
         return 1.0 + math.log((self.count + 1) / (self._counts[word] + 1)) if word in self._counts else _NEW_WEIGHT
 
-    def best(self, words: list[str]) -> tuple[float, tuple[int, int] | None]:
-        """The share of the words, by weight, that the best sentence and its neighbours have; and the best one by itself."""
+    def read(self, place: int) -> Read:
+        """What is seen of a sentence."""
+        found = self._read.get(place)
+        if found is None:
+            found = self._read[place] = read(self._context[slice(*self.span(place))], _stem, _STOPWORDS)
+        return found
+
+    def span(self, place: int) -> tuple[int, int]:
+        return self.spans[place - 1]
+
+    def best(self, words: list[str]) -> tuple[float, list[int], float]:
+        """The share of the words, by weight, that the best sentence and its neighbours have; then the sentences that have
+        most by themselves, as places, and the share of that."""
         weights = {word: self.weight(word) for word in dict.fromkeys(words)}
         at: dict[int, float] = {}
         alone: dict[int, float] = {}
@@ -240,8 +262,11 @@ class _Known:
             # a word of a sentence speaks for the ones beside it too
             for near in {place + by for place in places for by in (-1, 0, 1)}:
                 at[near] = at.get(near, 0.0) + weight
-        share = max(at.values(), default=0.0) / sum(weights.values()) if weights else 1.0
-        return share, self.spans[max(alone, key=alone.__getitem__) - 1] if alone else None
+        if not alone:
+            return 0.0 if weights else 1.0, [], 0.0
+        whole, most = sum(weights.values()), max(alone.values())
+        nearest = [place for place, weight in alone.items() if weight >= most * _AS_NEAR]
+        return max(at.values()) / whole, nearest, most / whole
 
 
 _NEW_WEIGHT = 1.5
@@ -260,7 +285,7 @@ def _plain(word: str) -> str:
 
 
 def _held_against(said: _Said, known: _Known, start: int, end: int) -> Claim:
-    overlap, near = known.best(said.words)
+    overlap, nearest, alone = known.best(said.words)
     numbers = {n for n in said.numbers if n not in known.numbers}
     telling = {n for n in numbers if len(n) > 1}
     names = {name for name in said.names if not known.knows(name)}
@@ -272,7 +297,20 @@ def _held_against(said: _Said, known: _Known, start: int, end: int) -> Claim:
         support = "supported"
     else:
         support = "grey"
-    return Claim(start, end, support, round(overlap, 3), missing, near)
+    if support == "supported" and alone >= _ABOUT_IT and (turned := _turned(said, known, nearest)):
+        support, missing = "unsupported" if alone >= _SURELY_ABOUT_IT else "grey", (turned,)
+    return Claim(start, end, support, round(overlap, 3), missing, known.span(nearest[0]) if nearest else None)
+
+
+def _turned(said: _Said, known: _Known, nearest: list[int]) -> Flip:
+    """What makes a claim the opposite of every sentence that is as near to it as any; "" where one of them is not."""
+    claim = read(said.text, _stem, _STOPWORDS)
+    turned: Flip = ""
+    for place in nearest[:_MOST_NEAREST]:
+        turned = flip(claim, known.read(place))
+        if not turned:
+            break
+    return turned
 
 
 def _words(text: str) -> Iterator[str]:
