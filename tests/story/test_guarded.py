@@ -178,6 +178,19 @@ async def test_a_provider_that_is_not_approved_is_never_asked() -> None:
     assert (await ask(world.app, chat("hello", "small"))).status == 200
 
 
+async def test_what_stays_here_is_not_refused_for_a_provider_that_it_does_not_go_to() -> None:
+    from msgspec import structs
+
+    world = GuardWorld(Policies(classes={"health": HEALTH}))
+    world.rung("small", here=False, region="local")  # somebody's server on this machine, no engine of ours
+    world.app.replace(structs.replace(world.steps, approved=Approved(("other",))))
+    answer = await ask(world.app, chat(SSN, "auto"))
+    assert (answer.status, answer.headers["x-demitasse-model"]) == (200, "small")
+    refused = await ask(world.app, chat("nothing that stays", "auto"))
+    assert (refused.status, refused.json()["error"]["code"]) == (403, "provider_not_approved")
+    assert world.large.calls == []
+
+
 async def test_a_conversation_is_looked_at_once_and_not_again_at_each_turn() -> None:
     world = GuardWorld()
     seen: list[str] = []

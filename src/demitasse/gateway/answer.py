@@ -13,6 +13,7 @@ from collections.abc import Awaitable
 from time import perf_counter
 
 import msgspec
+from msgspec import structs
 
 from ..core.call import Call, Event, Reply, Send, drop
 from ..core.entry import Entry, Outcome
@@ -26,7 +27,7 @@ from .budget import Held
 from .cache import Flight, Kept, retry_key
 from .closing import Facts, Way
 from .ladder import Ascent
-from .locality import approved_only
+from .locality import approved_only, some_approved
 from .passage import Passage
 from .pilot import Plan, plain
 from .route import Route, Rung
@@ -49,12 +50,13 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
     if call.wish.route == "reference" or own:
         route = steps.routes.strict(route)
     facts.route = route.name
-    if steps.approved.providers:
-        route = approved_only(route, steps.approved)
     if own or steps.guard is None:
-        return await _answer(Passage(call, route), facts, client, steps)
+        return await _answer(_approved(Passage(call, route), steps), facts, client, steps)
+    if steps.approved.providers:
+        some_approved(route, steps.approved)
     # From here on nobody but the client sees what was redacted: not caches, models, traces nor kept bodies.
     passage = await steps.guard.admit(call, route, facts)
+    passage = _approved(passage, steps)  # only now: what stays here is put to none of those who are not
     listening = passage.listening(client)
     try:
         reply = await _answer(passage, facts, listening, steps)
@@ -63,6 +65,13 @@ async def answer(call: Call, facts: Facts, client: Client, steps: Steps) -> Repl
         raise passage.restored_error(error) from error
     await passage.end(listening)
     return passage.restored(reply)
+
+
+def _approved(passage: Passage, steps: Steps) -> Passage:
+    if not steps.approved.providers:
+        return passage
+    route = approved_only(passage.route, steps.approved)
+    return passage if route is passage.route else structs.replace(passage, route=route)
 
 
 async def _answer(passage: Passage, facts: Facts, client: Client, steps: Steps) -> Reply:

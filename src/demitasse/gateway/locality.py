@@ -28,26 +28,39 @@ def permits(stays: str, rung: Rung) -> bool:
     return any(fnmatchcase(rung.region, pattern) for pattern in stays.split(","))
 
 
+def some_approved(route: Route, approved: Approved) -> None:
+    """Raises Refused: none of the route's models may be asked, wherever the call's data may go."""
+    if not any(_may(rung, approved) for rung in (*route.rungs, *route.lower)):
+        raise _not_approved(route.reference, approved)
+
+
 def approved_only(route: Route, approved: Approved) -> Route:
-    """The route without the models whose providers are not approved. Raises Refused: its reference is one of them."""
+    """The route without the models whose providers are not approved. Raises Refused: its reference is one of them.
 
-    def may(rung: Rung) -> bool:
-        return approved(named(rung.provider, rung.host), local=rung.here or rung.region == LOCAL)
-
-    if not may(route.reference):
-        raise Refused(
-            approved.refusal(named(route.reference.provider, route.reference.host)),
-            status=403,
-            code="provider_not_approved",
-            type="permission_error",
-        )
-    if all(may(rung) for rung in (*route.fallbacks, *route.lower)):
+    Asked of the route that is left when it is known where the data may go.
+    """
+    if not _may(route.reference, approved):
+        raise _not_approved(route.reference, approved)
+    if all(_may(rung, approved) for rung in (*route.fallbacks, *route.lower)):
         return route
     return structs.replace(
         route,
-        fallbacks=tuple(rung for rung in route.fallbacks if may(rung)),
-        lower=tuple(rung for rung in route.lower if may(rung)),
+        fallbacks=tuple(rung for rung in route.fallbacks if _may(rung, approved)),
+        lower=tuple(rung for rung in route.lower if _may(rung, approved)),
         stamp=f"{route.stamp}|approved",
+    )
+
+
+def _may(rung: Rung, approved: Approved) -> bool:
+    return approved(named(rung.provider, rung.host), local=rung.here or rung.region == LOCAL)
+
+
+def _not_approved(rung: Rung, approved: Approved) -> Refused:
+    return Refused(
+        approved.refusal(named(rung.provider, rung.host)),
+        status=403,
+        code="provider_not_approved",
+        type="permission_error",
     )
 
 
