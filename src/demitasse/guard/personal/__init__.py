@@ -122,7 +122,7 @@ def _beside(scan: Scan, start: int, end: int) -> None:
     if _may_follow(text, end):
         _small(scan, Word(text[start:end], start, end))
         return
-    if not start or text[start - 1] not in _BEFORE:
+    if not start or (text[start - 1] not in _BEFORE and (text[start - 1] != "-" or end - start < 4)):
         if end - start == 2 and text[start - 1 : start] == "(":
             days.named(scan, start, end)
         return
@@ -179,7 +179,7 @@ _SOFT: Final = NAMED | {"ADDRESS", "ZIP", "DATE"}
 _JOIN: Final = r"(?: - | / |\)[ -]?|[ -]\(|[ \-./(])"
 _RUN_OR_WORD: Final = re.compile(rf"\d(?:(?<![^\W_]\d)(\d*+(?![^\W_])(?:{_JOIN}\d++(?![^\W_]))*+)|[^\W_]*+)")
 """Numbers that are joined to a row; or the rest of a word from its first digit on."""
-_BEFORE: Final = frozenset(_STRIPPED)
+_BEFORE: Final = frozenset(" \n\t\r.,:#=\"'")
 _STREET: Final = re.compile(r" (?:\d{1,5} )?(?:\d{1,3}(?:st|nd|rd|th)|[^\W\d_])")
 _FOLLOWS: Final = words(
     "da de di do du la va vo of th ja fe ma ap ju au se oc no ye yr y/ y. ya yo mo we an le vu ru av bd en ab ge lu ag ou"

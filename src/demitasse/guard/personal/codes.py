@@ -23,13 +23,13 @@ def code(scan: Scan, word: Word) -> bool:
         pass
     elif size == 9 and _DNI.fullmatch(upper) and checks.dni(upper):
         scan.add("NATIONAL_ID", word.start, word.end, 0.9)
-    elif size == 9 and _NINO.fullmatch(upper) and upper[:2] not in _NINO_NEVER:
+    elif size == 9 and _NINO.fullmatch(upper) and (upper[:2] not in _NINO_NEVER or _about(scan, word, "nino")):
         scan.add("NATIONAL_ID", word.start, word.end, 0.9 if _about(scan, word, "nino", "id", "tax") else 0.6)
     elif size == 18 and checks.resident_id(upper):
         scan.add("NATIONAL_ID", word.start, word.end, 1.0)
     elif size == 16 and _UK_LICENSE.fullmatch(upper):
         scan.add("DRIVER_LICENSE", word.start, word.end, 0.9 if _about(scan, word, "license", "driver") else 0.7)
-    elif score := _registered(said):
+    elif size in _REGISTERED and (score := _registered(said)):
         scan.add("NATIONAL_ID", word.start, word.end, score)
     elif size in {7, 8} and _hong_kong(scan, word):
         pass
@@ -64,7 +64,7 @@ def iban(scan: Scan, at: int) -> bool:
 def spaced_nino(scan: Scan, start: int, end: int) -> bool:
     """Three pairs of digits between two letters and one: ``AB 12 34 56 C``."""
     match = _SPACED_NINO.match(scan.text, max(0, start - 3))
-    if not match or match.end() < end or match[1] in _NINO_NEVER:
+    if not match or match.end() < end or (match[1] in _NINO_NEVER and "nino" not in scan.topics(start)):
         return False
     scan.add("NATIONAL_ID", match.start(1), match.end(), 0.9)
     return True
@@ -89,6 +89,8 @@ def _registered(said: str) -> float:
         return 0.7 * registers.ppsn(said)
     if size == 10:
         return 0.7 if _PAN.fullmatch(said) or (_TAIWANESE.fullmatch(said) and registers.taiwanese(said)) else 0.0
+    if size == 13:
+        return 0.6 * (_RFC.fullmatch(said) is not None)
     return 0.9 if size == 18 and _CURP.fullmatch(said) and registers.curp(said) else 0.0
 
 
@@ -120,26 +122,34 @@ def prefixed(scan: Scan, start: int) -> int:
 
 
 def _wallet(said: str) -> bool:
+    if said[0] == "r" and 25 <= len(said) <= 35:
+        return checks.base58(said.translate(_RIPPLE))
     if said[0] in "13LDMTA9" and 25 <= len(said) <= 35:
         return checks.base58(said)
     if said[:2] == "0x":
         return len(said) == 42 and bool(_HEX.fullmatch(said, 2))
     lower = said.lower()
-    return lower.startswith(("bc1", "tb1", "ltc1")) and said in {lower, said.upper()} and checks.bech32(lower)
+    return lower.startswith(("bc1", "tb1", "ltc1", "addr1")) and said in {lower, said.upper()} and checks.bech32(lower)
 
 
 def _by_context(scan: Scan, word: Word) -> bool:
     """Letters and digits with no check of their own: a passport, a licence, a postal code, where the words before say so."""
+    if word.size >= 40 and _no_base64(scan.text, word) and "wallet" in scan.topics(word.start):
+        scan.add("CRYPTO", word.start, word.end, 0.7)
+        return True
+    if word.size == 12 and _TWELVE.fullmatch(word.text) and "mac" in scan.topics(word.start):
+        scan.add("MAC", word.start, word.end, 0.8)
+        return True
     if not 4 <= word.size <= 18 or sum(sign.isdecimal() for sign in word.text) < 3:
         return False
     for topic in scan.topics(word.start):
-        if topic in {"nation", "tax"} and 6 <= word.size <= 18:
+        if topic == "nation" and 6 <= word.size <= 18:
             scan.add("NATIONAL_ID", word.start, word.end, 0.6)
             return True
         if topic == "passport" and 6 <= word.size <= 10:
             scan.add("PASSPORT", word.start, word.end, 0.8)
             return True
-        if topic in {"license", "driver"} and _about(scan, word, "license"):
+        if topic in {"license", "driver"} and _about(scan, word, "license") and scan.topics(word.start)[0] != "thing":
             parted = _PARTED_LICENSE.match(scan.text, word.start)
             if parted or word.size > 4:
                 scan.add("DRIVER_LICENSE", word.start, parted.end() if parted else word.end, 0.8)
@@ -147,6 +157,10 @@ def _by_context(scan: Scan, word: Word) -> bool:
         if topic in {"phone", "card", "account"}:
             return False
     return False
+
+
+def _no_base64(text: str, word: Word) -> bool:
+    return text[word.start - 1 : word.start] not in _OF_BASE64 and text[word.end : word.end + 1] not in _OF_BASE64
 
 
 def _about(scan: Scan, word: Word, *wanted: str) -> bool:
@@ -157,17 +171,26 @@ def _about(scan: Scan, word: Word, *wanted: str) -> bool:
 _FISCAL: Final = re.compile(r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]")
 _DNI: Final = re.compile(r"[XYZ\d]\d{7}[A-Z]")
 _HETU: Final = re.compile(r"(?<![\w-])(\d{6})[-+A-FU-Y](\d{3})([0-9A-Y])(?![\w-])")
-_NINO: Final = re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]")
-_SPACED_NINO: Final = re.compile(r"\b([A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]) ?\d\d \d\d \d\d ?[A-D]\b")
-_NINO_NEVER: Final = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})
+_NINO: Final = re.compile(r"(?:[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]|QQ)\d{6}[A-D]")
+_SPACED_NINO: Final = re.compile(r"\b([A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]|QQ) ?\d\d \d\d \d\d ?[A-D]\b")
+_NINO_NEVER: Final = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ", "QQ"})
 """HM Revenue & Customs, NIM39110: letters and prefixes that are not used."""
 _UK_LICENSE: Final = re.compile(r"[A-Z]{1,5}9{0,4}\d[0156]\d[0-3]\d{2}[A-Z9]{2}\d[A-Z]{2}")
 _PARTED_LICENSE: Final = re.compile(r"[A-Za-z]\d{3,4}(?:-\d{2,5}){1,4}(?:-\d)?(?![\w-])")
+_REGISTERED: Final = frozenset({8, 9, 10, 13, 18})
+_RIPPLE: Final = str.maketrans(
+    "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz",
+    "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
+)
+"""Ripple's order of the same signs."""
+_OF_BASE64: Final = frozenset("/+=")
+_TWELVE: Final = re.compile(r"[0-9A-Fa-f]{12}")
 _NRIC: Final = re.compile(r"[STFGM]\d{7}[A-Z]")
 _CURP: Final = re.compile(r"[A-Z]{4}\d{6}[HMX][A-Z]{5}[A-Z\d]\d")
 _PPSN: Final = re.compile(r"\d{7}[A-W][A-IW]?")
 _PAN: Final = re.compile(r"[A-Z]{3}[PCHFATBLJG][A-Z]\d{4}[A-Z]")
 """India's permanent account number; the fourth letter says whose."""
+_RFC: Final = re.compile(r"[A-Z&]{4}\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[A-Z\d]{3}")
 _TAIWANESE: Final = re.compile(r"[A-Z][1289]\d{8}")
 _HKID: Final = re.compile(r"([A-Z]{1,2}\d{6}) ?\(([\dA])\)")
 _LETTER: Final = re.compile(r"-([A-Za-z])(?![^\W_])")

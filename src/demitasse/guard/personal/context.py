@@ -125,8 +125,15 @@ TOPICS: Final[dict[str, str]] = {
         "birth": "born birth birthday birthdate birthdays dob geboren née geburtsdatum nacimiento naissance nascita bday",
         "age": "age aged ages turned turning turns",
         "number": "number nr num nummer número numéro numero numer číslo номер",
+        "wallet": "wallet btc bitcoin eth ethereum ltc litecoin doge dogecoin xrp ripple sol solana xmr monero usdt usdc tron"
+        " trx ada cardano bch bitcoincash crypto",
+        "mac": "mac bssid ethernet hwaddr wlan",
         "thing": "ein fei vat company registration order invoice ticket case reference ref serial model part tracking"
-        " item page room flight policy",
+        " item page room flight policy key keys customer isbn issn ean upc gtin sku abn acn siret siren ust hrb cnpj iva piva kvk"
+        " rechnung rechnungsnummer bestellung bestellnummer auftrag auftragsnummer kundennummer artikelnummer vorgang facture"
+        " commande dossier pedido factura ordine fattura nota zamówienie faktura fakturanummer beställning lot batch"
+        " barcode meter resolution article art asset device imei vin lottery matrix gate seat docket claim booking reservation"
+        " pnr consignment parcel shipment waybill coupon voucher gene patent doi",
         "version": "version versions v ver release build chapter section firmware rfc paragraph clause § driver_version",
         "ip": "ip ipv4 ipv6 address host server client addr gateway dns subnet",
     }.items()

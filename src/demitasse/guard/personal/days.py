@@ -17,7 +17,12 @@ def numeric(scan: Scan, window: Window) -> bool:
 
     The form is one of ``forms.DATES``, its groups parted by dashes, slashes or dots."""
     born = "birth" in window.about
-    sizes, digits = window.form.sizes, window.digits
+    sizes, digits, text = window.form.sizes, window.digits, scan.text
+    at, end = window.start, window.end
+    if text[end : end + 1] in window.form.seps and text[end + 1 : end + 2].isdecimal():
+        return False  # a part of something longer: a version, a serial number
+    if at > 1 and text[at - 1] in window.form.seps and text[at - 2].isdecimal():
+        return False
     parted = sizes[0] + sizes[1]
     first, second, third = int(digits[: sizes[0]]), int(digits[sizes[0] : parted]), int(digits[parted:])
     if sizes[0] == 4:
@@ -47,7 +52,7 @@ def beside(scan: Scan, word: Word, last: str) -> bool:
         match
         and int(match[1]) <= 112
         and (match[2] is None or _had(text, word.start, match.end(), english=match[3] is not None))
-        and not _of_a_thing(text, word.start)
+        and not _of_a_thing(text, word.start, match.end())
     ):
         scan.add("AGE", word.start, match.end(1), 0.8 if match[2] is None else 0.7)
         return True
@@ -86,15 +91,15 @@ def spelt(scan: Scan) -> None:
     for sign in _OLD:
         at = text.find(sign)
         while at >= 0:
-            match = _SPELT.search(text, max(0, at - 24), at)
+            match = _SPELT.search(text, max(0, at - 24), at) if text[at - 2 : at - 1].isalpha() else None
             if match is not None and not text[at + len(sign) : at + len(sign) + 1].isalpha():
                 scan.add("AGE", match.start(1), match.end(1), 0.7)
             at = text.find(sign, at + 1)
 
 
-def _of_a_thing(text: str, start: int) -> bool:
+def _of_a_thing(text: str, start: int, end: int) -> bool:
     """Whether it is a house or a firm that is so old."""
-    return _THING.search(text[max(0, start - 24) : start]) is not None
+    return _THING.search(text[max(0, start - 24) : start]) is not None or _THING_AFTER.match(text, end) is not None
 
 
 def _had(text: str, start: int, end: int, *, english: bool) -> bool:
@@ -123,7 +128,9 @@ def _is_age(text: str, word: Word, last: str) -> bool:
         at = word.start
         while not text[at - 1].isalpha():
             at -= 1
-        return _NEXT.isdisjoint(text[at : word.start]) and not _MORE.match(text, word.end)
+        return _NEXT.isdisjoint(text[at : word.start]) and not (_RANGE if last == "ages" else _MORE).match(
+            text, word.end
+        )
     if last not in _AGE_JOINS:
         return False
     said = text[max(0, word.start - 32) : word.start].lower().replace("’", "'").split()[-3:]
@@ -166,6 +173,7 @@ _PEOPLE: Final = words(
     "i he she who son daughter wife husband mother father mom mum dad brother sister kid child baby boy girl grandmother"
     " grandfather grandma grandpa patient partner boyfriend girlfriend twin twins nephew niece cousin aunt uncle"
 )
+_RANGE: Final = re.compile(r"[.,:/%-]\d| ?%| ?(?:to|and|through|[-–]) ?\d")
 _NEXT: Final = frozenset(".,\n\r")
 """Between "age" and a number: they part sentences."""
 _COUNTED: Final = re.compile(
@@ -221,12 +229,15 @@ _HAS: Final = re.compile(
 _STOPS: Final = frozenset(",;)")
 _COMMAS: Final = frozenset({", ", " (", "; "})
 _NEW_LINE: Final = frozenset("\n(•-")
-_THING: Final = re.compile(
-    r"\b(?:company|firm|business|building|house|church|bridge|tree|whisky|whiskey|wine|car|software|school|university|tradition"
-    r"|institution|brand|machine|laptop|computer|system|code|earth|universe|planet|city|town|club|roof|boiler|engine|phone|iphone)"
-    r"(?: is| was|['’]s|,)?(?: now| about| over| almost| nearly| just)? \Z",
-    re.IGNORECASE,
+_THINGS: Final = (
+    "(?:company|firm|business|building|house|church|bridge|tree|whisky|whiskey|wine|car|software|school|university|tradition"
+    "|institution|brand|machine|laptop|computer|system|code|earth|universe|planet|city|town|club|roof|boiler|engine|phone|iphone"
+    "|mortgage|bond|loan|warranty|cheese|bug|vehicle|bike|van|truck|property|home|cottage)"
 )
+_THING: Final = re.compile(
+    rf"\b{_THINGS}(?: is| was|['’]s|,)?(?: now| about| over| almost| nearly| just)? \Z", re.IGNORECASE
+)
+_THING_AFTER: Final = re.compile(rf"[ -]?(?:years?|yrs?|months?|weeks?)?[ -]?(?:old)? {_THINGS}\b", re.IGNORECASE)
 _LASTED: Final = re.compile(
     r" (?:(?:de|d['’]|di|of) ?(?:exp|esp|anc|ant|gar|serv)|ervaring|erfahrung|gewährleistung|garanti|fa\b|atrás|ago\b|назад|temu"
     r"|sedan|siden|her\b|geleden)",

@@ -64,7 +64,13 @@ class Form:
         self.shaped = SHAPED.get((sizes, "".join(parted)))
         self.bare = BARE.get(total) if groups == 1 else None
         # groups as people write them: at most seven, none of one digit but the first two, no date
-        self.plausible = groups <= 7 and all(size >= 2 for size in sizes[2:]) and not (seps == {"/"} and groups > 2)
+        # ; nor thousands
+        self.plausible = (
+            groups <= 7
+            and not (sizes[0] == 1 and groups == 3 and sizes[1:] == (3, 3))
+            and all(size >= 2 for size in sizes[2:])
+            and not (seps == {"/"} and groups > 2)
+        )
         dialled = 7 <= total <= 15
         self.american = dialled and sizes in AMERICAN and seps <= _AMERICAN_PARTS
         self.abroad = dialled and sizes in ABROAD

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from . import checks, codes, days, registers
-from .forms import FEWEST_DIGITS, MOST_DIGITS, MOST_GROUPS, Row, Try, form
+from .forms import CARDS, FEWEST_DIGITS, MOST_DIGITS, MOST_GROUPS, Row, Try, form
 from .phones import alone, nobodys, phone
 from .scan import SIGNS, Scan, Window
 
@@ -38,11 +38,18 @@ def run(scan: Scan, start: int, said: str, row: Row) -> bool:
     before = scan.text[start - 1 : start]
     sizes, places = row.sizes, row.places
     at, count = 0, len(sizes)
+    if sizes in CARDS and count > 3 and len(set(row.parted)) == 1:  # a card's, or somebody's mistake
+        return (
+            scan.may_try()
+            and row.whole is not None
+            and _window(scan, Window(said, row.whole, start, start + len(said), about))
+        )
     while at < count and (at < count - 1 or sizes[at] >= FEWEST_DIGITS):
         # without a word that tells, or a plus sign, only known ways of writing are worth a look
         loose = before == "+" or (told and at < LOOSE_GROUPS)
         tries = _any_way(row, at, about) if loose else row.tries(at)
         after = at + 1
+        dials = said[places[at] :].translate(SIGNS) if before == "+" and not about else ""
         if tries:
             place = places[at]
             dialled = before == "(" or said[place] == "0"
@@ -50,12 +57,7 @@ def run(scan: Scan, start: int, said: str, row: Row) -> bool:
                 if if_dialled and not dialled:
                     continue
                 end = places[until - 1] + sizes[until - 1]
-                if (
-                    before == "+"
-                    and not about
-                    and way.only_dialled
-                    and nobodys(scan, "+" + said[place:end].translate(SIGNS))
-                ):
+                if dials and way.only_dialled and nobodys(scan, "+" + dials[: way.total]):
                     continue
                 if not scan.may_try():
                     return False
@@ -90,7 +92,15 @@ def _window(scan: Scan, window: Window) -> bool:
         return True
     if not way.number:
         return False
-    return _by_shape(scan, window) or _by_topic(scan, window) or phone(scan, window)
+    if _by_shape(scan, window):
+        return True
+    if window.about:
+        if _by_topic(scan, window):
+            return True
+        rule = _TOLD.get(window.about[0])
+        if rule is not None and rule[3] is not _any and rule[1] <= way.total <= rule[2] and "phone" not in window.about:
+            return False  # what the word before it says that it is, but for its check
+    return phone(scan, window)
 
 
 def _by_shape(scan: Scan, window: Window) -> bool:
@@ -160,8 +170,16 @@ def _by_topic(scan: Scan, window: Window) -> bool:
             if any(check(digits) for check in _IDS.get(size, ())):
                 scan.add("NATIONAL_ID", start, end, 0.85)
                 return True
-        elif topic == "nation" and 7 <= size <= 14 and window.form.seps <= _CODE_PARTS:
+            if 7 <= size <= 14 and _NATIONAL.search(scan.text, max(0, start - 48), start):
+                scan.add("NATIONAL_ID", start, end, 0.6)
+                return True
+        elif topic == "number" and size == 12 and len(window.form.sizes) == 3 and registers.my_number(digits):
+            scan.add("NATIONAL_ID", start, end, 0.6)
+            return True
+        elif topic == "nation" and 7 <= size <= 16 and window.form.seps <= _CODE_PARTS:
             checked = any(check(digits) for check in (*_IDS.get(size, ()), *_NATIONS.get(size, ())))
+            if size > 14 and not checked:
+                continue
             scan.add("NATIONAL_ID", start, end, 0.85 if checked else 0.6)
             return True
         elif (
@@ -170,7 +188,7 @@ def _by_topic(scan: Scan, window: Window) -> bool:
             and len(window.form.sizes) <= 4
             and window.form.seps <= _CODE_PARTS
         ):
-            if topic == "driver" and _LICENSES.isdisjoint(window.about):
+            if window.about[0] == "thing" or (topic == "driver" and _LICENSES.isdisjoint(window.about)):
                 continue
             scan.add("DRIVER_LICENSE", start, end, 0.7 if "driver" in window.about else 0.5)
             return True
@@ -199,6 +217,11 @@ _TOLD: Final[dict[str, tuple[str, int, int, Callable[[str], bool], float]]] = {
 }
 """By the word before: type, least and most digits, check, score."""
 
+_NATIONAL: Final = re.compile(
+    r"\b(?:national|citizen|identity|personal|resident) (?:id|identity|identification|card|registration|number)\b"
+    r"[^\d\n]{0,16}\Z",
+    re.IGNORECASE,
+)
 _CODE_PARTS: Final = frozenset({" ", "-", ".", " - "})
 _LICENSES: Final = frozenset({"license", "id", "card", "number"})
 _NATIONS: Final[dict[int, tuple[Callable[[str], bool], ...]]] = {

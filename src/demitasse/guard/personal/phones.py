@@ -6,8 +6,10 @@ A national number says nothing of its country, so without such a word only a few
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final
 
+from .context import topics
 from .dialled import POSSIBLE, known, verdict
 from .forms import Form, Row
 from .scan import SIGNS, Scan, Window
@@ -31,7 +33,7 @@ def whole(scan: Scan, start: int, end: int, said: str, row: Row) -> bool:
         return phone(scan, Window(said, way, start, end, scan.topics(start)))
     if said[:2] == "00" or said[:3] == "011":  # dialled from abroad, from North America
         sure = 0.75 * (_verified(scan, "+" + said.translate(SIGNS)[2 + (said[1] == "1") :], None) == 1)
-        if sure and before not in _NOT_BEFORE and before != "-":
+        if sure and before not in _NOT_BEFORE and before != "-" and "thing" not in topics(text, start, 16):
             scan.add("PHONE", start, _extension(text, end), sure)
             return True
     if way.national and (said[0] == "0" or way.american):
@@ -88,7 +90,11 @@ def phone(scan: Scan, window: Window) -> bool:
     elif after in _PARTING and text[end + 1 : end + 2].isdecimal():
         return False
     else:
-        sure = _told(scan, window) or _written(scan, window, bracket=bracket and not before.isalnum())
+        bracket = bracket and not before.isalnum()
+        if window.about:
+            sure = _told(scan, window) or _written(scan, window, bracket=bracket)
+        else:
+            sure = _written(scan, window, bracket=bracket) or _told(scan, window)
     if sure:
         scan.add("PHONE", start, _extension(text, end), sure)
     return sure > 0
@@ -103,7 +109,7 @@ def _abroad(scan: Scan, digits: str, way: Form) -> float:
 def _told(scan: Scan, window: Window) -> float:
     """How sure a word beside the number makes it."""
     way, about = window.form, window.about
-    if not way.plausible:
+    if not way.plausible or _years(window):
         return 0.0
     if "phone" in about:
         return 0.8
@@ -146,19 +152,42 @@ def _written(scan: Scan, window: Window, *, bracket: bool) -> float:
     ):
         return 0.0 if way.sizes[0] == 4 and digits[:2] in _CENTURIES else 0.6
     if digits[0] == "0" and way.regions and 8 <= way.total <= 12:
-        if len(way.sizes) == 2 and _GROUP.match(scan.text, window.end):
+        if (len(way.sizes) == 2 or set(way.sizes) == {2}) and _GROUP.match(scan.text, window.end):
             return 0.0
-        if any(_verified(scan, digits, region) == 1 for region in way.regions):
+        if "thing" in window.about and "thing" in topics(scan.text, window.start, 16):
+            return 0.0
+        parts = len(way.sizes)
+        # three groups that are none of the first country's numbers are likely some other's
+        if any(_verified(scan, digits, region) == 1 for region in (way.regions if parts == 2 else way.regions[:1])):
             return 0.75
-        return 0.55 * (len(way.sizes) > 2 and 9 <= way.total <= 11 and "." not in way.seps)
+        return 0.55 * (parts > 2 and 9 <= way.total <= 11 and "." not in way.seps)
     if way.sizes == (5, 5) and digits[0] in "6789" and len(way.seps) == 1:
         return 0.6 * (_verified(scan, "+91" + digits, None) == 1)
-    return 0.4 if way.said and "thing" not in window.about and _alone(scan.text, window) else 0.0
+    return (
+        0.4
+        if way.said and "thing" not in window.about and _alone(scan.text, window) and not _counted(scan.text, window)
+        else 0.0
+    )
+
+
+def _years(window: Window) -> bool:
+    return window.form.sizes == (4, 4) and window.digits[:2] in _CENTURIES and window.digits[4:6] in _CENTURIES
+
+
+def _counted(text: str, window: Window) -> bool:
+    """Whether it may be a large number of something, or numbers in even steps."""
+    way, digits = window.form, window.digits
+    if way.seps == {" "} and set(way.sizes[1:]) == {3} and _WORD_AFTER.match(text, window.end):
+        return True
+    if set(way.sizes) != {2}:
+        return False
+    pairs = [int(digits[at : at + 2]) for at in range(0, len(digits), 2)]
+    return len({after - before for before, after in pairwise(pairs)}) == 1
 
 
 def _alone(text: str, window: Window) -> bool:
     """Nothing beside it that could make it a part of a sum, a table or a range of years."""
-    if window.form.sizes == (4, 4) and window.digits[:2] in _CENTURIES and window.digits[4:6] in _CENTURIES:
+    if _years(window):
         return False
     return not (
         _BESIDE_AFTER.match(text, window.end) or _BESIDE_BEFORE.search(text, max(0, window.start - 8), window.start)
@@ -191,7 +220,7 @@ def _extension(text: str, end: int) -> int:
 _NOT_BEFORE: Final = frozenset(".,$€£#=_/\\&%")
 _NOT_AFTER: Final = frozenset("%€£")
 _PARTING: Final = frozenset("-./")
-_CENTURIES: Final = frozenset({"19", "20"})
+_CENTURIES: Final = frozenset({"17", "18", "19", "20"})
 _BESIDE_BEFORE: Final = re.compile(
     r"(?:\d[\s,;|]{0,2}|[-*+=:/<>~^|#\[{\t]|\b(?:apt|suite|unit|flat|room|box)\.?)\s?\Z", re.IGNORECASE
 )
@@ -204,7 +233,8 @@ _VANITY: Final = re.compile(
     r"1[- .](?:8(?:00|33|44|55|66|77|88)|900)[- .](?:\d{3}[- .])?[A-Z]{2,5}-?[A-Z]{1,6}(?:-\d{2,4})?\b"
 )
 _BARE: Final[dict[tuple[int, str], tuple[str, ...]]] = {(10, "2"): ("US",), (11, "0"): ("GB",), (10, "0"): ("FR", "AU")}
-_GROUP: Final = re.compile(r" \d")
+_GROUP: Final = re.compile(r"[ .-]\d")
+_WORD_AFTER: Final = re.compile(r" [^\W\d_]")
 _SAYING: Final = re.compile(r"[^\W\d_][?!:,.]? \Z")
 _CLAUSE: Final = re.compile(r"[.,;!?]?(?:\n|\Z)|[.!?] ")
 _RUSSIAN: Final = (1, 3, 3, 2, 2)

@@ -30,7 +30,7 @@ def beside(scan: Scan, word: Word, said: str, last: str) -> bool:
         return False
     if last in _UNITS:
         unit = _UNIT.search(said)
-        if unit and not _FRACTION.match(text, end):
+        if unit and not _NO_UNIT.match(text, end):
             scan.add("ADDRESS", start - len(said) + unit.start(1), _rest(text, end), 0.7)
             return True
     if (
@@ -44,11 +44,11 @@ def beside(scan: Scan, word: Word, said: str, last: str) -> bool:
         if way and (not (way[2] or way[1])[0].islower() or (way[2] is None and _NAMED.search(way[1]))):
             scan.add("ADDRESS", start - len(said) + way.start(1), _rest(text, end), 0.6)
             return True
-    if word.size == 5 and last.upper() in _STATES:
+    if word.size == 5 and last.upper() in _STATES and text[start - 2 : start - 1].isupper():
         return _state(scan, word, said)
     if 4 <= word.size <= 6:
         about = topics(said, len(said), 24)
-        if about and about[0] == "zip":
+        if about and about[0] == "zip" and _ZIP_NEAR.search(said):
             scan.add("ZIP", start, _plus_four(text, end), 0.8)
             return True
     return False
@@ -156,6 +156,9 @@ _HOUSE: Final = re.compile(
     rf"|[Ii]mpasse|[Qq]uai|[Rr]oute) (?:{_WORD}\b ?){{1,3}}"
 )
 _ZIP: Final = re.compile("|".join(word for word, topic in TOPICS.items() if topic == "zip"))
+_ZIP_NEAR: Final = re.compile(
+    rf"(?<![.\w])(?:{_ZIP.pattern})(?:[ -]?(?:code|is|no|nr|number)\b)*['\"]?[ .:=#-]{{0,3}}['\"]?\Z", re.IGNORECASE
+)
 _UNITS: Final = frozenset(
     {"apt", "apartment", "suite", "ste", "flat", "unit", "box", "psc", "cmr", "postbox", "postfach"}
 )
@@ -163,7 +166,7 @@ _UNIT: Final = re.compile(
     r"(?:^|[\s,;(])((?:apt|apartment|suite|ste|flat|unit|p\.? ?o\.? box|psc|cmr|postbox|postfach|(?<=\d )box|Box)\b\.? ?#?)\Z",
     re.IGNORECASE,
 )
-_FRACTION: Final = re.compile(r"[.,]\d")
+_NO_UNIT: Final = re.compile(r"[.,]\d| (?:of\b|(?!and\b|at\b|in\b|on\b|the\b|near\b)[a-z]{3,})")
 _ENDINGS: Final = tuple(
     words(
         "strasse straße str gasse platz allee weg gatan gata vägen vej gade veien vegen katu tie kuja laan straat gracht"

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import Final
 
-from .scan import Scan
+from .scan import Scan, words
 
 
 def emails(scan: Scan) -> None:
@@ -37,7 +37,12 @@ def urls(scan: Scan) -> None:
     before = done = 0
     for dot in _DOT.finditer(text):  # a domain begins where the run of its characters does
         at = dot.start()
-        if at < done:
+        top = dot[1]
+        if at < done or (
+            top
+            and top.lower() not in _TOPS
+            and (text[dot.end(1) : dot.end(1) + 1] != "/" or top.lower() not in _WITH_A_PATH)
+        ):
             continue
         while at > before and _in_domain(text[at - 1]):
             at -= 1
@@ -110,16 +115,26 @@ _LABELS: Final = re.compile(
     re.IGNORECASE,
 )
 _SCHEMES: Final = (
-    r"(?:https?|ftps?|sftp|wss?|ssh|git|svn|smb|ldaps?|rtsp|rtmp|mongodb(?:\+srv)?|postgres(?:ql)?|mysql|mariadb"
-    r"|rediss?|amqps?|mqtts?)"
+    r"(?:https?|ftps?|sftp|wss?|(?:ssh|git|svn|smb|ldaps?|rtsp|rtmp|mongodb(?:\+srv)?|postgres(?:ql)?|mysql|mariadb"
+    r"|rediss?|amqps?|mqtts?)(?!://localhost))"
 )
-_SCHEME: Final = re.compile(rf"\b{_SCHEMES}\Z", re.IGNORECASE)
+_SCHEME: Final = re.compile(rf"\b{_SCHEMES}(?=\Z|://)", re.IGNORECASE)
 _URL: Final = re.compile(rf"\b{_SCHEMES}://[^\s<>\"'`{{}}\[\]\\^]{{1,2000}}+", re.IGNORECASE)
-_TOP: Final = (
-    r"(?:com|org|net|edu|gov|mil|info|biz|(?:co|ac|gov|org|com|net|edu)\.[a-z]{2}|de|fr|es|nl|pl|eu|ch|se|dk|fi|pt|cz|ru|uk|jp|cn|br|ie"
-    r"|(?<!com\.)(?<!org\.)(?<!net\.)example)(?![\w-]|\.\w)"
+_EVERYWHERE: Final = words(
+    "com org net edu gov mil info biz de fr es nl pl eu ch se dk fi pt cz ru uk jp cn br ie"
+    " (?<!com\\.)(?<!org\\.)(?<!net\\.)example"
 )
-_DOT: Final = re.compile(rf"\.{_TOP}|www\.", re.IGNORECASE)
+_WITH_A_PATH: Final = words(
+    "ly me be gl io co app dev ai gg tv to sh it at in us ca au no hu ro gr tr kr mx ar cl za nz sg hk tw il ua xyz online"
+    " shop site store blog cloud"
+)
+"""Common top-level domains; and those that are words or names of code too, so that a path has to follow."""
+_TOP: Final = (
+    rf"(?:{'|'.join(sorted(_EVERYWHERE))}|(?:co|ac|gov|org|com|net|edu)\.[a-z]{{2}}"
+    rf"|(?:{'|'.join(sorted(_WITH_A_PATH))})(?=/[\w-]))(?![\w-]|\.\w)"
+)
+_TOPS: Final = frozenset(top.rpartition(")")[2] for top in _EVERYWHERE) | {"co", "ac"}
+_DOT: Final = re.compile(r"\.(?=([a-z]{2,7})(?![\w-]))|www\.", re.IGNORECASE)
 _DOMAIN: Final = re.compile(
     rf"(?<![\w.@/-])(?:www(?:\.[a-z0-9-]{{1,63}}+){{1,7}}+|(?:[a-z0-9-]{{1,63}}+\.(?!{_TOP})){{0,5}}+[a-z0-9-]{{1,63}}+\.{_TOP})"
     r"(?::\d{1,5})?(?:/[^\s<>\"'`{}\[\]\\^]{0,2000}+)?+",
