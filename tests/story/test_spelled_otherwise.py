@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from demitasse.gateway.guard_rules import DataClass, Policies, Rules
 from demitasse.guard import hidden, personal, secrets
 from demitasse.guard.finding import Entity
 from demitasse.guard.scan import Scanner
 
-from .asgi import ask
+from .asgi import ask, chat
 from .guarded import BANDS, GuardWorld, risk
 
 NAMES = ("Emma Schwarz", "Anna Strauß")
@@ -32,6 +33,30 @@ def world_of(**rules: Any) -> GuardWorld:
     assert world.guard is not None
     world.guard._load = names_too
     return world
+
+
+async def test_names_are_taken_out_of_what_leaves_alone() -> None:
+    """A server that runs here, and an engine, read them; whatever brought the call there."""
+    health = DataClass("health", "local", frozenset({"SSN"}))
+    rules = Rules(names=True, personal={"PERSON": "redact", "EMAIL": "redact"})
+    world = GuardWorld(Policies(rules, classes={"health": health}))
+    assert world.guard is not None
+    world.rung("small", here=False, region="local")
+    world.guard._load = names_too
+    said = "Emma Schwarz (ann@example.com)"
+    for body, headers in (
+        (chat(said, "small"), {}),  # it can go nowhere else
+        (chat(said, "auto"), {"x-demitasse-class": "health"}),  # it is told to stay
+        (chat(f"{said}, SSN 536-22-1847", "auto"), {}),  # what it holds stays
+    ):
+        answer = await ask(world.app, body, headers=headers)
+        assert answer.headers["x-demitasse-model"] == "small"
+        sent = world.small.calls[-1].body.decode()
+        assert "Emma Schwarz" in sent
+        assert "ann@example.com" not in sent
+    assert dict.fromkeys(what for _, what, _ in world.entry.guard.done) == {"EMAIL": None, "local": None}
+    assert (await ask(world.app, chat(said, "auto"))).headers["x-demitasse-model"] == "large"
+    assert "Emma" not in world.large.calls[-1].body.decode()
 
 
 @pytest.mark.parametrize("action", ["redact", "mask"])

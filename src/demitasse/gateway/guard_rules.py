@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from ..guard.kinds import ACTIONS, TYPES
+from ..guard.kinds import ACTIONS, NAMED, TYPES
 
 PERSONAL: Final[tuple[str, ...]] = tuple(ACTIONS)
 """What can be done about personal data and secrets, the milder first."""
@@ -58,6 +58,11 @@ class Rules(Struct, frozen=True):
         """Whether anything but counting can come of it."""
         words = (*self.personal.values(), self.secrets, self.injection, self.untrusted, self.hidden, self.moderated)
         return self.on and (any(word not in ("allow", "detect", "off") for word in words) or self.max_chars is not None)
+
+    @property
+    def unnamed(self) -> Rules:
+        """The same where names may stand, since nothing leaves."""
+        return structs.replace(self, names=False, personal={**self.personal, **dict.fromkeys(NAMED, "allow")})
 
     @property
     def keeps_local(self) -> bool:

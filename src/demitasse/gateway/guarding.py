@@ -33,7 +33,7 @@ from .guard_findings import Piece, Risk, Span, high_risks, listed, pieces, repla
 from .guard_memory import Memory
 from .guard_rules import Policies, Rules
 from .guard_seams import across, seams
-from .locality import LOCAL, both, narrowed
+from .locality import LOCAL, both, leaves, narrowed
 from .passage import Grey, Passage, Restorer
 from .route import Route
 
@@ -141,7 +141,7 @@ class Guard:
                 status=413,
                 code="prompt_too_long",
             )
-        names = rules.names and not all(rung.here for rung in (*route.rungs, *route.lower))
+        names = rules.names and leaves(route, stays)
         joints = seams(asked, names=names)
         looked, waited_s = await self._look([*read, *(seam.piece for seam in joints)], chars, rules, names=names)
         began += waited_s
@@ -159,9 +159,13 @@ class Guard:
                 f"the prompt holds characters that nobody can see ({kinds}), and this route takes none; send plain text",
                 code="hidden_characters",
             )
-        done = replaced(want.spans)
+        done: Counter[tuple[str, str]] = Counter()
         stays, data_class = self._where(stays, data_class, want.local, every, rules)
         stays, drop_tools = self._orders(call, worst, partial(high_risks, read, found), rules, stays, done)
+        spans = want.spans
+        if spans and names and stays and not leaves(route, stays):
+            spans = wanted(read, found, rules.unnamed, over).spans  # names are no secret from what computes here
+        done.update(replaced(spans))
         if stays:
             done["stays", stays] += 1
         strip = bool(seen.hidden) and rules.hidden == "strip"
@@ -171,9 +175,9 @@ class Guard:
             facts.guard = seen = structs.replace(seen, done=listed(done), data_class=data_class, stays=stays)
 
         restorer: Restorer | None = None
-        if want.spans or strip:
-            call, restorer = self._changed(call, asked, want.spans, strip=strip)
-        if not want.spans:
+        if spans or strip:
+            call, restorer = self._changed(call, asked, spans, strip=strip)
+        if not spans:
             restorer = self._recall(call, asked)
         if drop_tools and not _TOOLS.isdisjoint(call.fields):
             call = _without_tools(call)
@@ -185,7 +189,7 @@ class Guard:
             moderate=self._of_answers(rules),
             grey=self._undecided(passage.call, rules),
             harm=partial(self._moderated, rules=rules) if rules.moderation and self._moderate is not None else None,
-            redacted=bool(want.spans or restorer),
+            redacted=bool(spans or restorer),
         )
 
     def scanner(self) -> Scanner | None:

@@ -28,6 +28,11 @@ def permits(stays: str, rung: Rung) -> bool:
     return any(fnmatchcase(rung.region, pattern) for pattern in stays.split(","))
 
 
+def leaves(route: Route, stays: str) -> bool:
+    """Whether a call of this route that stays there may be put to a model that is not here."""
+    return any(not rung.here and rung.region != LOCAL and permits(stays, rung) for rung in (*route.rungs, *route.lower))
+
+
 def some_approved(route: Route, approved: Approved) -> None:
     """Raises Refused: none of the route's models may be asked, wherever the call's data may go."""
     if not any(_may(rung, approved) for rung in (*route.rungs, *route.lower)):
