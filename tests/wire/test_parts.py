@@ -258,9 +258,12 @@ def test_long_numbers_are_texts_that_the_names_of_their_members_tell_of() -> Non
         {"role": "assistant", "content": [call]},
         metadata={"ssn": "123-45-6789", "text": "0123456789"},
         logit_bias={"7": 1},
+        seed=1234567,
+        mobile_no=4155550123,
     )
     assert [(p.before, p.text) for p in found(body)][1:] == [
         *(("customer Phone ", "4915112345678"), ("all ", "4155550123"), ("ssn ", "123-45-6789"), ("", "0123456789")),
+        ("mobile no ", "4155550123"),
     ]
 
 

@@ -84,6 +84,8 @@ def parts(kind: Kind, fields: Mapping[str, Raw], twice: list[str] | None = None)
                 _messages(found, name, value)
             else:
                 _walk(found, _TOP.get(name, "user"), (name,), value, _SCHEMA if name in _SCHEMAS else _ALL)
+        elif first.isdigit() and name not in _NO_TEXT:
+            _walk(found, "user", (name,), _decoded(raw), _ALL, name)
         if name in _NO_TEXT and len(found) > before:
             found[before:] = [part for part in found[before:] if not _is_word(part.text)]
     return found
