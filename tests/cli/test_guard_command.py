@@ -61,6 +61,61 @@ def test_the_rules_in_force_are_told_and_so_is_a_guard_that_is_off(run: Run, tmp
     assert "there is no route 'nope'" in run("guard", "rules", "--route", "nope", status=1).stderr
 
 
+def test_of_what_a_profile_does_not_mention_the_general_word_holds(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "demitasse.toml").write_text("""
+[guard]
+personal = { IBAN = "allow", CARD = "refuse" }
+secrets = "allow"
+injection = "off"
+false_alarms = 0.001
+checks = []
+[guards.strict]
+personal = { EMAIL = "redact" }
+[guards.all]
+personal = { EMAIL = "redact", default = "detect" }
+secrets = "detect"
+[models.large]
+provider = "openai"
+base_url = "http://127.0.0.1:9/v1"
+[routes.strict]
+reference = "large"
+guard = "strict"
+[tenants.carol]
+guard = "strict"
+[tenants.dave]
+guard = "all"
+""")
+
+    def told(*args: str) -> dict[str, object]:
+        found = json.loads(run("guard", "rules", "--json", *args).stdout)
+        found |= {type: found["personal"][type] for type in ("IBAN", "CARD", "EMAIL")}
+        return found
+
+    for whose in (("--route", "strict"), ("--tenant", "carol")):
+        found = told(*whose)
+        assert (found["IBAN"], found["CARD"], found["EMAIL"]) == ("allow", "refuse", "redact")
+        assert (found["secrets"], found["injection"], found["false_alarms"], found["checks"]) == (
+            "allow",
+            "off",
+            0.001,
+            [],
+        )
+    found = told("--tenant", "dave")  # what is said counts, also where it is what holds by default
+    assert (found["IBAN"], found["CARD"], found["secrets"]) == ("detect", "refuse", "detect")
+
+
+def test_the_rules_tell_what_classes_add(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "demitasse.toml").write_text(
+        '[classes.health]\ntypes = ["NATIONAL_ID"]\nstays = "local"\n'
+        '[classes.europe]\ntypes = ["NATIONAL_ID", "EMAIL"]\nstays = "regions"\nregions = ["eu-*"]\n'
+    )
+    lines = {line.split()[0]: line for line in run("guard", "rules").stdout.splitlines() if line.strip()}
+    assert "stays with models here, or is refused (health); stays in eu-*" in lines["NATIONAL_ID"]
+    assert "stays" not in lines["IBAN"]
+    classes = json.loads(run("guard", "rules", "--json").stdout)["classes"]
+    assert classes["EMAIL"] == [{"class": "europe", "stays": "eu-*"}]
+
+
 def test_a_wrong_value_within_a_table_is_named_with_what_was_meant(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "demitasse.toml"
     file.write_text(

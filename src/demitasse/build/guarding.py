@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import structs
+
 from ..config import ClassSettings, Config, GuardSettings
 from ..core.call import Call, Reply
 from ..core.entry import Guarded
@@ -38,9 +40,10 @@ APPROVED_US = 24 * 3_600_000_000
 
 def policies(config: Config) -> Policies:
     """Who is guarded how."""
-    profiles = {name: _rules(profile) for name, profile in config.guards.items()}
+    general = _rules(config.guard)
+    profiles = {name: _beside(general, profile, name, config) for name, profile in config.guards.items()}
     return Policies(
-        general=_rules(config.guard),
+        general=general,
         by_route={name: profiles[route.guard] for name, route in config.routes.items() if route.guard},
         by_tenant={name: profiles[tenant.guard] for name, tenant in config.tenants.items() if tenant.guard},
         classes={name: _class(name, data) for name, data in config.classes.items()},
@@ -170,6 +173,23 @@ def _redacts(rules: Rules) -> bool:
 
 def _rules(said: GuardSettings) -> Rules:
     return Rules(**{name: getattr(said, name) for name in Rules.__struct_fields__})
+
+
+def _beside(general: Rules, said: GuardSettings, name: str, config: Config) -> Rules:
+    """A profile's rules. Of what it does not mention it says nothing, so that there the general one's word holds."""
+    own = _rules(said)
+    plain = GuardSettings()
+    silent = {
+        field: getattr(general, field)
+        for field in Rules.__struct_fields__
+        # One that is named is on, where it does not say otherwise itself: who names it wants it to do something.
+        if field not in ("on", "personal")
+        and getattr(said, field) == getattr(plain, field)
+        and f"guards.{name}.{field}" not in config.origins
+    }
+    if "default" not in own.personal:
+        silent["personal"] = {**general.personal, **own.personal}
+    return structs.replace(own, **silent)
 
 
 def _class(name: str, said: ClassSettings) -> DataClass:

@@ -33,6 +33,13 @@ def rules(place: Place, route: str, tenant: str, as_json: bool) -> None:
     told = msgspec.to_builtins(found) | {
         "personal": {type: found.action(type) for type in TYPES},
         "data_class": all_rules.class_of.get(tenant),
+        "classes": {
+            type: [
+                {"class": data.name, "stays": data.stays} for data in all_rules.classes.values() if type in data.types
+            ]
+            for type in TYPES
+            if any(type in data.types for data in all_rules.classes.values())
+        },
     }
     if as_json:
         say_json(told)
@@ -43,9 +50,21 @@ def rules(place: Place, route: str, tenant: str, as_json: bool) -> None:
         [name, "yes" if value is True else "no" if value is False else str(value or "-")]
         for name, value in told.items()
     ]
-    table(("rule", "value"), [row for row in rows if row[0] not in ("personal", "checks")], whole=("rule",))
+    table(("rule", "value"), [row for row in rows if row[0] not in ("personal", "checks", "classes")], whole=("rule",))
     say("checks of answers: " + (", ".join(found.checks) or "none"))
-    table(("personal data", "action"), [[type, action] for type, action in told["personal"].items()])
+    table(
+        ("personal data", "action", "and by [classes]"),
+        [
+            [type, action, "; ".join(_stays(**data) for data in told["classes"].get(type, ())) or "-"]
+            for type, action in told["personal"].items()
+        ],
+        whole=("personal data", "action"),
+    )
+
+
+def _stays(stays: str, **data: str) -> str:
+    where = "stays with models here" if stays == "local" else f"stays in {stays}"
+    return f"{where}, or is refused ({data['class']})"
 
 
 @guard.command()
