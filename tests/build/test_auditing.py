@@ -10,18 +10,23 @@ import sqlite3
 import msgspec
 import pytest
 
+from demitasse.build.app import App
 from demitasse.build.erasing import erase
+from demitasse.core.entry import Entry
 from demitasse.core.limits import Key
 from demitasse.gateway.keys import mac
 from demitasse.lab.evals.result import FOLDER as EVALUATIONS
 from demitasse.store import bodies, checkpoints, receipts
 from demitasse.store.examine import examine
+from demitasse.store.ledger import SqliteLedger
 from demitasse.store.secret import server_secret
+from demitasse.store.segments import ROWS
 from demitasse.store.signing import Signer, fingerprint
 from demitasse.testing import MockUpstream
 from tests.build.test_app import Site, now_us, say
-from tests.story.asgi import ask, chat
+from tests.story.asgi import ask, chat, until
 
+DAY_US = 86_400_000_000
 KEEP = "[keep]\nbodies = true\nmaster_key_env = 'DEMITASSE_TEST_MASTER'\n"
 PERSON = "jane@example.com"
 
@@ -241,3 +246,31 @@ async def test_a_receipt_that_was_changed_or_read_as_something_else_is_none(site
     told = msgspec.json.decode(raw)
     assert not receipts.verify(msgspec.json.encode(told | {"more": 1})).valid
     assert receipts.verify(msgspec.json.format(raw, indent=2)).valid, "however it is laid out"
+
+
+async def test_rows_that_were_over_before_the_setting_was_made_are_told_first_and_stay(site, monkeypatch) -> None:
+    """A ledger of years, never exported: somebody sets how long rows are kept, and starts the gateway."""
+    data, old_us = site.home / "data", now_us() - 400 * DAY_US
+    ledger = SqliteLedger.open(data)
+    for n in range(2 * ROWS):
+        ledger.post(Entry(f"old-{n}", old_us + n, "local", "chat", "auto", "answered"))
+    ledger.close()
+    site.write(KEEP + "ledger_days = 183\n")
+    monkeypatch.setattr("demitasse.build.auditing.TICK_S", 0.01)
+    ticks = [0.0]
+    monkeypatch.setattr("demitasse.build.auditing.monotonic", lambda: ticks[0])
+
+    def old(app: App) -> int:
+        return sum(app.books.entry(f"old-{n}") is not None for n in (0, ROWS, 2 * ROWS - 1))
+
+    async with site.app() as app:
+        await until(app.books.alerts)
+        (alert,) = app.books.alerts()
+        assert alert.kind == "audit" and f"up to {2 * ROWS:,}) go in 7 days" in alert.message
+        ticks[0] += 6 * 86_400
+        await asyncio.sleep(0.2)
+        assert old(app) == 3
+    async with site.app() as app:
+        ticks[0] += 3600
+        await asyncio.sleep(0.2)
+        assert old(app) == 3

@@ -1,6 +1,7 @@
 """Rows whose time is over go by whole segments; tree, checkpoints, sums and later proofs stay what they were."""
 
 import io
+import sqlite3
 
 import pytest
 from audit_ledger import DAY_US, entry, seal, sql, write
@@ -9,6 +10,7 @@ from demitasse.core.call import Usage
 from demitasse.core.entry import Attempt
 from demitasse.core.errors import StoreError
 from demitasse.core.evidence import Answered, Label
+from demitasse.core.limits import Alert
 from demitasse.store import export, exported, proofs, retention
 from demitasse.store.audit import recount, verify
 from demitasse.store.books import SqliteBooks
@@ -16,6 +18,7 @@ from demitasse.store.changes import Correction
 from demitasse.store.checkpoints import read_file
 from demitasse.store.examine import examine
 from demitasse.store.ledger import SqliteLedger
+from demitasse.store.migrations import FILE
 from demitasse.store.retention import drop, note_export, sweep
 from demitasse.store.segments import ROWS
 from demitasse.store.settings import Settings
@@ -159,18 +162,97 @@ def test_six_months_are_the_least(kept):
         sweep(kept, 182, NOW_US)
 
 
+def dropped(data) -> int:
+    return sql(data, "SELECT count(*) FROM segments WHERE dropped_us IS NOT NULL")[0][0]
+
+
+def swept(data, days: int | None, now_us: int, passed_days: float = 0.0) -> Alert | None:
+    """A sweep whose alert is put into the books, as a gateway does."""
+    alert = sweep(data, days, now_us, passed_us=int(passed_days * DAY_US))
+    if alert is not None:
+        settings = Settings(data, clock=lambda: now_us)
+        settings.raise_alert(alert)
+        settings.close()
+    return alert
+
+
 def test_a_person_is_told_in_time_to_export_and_not_once_it_is_done(kept):
     days = 380
     assert sweep(kept, days, OLD_US + (days - 8) * DAY_US) is None
     notice = sweep(kept, days, OLD_US + (days - 6) * DAY_US)
     assert notice.kind == "audit"
-    assert f"rows up to {ROWS:,} go within 7 days" in notice.message
+    assert f"rows of before 1970-01-12 (up to {ROWS:,}) go in 7 days" in notice.message
     assert notice.remedy == "demitasse audit export FILE --until 1970-01-12"
     note_export(kept, 1, ROWS)
     assert sweep(kept, days, OLD_US + (days - 6) * DAY_US) is None
-    assert sql(kept, "SELECT count(*) FROM segments WHERE dropped_us IS NOT NULL") == [(0,)]
+    assert dropped(kept) == 0
     assert sweep(kept, days, OLD_US + (days + 1) * DAY_US) is None
-    assert sql(kept, "SELECT count(*) FROM segments WHERE dropped_us IS NOT NULL") == [(1,)]
+    assert dropped(kept) == 1
+
+
+def test_rows_in_no_export_go_seven_days_after_a_person_was_told_and_not_before(kept):
+    """The setting was made a moment ago, or the gateway was off for weeks: the rows' time was over long before anybody knew."""
+    assert "go in 7 days" in swept(kept, 183, NOW_US).message
+    for day in range(1, 7):
+        assert swept(kept, 183, NOW_US + day * DAY_US, passed_days=1) is not None
+        assert dropped(kept) == 0
+    assert swept(kept, 183, NOW_US + 7 * DAY_US, passed_days=1) is None, "they go, and nothing more is to be told"
+    assert dropped(kept) == 1
+    assert examine(kept).problems == ()
+
+
+def test_a_clock_that_jumps_eats_no_day_of_the_notice(kept):
+    swept(kept, 183, NOW_US)
+    for later in (30, 300, 3_000):
+        assert swept(kept, 183, NOW_US + later * DAY_US, passed_days=1 / 24) is not None
+    assert dropped(kept) == 0
+    assert swept(kept, 183, NOW_US + 4_000 * DAY_US) is not None, "so long off: nobody says how long it was"
+    assert dropped(kept) == 0
+    assert swept(kept, 183, NOW_US, passed_days=9) is not None, "and back"
+    assert dropped(kept) == 0
+
+
+def test_what_several_gateways_count_is_counted_once(kept):
+    swept(kept, 183, NOW_US)
+    for day in range(1, 7):
+        for _ in range(3):
+            swept(kept, 183, NOW_US + day * DAY_US, passed_days=1)
+    assert dropped(kept) == 0
+
+
+def test_what_could_not_be_told_does_not_count(kept):
+    for day in range(20):
+        assert sweep(kept, 183, NOW_US + day * DAY_US, passed_us=DAY_US) is not None
+    assert dropped(kept) == 0
+
+
+def test_a_notice_of_rows_that_were_to_stay_after_all_is_forgotten(kept):
+    swept(kept, 183, NOW_US)
+    swept(kept, 183, NOW_US + 6 * DAY_US, passed_days=6)
+    assert swept(kept, None, NOW_US + 6 * DAY_US, passed_days=1) is None
+    assert swept(kept, 183, NOW_US + 8 * DAY_US, passed_days=2) is not None
+    assert dropped(kept) == 0
+    swept(kept, 183, NOW_US + 15 * DAY_US, passed_days=7)
+    assert dropped(kept) == 1
+
+
+def test_further_rows_have_a_notice_of_their_own(kept):
+    swept(kept, 183, NOW_US)
+    write(kept, ROWS, 9_000, at_us=OLD_US)
+    sql(kept, "UPDATE segments SET last_us = ? WHERE at = 1", OLD_US)
+    swept(kept, 183, NOW_US + 6 * DAY_US, passed_days=6)
+    assert swept(kept, 183, NOW_US + 7 * DAY_US, passed_days=1) is not None
+    assert dropped(kept) == 1
+    assert sum(notice.rows > ROWS for notice in retention._notices(sqlite3.connect(kept / FILE)).notices) == 1
+
+
+@pytest.mark.parametrize("value", ["x", None, 7, b"\x00", '{"at_us":"x"}', "[" * 5_000])
+def test_marks_that_cannot_be_read_count_for_nothing(kept, value):
+    swept(kept, 183, NOW_US)
+    for mark in ("noticed", "exported"):
+        sql(kept, "INSERT OR REPLACE INTO meta VALUES (?, ?)", mark, value)
+    assert swept(kept, 183, NOW_US + 9 * DAY_US, passed_days=9) is not None
+    assert dropped(kept) == 0
 
 
 def test_the_file_of_checkpoints_still_fits(kept):

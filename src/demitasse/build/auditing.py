@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from time import monotonic
 
 from ..config import Config
 from ..core.call import Call
@@ -70,7 +71,7 @@ class Auditing:
         """The last row that told of an erasure."""
         self._signed_us = 0
         self._signed_rows = 0
-        self._swept_us = 0
+        self._swept_s: float | None = None
 
     def receipt(self, call: Call, entry: Entry) -> bytes:
         """The receipt of a call that was closed a moment ago, as a header's value."""
@@ -172,12 +173,13 @@ class Auditing:
 
     async def _retain(self) -> None:
         """Once an hour: drop the rows whose time is over, and say so in good time."""
-        days, now_us = self._config().keep.ledger_days, self._clock()
-        if days is None or now_us - self._swept_us < retention.SWEEP_US:
+        days, now_us, ticks_s = self._config().keep.ledger_days, self._clock(), monotonic()
+        passed_us = 0 if self._swept_s is None else int((ticks_s - self._swept_s) * 1e6)
+        if self._swept_s is not None and passed_us < retention.SWEEP_US:
             return
-        self._swept_us = now_us
+        self._swept_s = ticks_s
         try:
-            notice = await asyncio.to_thread(retention.sweep, self._data, days, now_us)
+            notice = await asyncio.to_thread(retention.sweep, self._data, days, now_us, passed_us=passed_us)
         except DemitasseError as error:
             log.warning("rows whose time is over could not be dropped: %s", error)
             return

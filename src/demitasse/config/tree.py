@@ -393,7 +393,8 @@ class GuardSettings(Struct, frozen=True):
     ] = ""
     moderated: Annotated[Literal["detect", "refuse"], says("What is done where it finds harm.")] = "detect"
     checks: Annotated[
-        tuple[CheckName, ...], says("Checks on answers. On a ladder a cheaper model's answer that fails one is not given.")
+        tuple[CheckName, ...],
+        says("Checks on answers. On a ladder a cheaper model's answer that fails one is not given."),
     ] = ("schema", "leaks")
     grounding_judge: Annotated[
         str,
