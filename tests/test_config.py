@@ -353,3 +353,11 @@ def test_configuration_is_read_without_heavy_imports():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_a_judge_of_grey_claims_is_named_where_something_asks_it(tmp_path: Path) -> None:
+    model = '[models.small]\nprovider = "openai"\n'
+    (alone,) = wrong(tmp_path, model + '[guard]\ngrounding_judge = "small"\n')
+    assert "nothing would ask it" in alone
+    fine = model + '[guard]\ngrounding_judge = "small"\n[guards.docs]\nchecks = ["grounding"]\n'
+    assert read(tmp_path, fine).guard.grounding_judge == "small"

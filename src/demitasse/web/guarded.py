@@ -93,5 +93,5 @@ def check_sentence(check: Check) -> str:
     about = _CHECKS.get(check.name, check.name)
     score = f" ({check.score:.2f})" if check.score is not None else ""
     if check.passed:
-        return f"the answer {about}{score}"
+        return f"the answer {about}{score}" + (f"; {check.why}" if check.why else "")
     return f"check '{check.name}' failed{score}: {check.why or f'not shown that the answer {about}'}"
