@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from web import fakes, governance_world
+from web.test_waiting import Kept, waiting_alert
 
 from .conftest import Site
 from .test_dashboard import CLIPPED, CONTRAST, keep
@@ -73,3 +74,34 @@ def test_a_pack_reads_offline(folder, tmp_path, open_page, width, scheme):
         keep(page, f"pack-{name.replace('/', '-')}-{width}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         assert page.evaluate(CONTRAST) == [], name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_of_an_empty_folder_fits_its_window(tmp_path, open_page, width, scheme):
+    books, control, facts = fakes.full_site()
+    with Site(books, control, facts | {"governance": governance_world.bare(tmp_path)}) as running:
+        page = open_page(running.url + "/governance", width=width, scheme=scheme)
+        keep(page, f"governance-empty-{width}-{scheme}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(CLIPPED) == []
+        assert page.evaluate(CONTRAST) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_waits_is_listed_read_and_decided(open_page, width, scheme):
+    books, control, facts = fakes.full_site()
+    with Site(books, control, facts | {"waiting": Kept()}) as running:
+        page = open_page(running.url + "/waiting", width=width, scheme=scheme)
+        keep(page, f"waiting-empty-{width}-{scheme}")
+        books.all_alerts.append(waiting_alert())
+        page.goto(running.url + "/waiting")
+        for name in ("list", "read"):
+            keep(page, f"waiting-{name}-{width}-{scheme}")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+            assert page.evaluate(CLIPPED) == [], name
+            assert page.evaluate(CONTRAST) == [], name
+            if name == "list":
+                page.get_by_role("button", name="read").click()
+                assert page.get_by_text("stands in the audit log").is_visible()

@@ -78,3 +78,16 @@ def test_only_moments_become_days() -> None:
 def test_tables_name_their_cells_for_narrow_screens() -> None:
     text = page("history", {"about": "x", "checkpoints": [{"size": 95, "root": "ab" * 32}]})
     assert '<td data-name="root of the tree">' in text and "content:attr(data-name)" in text
+
+
+def test_how_long_and_whether_something_is_kept_is_said_and_no_dash_is_left_to_be_read_as_unknown():
+    span = {
+        "from": "2026-07-24T12:52:03Z",
+        "until": None,
+        "days": None,
+        "bodies": {"kept": True, "days": 7, "sample": 1.0},
+    }
+    told = worded({"keep_days": None, "least_days": 200, "bodies": {"kept": False}, "in_force": [span]})
+    assert (told["keep_days"], told["least_days"], told["bodies"]) == ("for ever", 200, "not kept")
+    assert told["in_force"][0]["days"] == "for ever" and told["in_force"][0]["bodies"] == "kept: days 7, sample 1.0"
+    assert worded({"asked_by_profile": {"commercial": 1_200}})["asked_by_profile"] == "commercial 1,200"

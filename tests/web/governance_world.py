@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
+from demitasse.build import in_force
 from demitasse.build.governing_page import GovernancePages
 from demitasse.config import load
+from demitasse.core.acting import acting
 from demitasse.core.call import Usage
 from demitasse.core.entry import Attempt, Check, Entry, Guarded
 from demitasse.core.limits import Alert, Key
 from demitasse.lab.evals.result import Run, Summary, write
 from demitasse.store.books import SqliteBooks
+from demitasse.store.erasure import erase
 from demitasse.store.evidence import SqliteEvidence
 from demitasse.store.ledger import SqliteLedger
 from demitasse.store.settings import Settings
+from demitasse.store.subjects import Subject
 
 from . import fakes
 
@@ -44,6 +48,14 @@ def call(id, at_us, model="gpt-5.1", provider="openai", **more):
 def full(folder):
     """Fill a data folder; returns it."""
     data = folder / "data"
+    (folder / "demitasse.toml").write_text(
+        '[models.smollm2-135m]\nprovider = "local"\nsource = "smollm2-135m"\n[models.mine]\nprovider = "local"\nsource = "mine.gguf"\n'
+        '["models"."gpt-5.1"]\nprovider = "openai"\nregion = "eu-west"\nprice = { input_usd_per_mtok = 1.25, output_usd_per_mtok = 10 }\n'
+        '[governance]\nprofile = "commercial"\nproviders = ["openai", "mistral"]\n'
+    )
+    settings = Settings(data, clock=lambda: NOW_US - 120 * DAY_US)
+    in_force.record(settings, load(None, {}, folder))
+    settings.close()
     ledger = SqliteLedger.open(data, clock=lambda: NOW_US - DAY_US)
     guard = Guarded(
         found=(("EMAIL", 2), ("IBAN", 1)),
@@ -91,7 +103,7 @@ def full(folder):
 
     asyncio.run(settle())
     ledger.close()
-    settings = Settings(data, clock=lambda: NOW_US - DAY_US)
+    settings = Settings(data, clock=lambda: NOW_US - DAY_US, by="command:ada")
     settings.add_key(Key("k1", "alice", b"m" * 32, NOW_US - 40 * DAY_US, team="support"))
     settings.add_key(Key("k2", "ci-bot", b"m" * 32, NOW_US - 30 * DAY_US))
     settings.revoke_key("ci-bot")
@@ -107,7 +119,17 @@ def full(folder):
             "demitasse keys resume ci-bot",
         )
     )
+    settings.turned_away({"invalid_api_key": 1_204, "foreign_origin": 3, "too_many_wrong_keys": 88_410})
+    settings.clock = lambda: NOW_US - 3 * DAY_US
+    settings.turned_away({"invalid_api_key": 2})
+    settings.tell(
+        "master_key", "wrapped", {"keys": 12, "who": "the data protection officer", "why": "a laptop was lost"}
+    )
+    with acting("key:olga"):
+        settings.tell("held", "0a1b2c3d4e", {"did": "read", "call": "a3"})
     settings.close()
+    told = {"by": "command:ada", "who": "dpo", "why": "request 17 of 2026"}
+    erase(data, [Subject("sub_1", "sub_t")], NOW_US - 2 * DAY_US, say=told)
     summary = Summary(
         n=400,
         samples=400,
@@ -125,17 +147,19 @@ def full(folder):
     )  # fmt: skip
     (data / "evaluations/headlines-small").mkdir(parents=True)
     write(data / "evaluations/headlines-small", run)
-    (folder / "demitasse.toml").write_text(
-        '[models.smollm2-135m]\nprovider = "local"\nsource = "smollm2-135m"\n[models.mine]\nprovider = "local"\nsource = "mine.gguf"\n'
-        '["models"."gpt-5.1"]\nprovider = "openai"\nregion = "eu-west"\nprice = { input_usd_per_mtok = 1.25, output_usd_per_mtok = 10 }\n'
-        '[governance]\nprofile = "commercial"\nproviders = ["openai", "mistral"]\n'
-    )
     return data
+
+
+def bare(folder):
+    """A ``Governance`` on a folder in which nothing has happened yet."""
+    (folder / "demitasse.toml").write_text("")
+    return pages(folder)
 
 
 def pages(folder):
     """A ``Governance`` on what ``full`` made."""
     data = folder / "data"
+    data.mkdir(exist_ok=True)
     ledger = Settings(data, clock=lambda: NOW_US)
     config = load(None, {}, folder)
     return GovernancePages(

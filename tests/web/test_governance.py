@@ -86,3 +86,28 @@ def test_without_the_governance_part_the_page_says_so():
     bare = Visitor(books, control, **facts)
     assert "Nothing is gathered here" in bare.get("/governance").text
     assert bare.get("/governance?format=json").json()["found"] is None
+
+
+def test_the_page_tells_what_was_erased_by_whom_and_why_and_who_was_turned_away(visitor):
+    text = visitor.get("/governance").text
+    for said in (
+        "texts of a person made unreadable",
+        "command:ada",
+        "for dpo",
+        "request 17 of 2026",
+        "master key changed",
+        "a laptop was lost",
+    ):
+        assert said in text, said
+    assert "held request read" in text and "key:olga" in text
+    told = visitor.get("/governance?format=json").json()["found"]["security"]
+    assert told["turned_away"] == {"too_many_wrong_keys": 88_410, "invalid_api_key": 1_206, "foreign_origin": 3}
+    assert "<code>too_many_wrong_keys</code> 88,410" in text
+
+
+def test_a_folder_in_which_nothing_has_happened_has_a_page_too(tmp_path):
+    books, control, facts = fakes.full_site()
+    text = Visitor(books, control, **facts, governance=governance_world.bare(tmp_path)).get("/governance").text
+    assert "every request that came was a call" in text and "Nobody&#39;s texts were erased" in text.replace(
+        "Nobody's", "Nobody&#39;s"
+    )

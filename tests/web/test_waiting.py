@@ -34,6 +34,13 @@ class Kept:
         return Held("c-held", BODY) if code == CODE else None
 
 
+def waiting_alert():
+    message = f"call c-held of key 'app' to 'large' was refused until a person lets it pass ({CODE}): its user text has a risk of 0.97"
+    undo = f"demitasse guard withdraw {CODE}"
+    remedy = f"demitasse guard approve {CODE}"
+    return Alert(f"approve-{CODE}", fakes.NOW_US, "approval_needed", "c-held", message, remedy, undo=undo)
+
+
 @pytest.fixture
 def kept():
     return Kept()
@@ -46,19 +53,7 @@ def of(kept):
     def of(*scopes, waiting=kept):
         login = fakes.FakeLogin() if scopes else None
         books, control, facts = fakes.full_site(login=login)
-        message = "call c-held of key 'app' to 'large' was refused until a person lets it pass"
-        undo = f"demitasse guard withdraw {CODE}"
-        books.all_alerts.append(
-            Alert(
-                f"approve-{CODE}",
-                fakes.NOW_US,
-                "approval_needed",
-                "c-held",
-                message,
-                f"demitasse guard approve {CODE}",
-                undo=undo,
-            )
-        )
+        books.all_alerts.append(waiting_alert())
         site = Visitor(books, control, **facts, waiting=waiting)
         if login is not None:
             login.by_token["dmt_x_secret"] = Who("x", "olga", admin="admin" in scopes, scopes=scopes)

@@ -66,9 +66,16 @@ def _away(told: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _acts(told: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What was made unreadable, dropped, read or changed of what is kept, the newest first."""
-    found = [{**one, "what": f"texts of {one['of']} made unreadable"} for one in told.get("erasures", ())]
-    found += [{**one, "what": f"rows up to {one['rows_up_to']:,} dropped"} for one in told.get("dropped", ())]
-    found += told.get("other_acts", ())
+    itself, nobody = "the gateway by itself", "nobody is named"
+    found = [
+        {**one, "what": f"texts of {one['of']} made unreadable", "by": one["by"] or nobody}
+        for one in told.get("erasures", ())
+    ]
+    found += [
+        {**one, "what": f"rows up to {one['rows_up_to']:,} dropped", "by": one["by"] or itself}
+        for one in told.get("dropped", ())
+    ]
+    found += [{**one, "by": one["by"] or nobody} for one in told.get("other_acts", ())]
     return sorted(found, key=lambda one: str(one["at"]), reverse=True)
 
 

@@ -83,6 +83,9 @@ SHARES: Final = frozenset({
 })  # fmt: skip
 """Members that are shares of one, told as percentages."""
 
+FOR_EVER: Final = frozenset({"keep_days", "least_days", "days"})
+"""Members of which nothing means that there is no end."""
+
 DID: Final = {
     "redact": "replaced", "mask": "replaced for good:", "refuse": "refused for", "local": "kept on this machine for",
     "stays": "kept in", "drop_tools": "tools taken away for", "approve": "sent to a person for", "strip": "removed",
@@ -134,6 +137,13 @@ _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d(:\d\d(:\d\d(\.\d+)?)?)?Z")
 
 
 def _value(name: str, value: Any, *, of_shares: bool = False) -> Any:
+    if value is None and name in FOR_EVER:
+        return "for ever"
+    if name == "bodies" and isinstance(value, Mapping) and "kept" in value:
+        more = ", ".join(f"{label(member)} {one}" for member, one in value.items() if member != "kept")
+        return ("kept" if value["kept"] else "not kept") + (f": {more}" if more else "")
+    if name == "asked_by_profile" and isinstance(value, Mapping):
+        return ", ".join(f"{profile} {n:,}" for profile, n in value.items()) or "none"
     if isinstance(value, Mapping):
         shares = any(isinstance(value.get(one), float) and 0 <= value[one] <= 1 for one in ("rate", "score"))
         return {member: _value(member, one, of_shares=shares) for member, one in value.items()}
