@@ -14,7 +14,7 @@ from demitasse.build.app import App
 from demitasse.build.keeping import master
 from demitasse.cli import main
 from demitasse.cli.ground import World
-from demitasse.config import Config
+from demitasse.config import Config, GuardSettings
 from demitasse.config.tree import Keep
 from demitasse.core.errors import ConfigError
 from demitasse.store.bodies import Bodies
@@ -73,3 +73,35 @@ def test_doctor_says_which_key_is_wanted(data: Path, tmp_path: Path) -> None:
     found = look("old.key")
     assert found["level"] == "bad"
     assert "demitasse audit rekey" in found["text"]
+
+
+@pytest.mark.parametrize("bodies", [True, False])
+async def test_a_key_file_in_the_data_folder_is_refused_at_the_start_and_by_doctor(
+    tmp_path: Path, bodies: bool
+) -> None:
+    data = tmp_path / "data"
+    told = config(data / "master.key", bodies=bodies)
+    for guard in (GuardSettings(personal={"EMAIL": "redact"}), GuardSettings(secrets="redact")):
+        with pytest.raises(ConfigError, match="lies in the data directory"):
+            App(structs.replace(told, guard=guard), data, {}, base_url="http://x", clock=lambda: 1)
+    (tmp_path / "demitasse.toml").write_text(
+        f'[guard]\npersonal = {{ EMAIL = "redact" }}\n[keep]\nbodies = {str(bodies).lower()}\n'
+        f'master_key_file = "{data}/master.key"\n'
+    )
+    world = World(
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]}, cwd=tmp_path, clock=lambda: 1, data=str(data)
+    )
+    found = CliRunner().invoke(main, ["doctor", "--json"], obj=world)
+    (said,) = (one for one in json.loads(found.stdout)["findings"] if one["what"] == "master")
+    assert said["level"] == "bad"
+    assert "lies in the data directory" in said["text"]
+    assert found.exit_code == 1
+    assert not (data / "master.key").exists()
+
+
+def test_doctor_makes_no_key(tmp_path: Path) -> None:
+    (tmp_path / "demitasse.toml").write_text('[guard]\nsecrets = "redact"\n[keep]\nmaster_key_file = "new.key"\n')
+    world = World(env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]}, cwd=tmp_path, clock=lambda: 1)
+    found = CliRunner().invoke(main, ["doctor", "--json"], obj=world)
+    assert not [one for one in json.loads(found.stdout)["findings"] if one["what"] == "master"]
+    assert not (tmp_path / "new.key").exists()

@@ -25,7 +25,7 @@ from ..store.ledger import SqliteLedger
 from ..store.master import keys_kept
 from ..store.subjects import Subjects
 from ..store.vault import Vault
-from .keeping import master, named
+from .keeping import master, named, usable
 
 if TYPE_CHECKING:
     from ..gateway.poisoning import Poisoning
@@ -80,15 +80,21 @@ def guard(
 def vaulting(config: Config, data: Path, *, secret: bytes, clock: Callable[[], int]) -> Vaulting:
     """What keeps the values of placeholders: on disk where a master key is named, else in memory as long as this process.
 
-    Raises ConfigError where the key that is named is not that of what is kept already.
+    Raises ConfigError where the key that is named cannot be used, or is not that of what is kept already.
     """
-    if named(config) and keys_kept(data):
-        master(config, data)
+    if needs_key(config, data):
+        usable(config, data)
 
     def opened() -> Vault:
         return Vault(data, master(config, data) if named(config) else None, secret)
 
     return Vaulting(opened, Subjects(secret).of, clock)
+
+
+def needs_key(config: Config, data: Path) -> bool:
+    """Whether a master key is named and something lies under it, or will: data keys, bodies, values of placeholders."""
+    kept = config.keep.bodies is not False or any(map(_redacts, policies(config).all()))
+    return named(config) and (kept or keys_kept(data) > 0)
 
 
 class Keeping:

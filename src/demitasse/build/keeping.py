@@ -19,7 +19,7 @@ from ..core.call import Call, Reply
 from ..core.errors import ConfigError, DemitasseError
 from ..providers.recorded import Recording, mark
 from ..store.bodies import Bodies, master_key
-from ..store.master import hold_against, keys_kept
+from ..store.master import hold_against, keys_kept, outside
 from ..store.secret import server_secret
 from ..store.subjects import Subjects
 from ..web.waiting import Held
@@ -148,6 +148,17 @@ def master(config: Config, data: Path) -> bytes:
     key = master_key(env=keep.master_key_env, file=file, command=keep.master_key_command, data=data)
     hold_against(data, key, source(config))
     return key
+
+
+def usable(config: Config, data: Path) -> None:
+    """Raise ConfigError where ``master`` would, before anything needs it; makes no key file."""
+    keep = config.keep
+    file = Path(keep.master_key_file) if keep.master_key_file else None
+    elsewhere = keep.master_key_command or os.environ.get(keep.master_key_env or "")
+    if file is None or elsewhere or file.exists() or keys_kept(data):
+        master(config, data)
+    else:
+        outside(file, data)
 
 
 def named(config: Config) -> bool:

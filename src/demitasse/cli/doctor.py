@@ -173,18 +173,20 @@ def _master(place: Place) -> Iterator[Finding]:
     """Whether the master key is that of what is kept; the error's sentence is the finding where it is not."""
     from pathlib import Path
 
-    from ..build.keeping import master, named, source
+    from ..build.guarding import needs_key
+    from ..build.keeping import source, usable
     from ..store.master import beside, keys_kept
 
     config = place.config()
-    if not named(config) or not (count := keys_kept(place.data)):
+    if not needs_key(config, place.data):
         return
     file = config.keep.master_key_file
     if file is not None and beside(Path(file)).exists():
         yield Finding("note", "master", f"a change of the key in {file} was broken off; the next start ends it")
         return
-    master(config, place.data)
-    yield Finding("ok", "master", f"the master key in {source(config)} is that of {count:,} data keys")
+    usable(config, place.data)
+    if count := keys_kept(place.data):
+        yield Finding("ok", "master", f"the master key in {source(config)} is that of {count:,} data keys")
 
 
 def _chain(place: Place) -> Iterator[Finding]:

@@ -40,7 +40,7 @@ def master_key(
         return _decoded(_printed(command), f"what {command[0]} printed")
     if file is None:
         raise ConfigError(f"bodies are kept only encrypted: set {env or 'a key variable'}, or name a key file")
-    _outside(file, data)
+    outside(file, data)
     if data is not None:
         finish(data, file)
     if not file.exists():
@@ -152,7 +152,8 @@ def beside(file: Path) -> Path:
     return file.with_name(file.name + ".new")
 
 
-def _outside(file: Path, data: Path | None) -> None:
+def outside(file: Path, data: Path | None) -> None:
+    """Raises ConfigError where a key file lies in the data directory."""
     if data is not None and file.resolve().is_relative_to(data.resolve()):
         raise ConfigError(f"the key file {file} lies in the data directory {data}; a copy of one would open the other")
 
