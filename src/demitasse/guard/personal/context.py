@@ -82,11 +82,12 @@ TOPICS: Final[dict[str, str]] = {
         " फोन मोबाइल",
         "card": "card cards visa mastercard amex maestro discover credit debit carte karte kreditkarte tarjeta cc ccn"
         " payment",
-        "account": "account accounts acct acc konto kontonummer cuenta compte conto conta bank checking savings deposit"
+        "account": "account accounts acct acc konto kontonummer cuenta compte conto conta"
         " acno kontonr"
         " rachunek rachunku konta rekening rekeningnummer bankrekening счет счёт счета 账号 账户 口座番号 口座 계좌번호"
         " 계좌 tili tilinumero účet účtu"
         " számlaszám hesap bankgiro plusgiro clabe nuban bankkonto λογαριασμός",
+        "bank": "bank checking savings deposit",
         "routing": "routing aba rtn transit",
         "sort": "sort bsb",
         "ssn": "ssn social ssns socsec soc ssan ss",
@@ -100,14 +101,14 @@ TOPICS: Final[dict[str, str]] = {
         "nino": "nino insurance ni",
         "tfn": "tfn",
         "id": "id ids identity identification identifier national citizen personal resident",
-        "nation": "personnummer personnumer fødselsnummer fodselsnummer cpr kimlik tc dni nie nif rrn ahv avs insz niss"
+        "nation": "personnummer personnumer fødselsnummer fodselsnummer cpr kimlik dni nie nif rrn ahv avs insz niss"
         " rijksregisternummer henkilötunnus hetu nir sécurité sociale insee sécu personalausweis personalausweisnummer"
         " ausweis"
         " ausweisnummer sozialversicherungsnummer svnr cni identité identità identidad identidade cédula cedula documento"
         " curp rfc cuit"
         " cuil rut seguridad cnp egn oib jmbg emšo amka afm αμκα rodné dowód dowodu nip kennitala nric hkid mykad ktp nik"
         " ppsn"
-        " pps emirates cnic snils снилс инн eid isikukood kodas teudat zehut medicare taj"
+        " pps emirates cnic snils снилс инн isikukood kodas teudat zehut medicare"
         " 身份证 身份证号 身份证号码 身分証 マイナンバー 주민등록번호 주민번호",
         "passport": "passport passports passeport pasaporte reisepass passaporto paspoort pass pp passnummer passnr"
         " reisepassnummer"
@@ -132,9 +133,11 @@ TOPICS: Final[dict[str, str]] = {
         " item page room flight policy key keys customer isbn issn ean upc gtin sku abn acn siret siren ust hrb cnpj iva piva kvk"
         " rechnung rechnungsnummer bestellung bestellnummer auftrag auftragsnummer kundennummer artikelnummer vorgang facture"
         " commande dossier pedido factura ordine fattura nota zamówienie faktura fakturanummer beställning lot batch"
-        " barcode meter resolution article art asset device imei vin lottery matrix gate seat docket claim booking reservation"
-        " pnr consignment parcel shipment waybill coupon voucher gene patent doi",
-        "version": "version versions v ver release build chapter section firmware rfc paragraph clause § driver_version",
+        " barcode meter resolution article art asset device imei vin lottery matrix gate seat docket claim booking"
+        " reservation pnr consignment parcel shipment plate plates kennzeichen"
+        " nummernschild matrícula targa kenteken waybill coupon voucher gene patent doi",
+        "version": "version versions v ver release build chapter section firmware rfc paragraph clause § kernel sdk revision oid"
+        " driver_version",
         "ip": "ip ipv4 ipv6 address host server client addr gateway dns subnet",
     }.items()
     for word in words.split()

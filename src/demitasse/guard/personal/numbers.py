@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from . import checks, codes, days, registers
+from .context import topics
 from .forms import CARDS, FEWEST_DIGITS, MOST_DIGITS, MOST_GROUPS, Row, Try, form
 from .phones import alone, nobodys, phone
 from .scan import SIGNS, Scan, Window
@@ -108,7 +109,7 @@ def _by_shape(scan: Scan, window: Window) -> bool:
     digits, start, end, way = window.digits, window.start, window.end, window.form
     if way.card and _card(scan, window):
         return True
-    if way.ssn and checks.ssn(digits):
+    if way.ssn and checks.ssn(digits) and not ("thing" in window.about and "thing" in topics(scan.text, start, 16)):
         scan.add("SSN", start, end, 0.95 if "ssn" in window.about else 0.85)
         return True
     # three groups of four may also be the beginning of a card's number that fails its check
@@ -131,7 +132,7 @@ def _ipv4(scan: Scan, start: int, end: int) -> bool:
         return False
     if text[start - 1 : start] == "." or (text[end : end + 1] == "." and text[end + 1 : end + 2].isdecimal()):
         return False
-    if _VERSION.search(text, max(0, start - 12), start):
+    if _VERSION.search(text, max(0, start - 12), start) or scan.topics(start)[:1] == ("version",):
         return False
     scan.add("IP", start, end, 0.95)
     return True
@@ -173,6 +174,9 @@ def _by_topic(scan: Scan, window: Window) -> bool:
             if 7 <= size <= 14 and _NATIONAL.search(scan.text, max(0, start - 48), start):
                 scan.add("NATIONAL_ID", start, end, 0.6)
                 return True
+        elif topic == "bank" and 8 <= size <= 18 and window.form.seps <= _CODE_PARTS:
+            scan.add("BANK_ACCOUNT", start, end, 0.6)
+            return True
         elif topic == "number" and size == 12 and len(window.form.sizes) == 3 and registers.my_number(digits):
             scan.add("NATIONAL_ID", start, end, 0.6)
             return True
@@ -244,5 +248,5 @@ _IDS: Final[dict[int, tuple[Callable[[str], bool], ...]]] = {
 }
 """By size, where the words before say no more than that it is an id or a tax number."""
 
-_LOOSE: Final = frozenset({"phone", "number", "card", "id", "nation", "license", "driver", "zip", *_TOLD})
+_LOOSE: Final = frozenset({"phone", "number", "card", "id", "nation", "bank", "license", "driver", "zip", *_TOLD})
 """Words that make any way of writing worth a look."""

@@ -161,7 +161,7 @@ def _written(scan: Scan, window: Window, *, bracket: bool) -> float:
         if any(_verified(scan, digits, region) == 1 for region in (way.regions if parts == 2 else way.regions[:1])):
             return 0.75
         return 0.55 * (parts > 2 and 9 <= way.total <= 11 and "." not in way.seps)
-    if way.sizes == (5, 5) and digits[0] in "6789" and len(way.seps) == 1:
+    if way.sizes == (5, 5) and digits[0] in "6789" and digits[2:5] not in {"000", "999"} and len(way.seps) == 1:
         return 0.6 * (_verified(scan, "+91" + digits, None) == 1)
     return (
         0.4
@@ -171,7 +171,13 @@ def _written(scan: Scan, window: Window, *, bracket: bool) -> float:
 
 
 def _years(window: Window) -> bool:
-    return window.form.sizes == (4, 4) and window.digits[:2] in _CENTURIES and window.digits[4:6] in _CENTURIES
+    """Whether it is from one year, or one hour, to another."""
+    if window.form.sizes != (4, 4):
+        return False
+    first, second = window.digits[:4], window.digits[4:]
+    if first[:2] in _CENTURIES and second[:2] in _CENTURIES:
+        return True
+    return first <= "2400" and second <= "2400" and first[2] <= "5" and second[2:] in _MINUTES and first[2:] in _MINUTES
 
 
 def _counted(text: str, window: Window) -> bool:
@@ -220,6 +226,7 @@ def _extension(text: str, end: int) -> int:
 _NOT_BEFORE: Final = frozenset(".,$€£#=_/\\&%")
 _NOT_AFTER: Final = frozenset("%€£")
 _PARTING: Final = frozenset("-./")
+_MINUTES: Final = frozenset({"00", "15", "30", "45"})
 _CENTURIES: Final = frozenset({"17", "18", "19", "20"})
 _BESIDE_BEFORE: Final = re.compile(
     r"(?:\d[\s,;|]{0,2}|[-*+=:/<>~^|#\[{\t]|\b(?:apt|suite|unit|flat|room|box)\.?)\s?\Z", re.IGNORECASE

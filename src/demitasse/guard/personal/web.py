@@ -17,7 +17,7 @@ def emails(scan: Scan) -> None:
         name = _NAME.search(text, max(after, at - 64), at + 1)
         after = max(after, at + 1)
         domain = _LABELS.match(text, after) if name else None
-        if name and domain:
+        if name and domain and not _PICTURE.search(domain[0]):
             scan.add("EMAIL", name.start(), domain.end(), 1.0)
             after = domain.end()
 
@@ -114,6 +114,8 @@ _LABELS: Final = re.compile(
     r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w-])",
     re.IGNORECASE,
 )
+_PICTURE: Final = re.compile(r"^\d+x\.|\.(?:png|jpe?g|gif|svg|webp|css|html|json|txt|pdf)\Z", re.IGNORECASE)
+"""``logo@2x.png`` is a file."""
 _SCHEMES: Final = (
     r"(?:https?|ftps?|sftp|wss?|(?:ssh|git|svn|smb|ldaps?|rtsp|rtmp|mongodb(?:\+srv)?|postgres(?:ql)?|mysql|mariadb"
     r"|rediss?|amqps?|mqtts?)(?!://localhost))"
@@ -121,12 +123,12 @@ _SCHEMES: Final = (
 _SCHEME: Final = re.compile(rf"\b{_SCHEMES}(?=\Z|://)", re.IGNORECASE)
 _URL: Final = re.compile(rf"\b{_SCHEMES}://[^\s<>\"'`{{}}\[\]\\^]{{1,2000}}+", re.IGNORECASE)
 _EVERYWHERE: Final = words(
-    "com org net edu gov mil info biz de fr es nl pl eu ch se dk fi pt cz ru uk jp cn br ie"
+    "com org net edu gov mil info biz de fr es nl eu ch se dk fi cz ru uk jp cn ie"
     " (?<!com\\.)(?<!org\\.)(?<!net\\.)example"
 )
 _WITH_A_PATH: Final = words(
-    "ly me be gl io co app dev ai gg tv to sh it at in us ca au no hu ro gr tr kr mx ar cl za nz sg hk tw il ua xyz online"
-    " shop site store blog cloud"
+    "ly me be gl io co app dev ai gg tv to sh it at in us ca au no hu ro gr tr kr mx ar cl za nz sg hk tw il ua pl pt br xyz"
+    " online shop site store blog cloud"
 )
 """Common top-level domains; and those that are words or names of code too, so that a path has to follow."""
 _TOP: Final = (
