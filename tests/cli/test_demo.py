@@ -91,6 +91,7 @@ def test_the_whole_demo_ends_in_a_bill_that_adds_up(smollm_path, tmp_path):
     said = json.loads(done.stdout)
     keys = {row["key"]: row for row in said["bill"]}
     assert keys["bob"]["by_cache"] >= 30
+    assert keys["alice"]["refused"] == 1, "a password is refused"
     assert keys["ci-bot"]["refused"] > 0
     assert "budget 'key-ci-bot'" in said["refusal"]
     assert "demitasse budgets set key-ci-bot" in said["refusal"]

@@ -38,6 +38,12 @@ PAID_QUESTIONS: Final = 3
 PAID_USD: Final = "0.05"
 SEED: Final = 7
 COMPARE: Final = ("openai", "gpt-5-mini")
+FALSE_ALARMS: Final = 0.01
+GUARD: Final = 'personal = { EMAIL = "redact", CARD = "redact" }\nsecrets = "refuse"\n'
+CUSTOMER: Final = (
+    "Answer this customer in one sentence: my card 4111 1111 1111 1111 was charged twice. Dana, dana.lind@example.com"
+)
+PASTED: Final = "Why does this not connect? postgres://app:Tr0ub4dor-and-3@db.internal:5432/orders"
 SEEN_S: Final = 1.5
 """A budget set by another process is in force within a second."""
 
@@ -130,7 +136,9 @@ def _demo_place(place: Place, data: Path, file: Path, wanted: set[str]) -> Place
 
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = data / "demo.toml"
-    config.write_text(f'[models."{MODEL}"]\nprovider = "local"\nsource = {_toml(str(file))}\n', encoding="utf-8")
+    config.write_text(
+        f'[models."{MODEL}"]\nprovider = "local"\nsource = {_toml(str(file))}\n\n[guard]\n{GUARD}', encoding="utf-8"
+    )
     secret = {name for vendor in VENDORS.values() for name in vendor.key_envs} - wanted
     env = {name: value for name, value in place.env.items() if name not in secret and not name.startswith("DEMITASSE_")}
     return Place(World(env=env, cwd=place.cwd, clock=place.clock, config=str(config), data=str(data)))
@@ -223,6 +231,7 @@ def _play(place: Place, gateway: Gateway, keys: dict[str, str], shown: _Shown, p
         pieces = sum(bool(piece) for piece in alice.stream(prompt(texts[names[READ + 1]], SUMMARY)))
         said.append(f"{pieces} pieces")
 
+    _guarded(place, alice, shown)
     refusal = _run_away(place, robot, shown)
     if paid:
         with shown.phase(f"alice asks {paid} {PAID_QUESTIONS} questions, for real money") as said:
@@ -230,6 +239,27 @@ def _play(place: Place, gateway: Gateway, keys: dict[str, str], shown: _Shown, p
             answers = Client(gateway, keys[PEOPLE[0]], paid).ask_all(questions[:PAID_QUESTIONS])
             said.append("; ".join(a.text for a in answers if a.status != 200) or _sources(answers))
     return refusal
+
+
+def _guarded(place: Place, alice: Client, shown: _Shown) -> None:
+    """What the guard does about personal data and a password, and what it makes of known attacks."""
+    from ..build import redteaming as red
+    from ..lab.injection.suite import built_in
+
+    with shown.phase("alice pastes a customer's mail, and a password") as said:
+        mail = alice.ask(CUSTOMER)
+        _whole([mail])
+        said.append(f"{' and '.join(alice.redacted(mail.id))} hidden from the model")
+        pasted = alice.ask(PASTED)
+        said.append("the password passed" if pasted.status == 200 else "the password refused")
+
+    with shown.phase("known attacks are replayed against the guard") as said:
+        attacks = built_in()
+        outcomes = red.replay(attacks, false_alarms=FALSE_ALARMS)
+        run = red.summary(attacks, outcomes, model=red.GUARD, at_us=place.clock(), false_alarms=FALSE_ALARMS)
+        with place.settings() as settings:
+            red.keep(settings, run)
+        said.append(f"{run['flagged']} of {run['n']} flagged; {run['honest_flagged']} of {run['honest']} honest texts")
 
 
 def _run_away(place: Place, robot: Client, shown: _Shown) -> str:

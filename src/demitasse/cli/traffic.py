@@ -105,6 +105,11 @@ class Client:
         """What was set aside for a call before it was made, by the books."""
         return float(self._gateway.json("GET", f"/demitasse/calls/{id}")["hold_usd"])
 
+    def redacted(self, id: str) -> list[str]:
+        """Types of what the guard took out of a call, by the books."""
+        done = self._gateway.json("GET", f"/demitasse/calls/{id}").get("guard", {}).get("done", [])
+        return [one["what"] for one in done if one["action"] == "redact"]
+
     def _body(self, question: str, most_tokens: int) -> dict[str, Any]:
         return {
             "model": self._model,
