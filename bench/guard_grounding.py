@@ -4,7 +4,8 @@
 
 Of a pair that means the same the first sentence is the context, the second the answer: all is supported. Then one number or name of it
 is exchanged, or it is held against another row: nothing is. Pairs with the same words and another meaning show what no count of words
-can see. Last, answers of k sentences over a context of sixteen, with and without one sentence that does not belong there.
+can see. Then sentences turned to their opposites beside honest paraphrases of them (``tests/data/flips.jsonl``), in halves for development
+and for test. Last, answers of k sentences over a context of sixteen, with and without one sentence that does not belong there.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import hashlib
 import json
 import random
 import re
+import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from bench import machine
+from demitasse.guard import grounding
 from demitasse.guard.grounding import _NAME, ground
 
 SEED = 7
@@ -31,6 +36,7 @@ Pair = tuple[str, str]
 def main() -> None:
     given = _arguments()
     same, swapped = pairs(given.data / "paws/paws_dev.tsv")
+    flips = Path(__file__).parents[1] / "tests/data/flips.jsonl"
     rng = random.Random(SEED)
     names = [name for _, answer in same for name in _NAME.findall(answer)]
     result: dict[str, Any] = {
@@ -42,9 +48,16 @@ def main() -> None:
         "one name exchanged": _told([(c, other) for c, a in same if (other := _name(a, names, rng)) is not None]),
         "another row": _told([(same[at][0], same[at - 1][1]) for at in range(len(same))]),
         "same words, another meaning": _told(swapped),
-        "turned to their opposites": _flips(Path(__file__).parents[1] / "tests/data/flips.jsonl", only=given.half),
+        "turned to their opposites": _flips(flips, only=given.half),
         "by length": [_by_length(same, k) for k in LENGTHS],
+        "cpu": [_cpu(same, k, of) for k, of in ((1, 1), (8, 16), (16, 200))],
     }
+    with _no_flips():
+        result["the same without looking for opposites"] = {
+            "paraphrases": _told(same),
+            "same words, another meaning": _told(swapped),
+            "turned to their opposites": _flips(flips, only=given.half),
+        }
     Path(given.out).write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps({k: v for k, v in result.items() if k != "machine"}, indent=1))
 
@@ -67,6 +80,36 @@ def _told(pairs: list[Pair]) -> dict[str, float | int]:
         "unsupported_claims": round(claims.count("unsupported") / len(claims), 4),
         "grey_claims": round(claims.count("grey") / len(claims), 4),
     }
+
+
+@contextmanager
+def _no_flips() -> Iterator[None]:
+    """The check as it is where no sentence is near enough to be the opposite of."""
+    before = grounding._ABOUT_IT
+    grounding._ABOUT_IT = 2.0  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        grounding._ABOUT_IT = before  # type: ignore[misc]
+
+
+def _cpu(same: list[Pair], claims: int, context: int, rounds: int = 15) -> dict[str, float | int]:
+    """CPU by 1,000 characters of answer and context, with and without opposites in turns; the least of some rounds."""
+    jobs = [
+        (" ".join(a for _, a in same[at : at + claims]), " ".join(c for c, _ in same[at : at + context]))
+        for at in range(0, 320 if context < 100 else 2_000, context)
+    ]
+    least = {"with": float("inf"), "without": float("inf")}
+    for _ in range(rounds):
+        for way in ("with", "without"):
+            with _no_flips() if way == "without" else nullcontext():
+                began = time.process_time()
+                for answer, known in jobs:
+                    ground(answer, known)
+                least[way] = min(least[way], time.process_time() - began)
+    chars = sum(len(answer) + len(known) for answer, known in jobs)
+    us = {f"us_per_1000_chars_{way}": round(took / chars * 1e9) for way, took in least.items()}
+    return {"claims": claims, "sentences_of_context": context, **us}
 
 
 def _flips(file: Path, *, only: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Whether what an answer claims stands in the context that was supplied: by numbers, names and words, sentence by sentence.
 
-Where all that is there, it is looked whether the claim says the opposite of the sentence that it takes its words from (``flips``).
+Where all that is there, it is looked whether the claim says the opposite of the sentence that its words are from (``flips``).
 An explanation and a reason to ask a better model. It finds no hallucinations: a claim may be true and stand nowhere, or be
 false in the context's own words. Pure; reads English best, other languages by their words alone.
 """
