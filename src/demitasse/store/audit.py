@@ -18,6 +18,7 @@ from .chain import GENESIS, decode_entry, decode_hold, facts, leaf_hash, link
 from .changes import Correction, corrected, label_name
 from .enforced import Compared, compare
 from .evidence import read_label
+from .marks import amiss, number
 from .migrations import FILE, connect, prepare
 from .rollup import DIMENSIONS, HOUR_US, MEASURES, Sums, dimensions, measures
 from .segments import LEVEL, ROWS, rows
@@ -92,10 +93,12 @@ def recounted(data: Path) -> Compared:
     db = connect(path, wait_ms=2_000)
     try:
         db.execute("BEGIN")
+        if wrong := amiss(db):  # what the rest is read by
+            return Compared(wrong, [])
         sums, used, counts = _anew(db)
         found = compare(db)
-        wrong = [*found.differing, *_compare_sums(db, sums), *_compare_used(db, used), *_compare_evidence(db)]
-        wrong += tally.differing(db, counts)
+        wrong = [*found.differing, *_compare_sums(db, sums), *_compare_days(db)]
+        wrong += [*_compare_used(db, used), *_compare_evidence(db), *tally.differing(db, counts)]
         return Compared(wrong, found.uncompared)
     except sqlite3.Error as error:
         raise trouble(path, error) from error
@@ -217,6 +220,24 @@ def _compare_sums(db: sqlite3.Connection, sums: dict[Place, Sums]) -> list[str]:
             if abs(a - b) > 1e-6 * max(abs(a), 1):
                 said.append(f"hour {at[0]}, {'/'.join(at[1])}: {name} is {a} in the roll-up and {b} by the entries")
     return sorted(said)
+
+
+def _compare_days(db: sqlite3.Connection) -> list[str]:
+    """Days that were summed up must be what their hours come to."""
+    folded, names = number(db, "folded"), ", ".join(MEASURES)
+    added = ", ".join(f"sum({name})" for name in MEASURES)
+    hours = f"SELECT hour / 24, dim, {added} FROM rollup_hours WHERE hour / 24 < ? GROUP BY hour / 24, dim"  # noqa: S608
+    told = {row[:2]: row[2:] for row in db.execute(hours, (folded,))}
+    days = f"SELECT day, dim, {names} FROM rollup_days WHERE day < ?"  # noqa: S608
+    kept = {row[:2]: row[2:] for row in db.execute(days, (folded,))}
+    return [
+        f"day {at[0]}: what is summed up is not what its hours come to"
+        for at in sorted(kept.keys() | told.keys())
+        if any(
+            abs(a - b) > 1e-6 * max(abs(a), 1)
+            for a, b in zip(kept.get(at, (0,) * 99), told.get(at, (0,) * 99), strict=False)
+        )
+    ]
 
 
 def _compare_used(db: sqlite3.Connection, used: dict[tuple[str, str], list[int]]) -> list[str]:

@@ -21,6 +21,7 @@ from ..core.limits import Alert, Spent
 from ..core.money import window
 from .chain import GENESIS, decode_entry, decode_hold, leaf_hash
 from .changes import Correction, corrected
+from .marks import number
 from .migrations import FILE, connect, prepare
 from .rollup import DIMENSIONS, HOUR_US, MEASURES
 from .trouble import trouble
@@ -143,7 +144,7 @@ class SqliteBooks(Reading):
             raise ValueError(f"cannot group by {unknown[0]!r}; group by some of: {', '.join(DIMENSIONS)}, hour, day")
         first, end = since_us // HOUR_US, -(-until_us // HOUR_US)
         with self._reading() as db:
-            folded = 0 if "hour" in names else db.execute("SELECT v FROM meta WHERE k = 'folded'").fetchone()[0]
+            folded = 0 if "hour" in names else number(db, "folded")
             spans = _spans(first, end, folded)
             sql, fields = _sum_up(names, spans)
             values = [bound for *_, low, high in spans for bound in (low, high)]

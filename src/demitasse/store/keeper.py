@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .changes import fold_days
+from .marks import number
 from .migrations import connect
 from .procs import Recovered, recover
 from .rollup import HOUR_US
@@ -102,7 +103,7 @@ class Keeper:
     def _fold(self) -> None:
         """Once a day the hours of the day before are summed up."""
         today = self._clock() // DAY_US
-        if self._db.execute("SELECT v FROM meta WHERE k = 'folded'").fetchone()[0] < today:
+        if number(self._db, "folded") < today:
             self._writer.commit([fold_days(today)])
 
     def _sync(self) -> None:

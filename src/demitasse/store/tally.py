@@ -22,6 +22,7 @@ from . import checkpoints
 from .books import Reading
 from .chain import decode_entry, encode
 from .counts import CONFIGURATION, DAY_US, DOOR, HAPPENED, Name, counts_of, facts_of, short, written
+from .marks import number
 from .migrations import FILE, connect
 from .trouble import trouble
 
@@ -168,9 +169,11 @@ class SqliteTally(Reading):
 
 
 def marks(db: sqlite3.Connection) -> tuple[int, int]:
-    """Up to which row those from before the writer counted are counted, and which is the last of them."""
-    kept = dict(db.execute("SELECT k, v FROM meta WHERE k IN ('tallied', 'tally_until')"))
-    return int(kept["tallied"]), int(kept["tally_until"])
+    """Up to which row those from before the writer counted are counted, and which is the last of them.
+
+    Raises sqlite3.DatabaseError: a mark is no number.
+    """
+    return number(db, "tallied"), number(db, "tally_until")
 
 
 def catch_up(

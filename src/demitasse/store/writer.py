@@ -23,6 +23,7 @@ from ..core.ledger import Denied
 from ..core.limits import Budget, Key, Spent
 from ..core.policy import Certificate, decode_certificate
 from .chain import GENESIS, decode_hold, encode, kind_of, link
+from .marks import number
 from .counts import CONFIGURATION, DAY_US, HAPPENED, Name, configuration_of, counts_of, facts_of, written
 from .rollup import ADD_DAYS, ADD_HOURS, HOUR_US, Sums, dimensions, measures
 
@@ -133,7 +134,7 @@ class Writer:
         self.used.clear()
         row = self.db.execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         self.head = row or (0, GENESIS)
-        self.folded = self.db.execute("SELECT v FROM meta WHERE k = 'folded'").fetchone()[0]
+        self.folded = number(self.db, "folded")
         if revision(self.db) != self.facts.revision:
             self.facts = read_facts(self.db)
 
@@ -392,7 +393,7 @@ class Batch:
 
 def revision(db: sqlite3.Connection) -> int:
     """Rises with every change of keys, budgets or settings."""
-    return int(db.execute("SELECT v FROM meta WHERE k = 'revision'").fetchone()[0])
+    return number(db, "revision")
 
 
 def read_facts(db: sqlite3.Connection) -> Facts:
