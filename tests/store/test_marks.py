@@ -60,7 +60,7 @@ def test_others_who_meet_such_a_mark_say_what_is_to_be_done(kept, value):
         sql(kept, "UPDATE meta SET v = ? WHERE k = ?", value, name)
     tally, books = SqliteTally(kept), SqliteBooks(kept)
     for met in (tally.fold, lambda: books.buckets(0, 10**12), lambda: SqliteLedger.open(kept)):
-        with pytest.raises(StoreError, match="its mark '.*' is no number; see: demitasse audit verify"):
+        with pytest.raises(StoreError, match=r"its mark '.*' is no number; see: demitasse audit verify"):
             met()
     tally.close()
     books.close()

@@ -1,4 +1,4 @@
-"""The ledger's marks: small facts about its own tables, by name, in the table ``meta``. Knows what each must look like, and no more.
+"""The ledger's marks: small facts about its own tables, by name, in the table ``meta``. Knows what each must look like.
 
 They are no rows of the chain. What follows from them is checked elsewhere; here is told which of them cannot be what was written.
 """

@@ -23,8 +23,8 @@ from ..core.ledger import Denied
 from ..core.limits import Budget, Key, Spent
 from ..core.policy import Certificate, decode_certificate
 from .chain import GENESIS, decode_hold, encode, kind_of, link
-from .marks import number
 from .counts import CONFIGURATION, DAY_US, HAPPENED, Name, configuration_of, counts_of, facts_of, written
+from .marks import number
 from .rollup import ADD_DAYS, ADD_HOURS, HOUR_US, Sums, dimensions, measures
 
 log = logging.getLogger("demitasse.store")
