@@ -179,8 +179,8 @@ def measured(labelled: list[tuple[str, list[Span]]], find: FindEntities, least: 
     return groups | {"types": {type: summary(together(tallies, (type,))) for type in sorted(known)}}
 
 
-def presidio() -> FindEntities:
-    """Its default recognisers over a blank English pipeline."""
+def presidio(least: float) -> FindEntities:
+    """Its default recognisers over a blank English pipeline; what scores less than ``least`` is left out."""
     import spacy
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
@@ -199,7 +199,7 @@ def presidio() -> FindEntities:
 
     def find(text: str) -> tuple[list[Entity], bool]:
         found = []
-        for one in engine.analyze(text=text, language="en"):
+        for one in engine.analyze(text=text, language="en", score_threshold=least):
             kind = one.entity_type
             named = (
                 "PASSPORT"
@@ -222,14 +222,15 @@ def main() -> None:
     parser.add_argument("--rows", type=Path)
     parser.add_argument("--names", default="none")
     parser.add_argument("--peer", choices=("presidio",))
+    parser.add_argument("--least", type=float, default=0.0, help="the peer's least score; its own default is 0")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     labelled, mended = rows(args.rows or FILES[args.set])
     texts = [text for text, _ in labelled]
-    find = presidio() if args.peer else finder(args.names)
-    who = args.peer or args.state
+    find = presidio(args.least) if args.peer else finder(args.names)
+    who = f"{args.peer}_{args.least:g}" if args.peer else args.state
     report: dict[str, Any] = {
         "machine": machine.facts(),
         "command": [Path(part).name for part in sys.argv[1:]],

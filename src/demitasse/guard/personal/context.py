@@ -45,7 +45,7 @@ TOPICS: Final[dict[str, str]] = {
         " reached reaching reachable contacted contacting contacts dialing dialling dialed message messages texted faxed"
         " phoned"
         " telephoned ringing rang callback helpline sim facetime phn mob phonenumber phoneno telno mobileno mobilenumber"
-        " cellnumber faxnumber homephone workphone cellphones switchboard tollfree msisdn txt dm hp"
+        " cellnumber faxnumber homephone workphone cellphones switchboard tollfree msisdn"
         # German
         " telefonnummer telefonnr telefonisch mobilnummer handynummer handynr mobiltelefon festnetz durchwahl telefax"
         " faxnummer"
