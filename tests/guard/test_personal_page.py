@@ -56,8 +56,8 @@ def test_the_numbers_are_those_of_the_raw_results(at: int, file: str) -> None:
         ("eight structured types", "structured", "none"),
         ("with ids,", "numbers", "none"),
         ("all that patterns", "patterned", "none"),
-    ]
-    + [("all types, tiers 1 and 2 (`own`) | 0.7", "all", "own")],
+        ("every type", "all", "own"),
+    ],
 )
 def test_the_numbers_of_the_texts_by_somebody_else_are_those_of_the_raw_results(
     row: str, group: str, names: str
