@@ -103,3 +103,26 @@ def test_a_row_that_was_changed_is_found(look, filled):
     found = look("--deep", status=1)["chain"][0]
     assert "is not what was written" in found["text"]
     assert "demitasse restore" in found["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("models", "name", "level"),
+    [
+        ("", "openai/omni-moderation-latest", "ok"),
+        ("", "openai/gpt-5.1", "ok"),
+        ("", "mistral/mistral-moderation-latest", "bad"),
+        ('provider = "generic"\nmodel = "moderation-1"\nbase_url = "http://127.0.0.1:9/v1"', "own", "bad"),
+        (
+            'provider = "generic"\nmodel = "moderation-1"\nbase_url = "http://127.0.0.1:9/v1"\nregion = "local"',
+            "own",
+            "ok",
+        ),
+        ('provider = "openai"\nmodel = "omni-moderation-latest"\nbase_url = "http://127.0.0.1:9/v1"', "own", "bad"),
+    ],
+)
+def test_a_moderator_whose_price_nobody_knows_is_found_before_a_start(look, tmp_path, models, name, level):
+    table = f"[models.own]\n{models}\n" if models else ""
+    (tmp_path / "demitasse.toml").write_text(f'{table}[guard]\nmoderation = "{name}"\n')
+    (found,) = look(status=int(level == "bad"))["moderator"]
+    assert found["level"] == level
+    assert ("input_usd_per_mtok = 0" in found["remedy"]) is (level == "bad")

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from demitasse.build.app import App
 from demitasse.core.call import Call, Caller
-from demitasse.core.errors import Refused
+from demitasse.core.errors import ConfigError, Refused
 from demitasse.gateway.moderation import Moderator
 from demitasse.gateway.request import as_call
 from demitasse.guard.finding import Moderated
@@ -188,3 +188,49 @@ async def test_a_moderator_that_is_down_costs_no_answer(tmp_path: Path) -> None:
         entry = app.books.entry(answer.headers["x-request-id"])
         assert entry is not None and entry.guard is not None
         assert [check.name for check in entry.guard.checks] == ["leaks"]
+
+
+OWN = '[models.own]\nprovider = "generic"\nmodel = "{model}"\nbase_url = "{url}"\n{more}'
+REFUSES = '[guard]\nmoderation = "own"\nmoderated = "refuse"\n'
+
+
+@pytest.mark.parametrize("model", ["moderation-1", "llama-guard"])
+async def test_a_moderator_whose_price_nobody_knows_is_told_at_the_start_and_not_by_every_call(
+    tmp_path: Path, model: str
+) -> None:
+    async with MockUpstream() as up:
+        site = Site(tmp_path, up)
+        site.write(OWN.format(model=model, url=up.base_url, more="") + REFUSES)
+        with pytest.raises(ConfigError) as refused:
+            async with site.app():
+                pass
+    assert "guard.moderation: the price of 'own' is not known" in str(refused.value)
+    assert "[models.own] price = { input_usd_per_mtok = 0, output_usd_per_mtok = 0 }" in str(refused.value)
+    assert ('region = "local"' in str(refused.value)) is (model == "moderation-1")
+
+
+@pytest.mark.parametrize(
+    "more", ['region = "local"\n', "price = { input_usd_per_mtok = 0, output_usd_per_mtok = 0 }\n"]
+)
+async def test_an_endpoint_of_ones_own_costs_nothing_once_it_is_said_to_be_that(tmp_path: Path, more: str) -> None:
+    async with MockUpstream(keep=True) as up:
+        site = Site(tmp_path, up)
+        site.write(OWN.format(model="moderation-1", url=up.base_url, more=more) + REFUSES)
+        async with site.app() as app:
+            assert (await ask(app.gateway, chat("how to bake bread", model="mock"))).status == 200
+            harmful = await ask(app.gateway, chat("[harm:hate]", model="mock"))
+            assert harmful.json()["error"]["code"] == "moderation_refused"
+            entry = next(entry for _, entry in app.books.entries(last=9) if entry.kind == "moderation")
+            assert entry.cost_nanos == 0 and entry.attempts[0].card is not None
+
+
+async def test_openais_own_endpoint_is_free_and_another_vendors_is_not_known_to_be(tmp_path: Path) -> None:
+    async with MockUpstream() as up:
+        site = Site(tmp_path, up)
+        site.write('[guard]\nmoderation = "openai/omni-moderation-latest"\n')
+        async with site.app():
+            pass
+        site.write('[guard]\nmoderation = "mistral/mistral-moderation-latest"\n')
+        with pytest.raises(ConfigError, match=r'guard.moderation: .*\[models.moderator\] provider = "mistral"'):
+            async with site.app():
+                pass

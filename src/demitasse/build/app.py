@@ -72,7 +72,7 @@ from .facts import (
 )
 from .gauges import gauges
 from .governing_page import GovernancePages
-from .guarding import Keeping, policies, vaulting
+from .guarding import Keeping, moderators, policies, unpriced_moderator, vaulting
 from .guarding import guard as guard_of
 from .keeping import keeper
 from .lab_pages import LabFolder
@@ -218,7 +218,7 @@ class App:
 
     async def start(self) -> None:
         """Find the models; after this calls can be answered. Raises ConfigError."""
-        self.found = await self._models.find(self.config)
+        self.found = await self._found(self.config)
         _say_what_has_no_effect(self.config)
         self.prompt_cache.take_up(self.ledger.get_setting(LEARNED))
         self._shadowing.set(self.config)
@@ -254,6 +254,16 @@ class App:
         self._ready = "stopping"
         await self._calls_end()
         await self._shadowing.stop()
+    async def _found(self, config: Config) -> Found:
+        """What may be asked. Raises ConfigError: a model cannot be had, or nobody knows the price of one that moderates."""
+        found = await self._models.find(config)
+        routes = {route.name: route for route in found.routes}
+        for place, name in moderators(config).items():
+            route = routes.get(name) or await self._models.discover(name, config)
+            if route is not None and route.reference.card is None:
+                raise ConfigError(unpriced_moderator(config, place, name))
+        return found
+
         for task in self._tasks:
             task.cancel()
         await self._proving.close()
@@ -312,7 +322,7 @@ class App:
                 behind_proxy=here.behind_proxy,
             ),
         )
-        found = await self._models.find(config)
+        found = await self._found(config)
         _say_what_has_no_effect(config)
         old = self._telemetry
         new = observer(config, self._env) if config.otel != self.config.otel else old

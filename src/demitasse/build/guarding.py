@@ -20,6 +20,7 @@ from ..gateway.passage import Grey
 from ..gateway.redacting import Redactor
 from ..gateway.vaulting import Vaulting
 from ..guard.finding import NOTHING, Findings, Source
+from ..guard.moderation import has_endpoint
 from ..guard.scan import Scanner, scanner
 from ..store.ledger import SqliteLedger
 from ..store.master import keys_kept
@@ -55,6 +56,29 @@ def guard(
     config: Config,
     *,
     secret: bytes,
+def moderators(config: Config) -> dict[str, str]:
+    """The models that moderate, by the setting that names each."""
+    profiles = {"guard": config.guard, **{f"guards.{name}": profile for name, profile in config.guards.items()}}
+    if not any(profile.on for profile in profiles.values()):
+        return {}
+    return {f"{place}.moderation": profile.moderation for place, profile in profiles.items() if profile.moderation}
+
+
+def unpriced_moderator(config: Config, place: str, name: str) -> str:
+    """What is to be done about a moderator whose price nobody knows, in a sentence: no limit could bound it, so that no call
+    would be moderated, and where harm is refused none would be answered."""
+    free = "price = { input_usd_per_mtok = 0, output_usd_per_mtok = 0 }"
+    provider, _, model = name.partition("/")
+    if name in config.models:
+        how = f"[models.{name}] {free}, with what it costs"
+        if config.models[name].region is None and has_endpoint(config.models[name].model or name):
+            how += f', or, where it is an endpoint of your own, [models.{name}] region = "local"'
+    else:
+        how = f'[models.moderator] provider = "{provider}", model = "{model}", {free}, with what it costs'
+        how += f', and {place} = "moderator"'
+    return f"{place}: the price of '{name}' is not known, so no budget could bound it; say it: {how}"
+
+
     ledger: SqliteLedger,
     alarm: Callable[[Alert], None],
     moderate: Moderate | None = None,

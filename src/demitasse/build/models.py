@@ -194,6 +194,7 @@ class Models:
             )
         else:
             card = self._card_of(vendor, model) if vendor.local or is_home(vendor, base_url) else None
+            card = card or price_cards.free_moderation(vendor, model, base_url, settings.region)
         if card is not None and settings.max_image_tokens is not None:
             card = structs.replace(card, max_image_tokens=settings.max_image_tokens)
         self._cards[f"alias {alias}"] = card
@@ -227,7 +228,7 @@ class Models:
         """A model of a provider that no ``[models]`` table names."""
         key_env = next((name for name in vendor.key_envs if self._env.get(name)), None)
         name = f"{vendor.name}/{model}"
-        card = self._card_of(vendor, model)
+        card = self._card_of(vendor, model) or price_cards.free_moderation(vendor, model, vendor.base_url, None)
         return Rung(
             alias=name,
             provider=vendor.name,
@@ -342,7 +343,11 @@ class Models:
 
     def _keep_own(self, cards: Iterable[Card | None]) -> None:
         """Prices that only the file and this machine know, kept so that a bill can be explained when they have changed."""
-        own = {card.id: card for card in cards if card is not None and card.id.startswith(("config ", "hardware "))}
+        own = {
+            card.id: card
+            for card in cards
+            if card is not None and card.id.startswith(("config ", "hardware ", "free "))
+        }
         kept = [value for *_, value in self._ledger.get_cards()]
         for card in own.values():
             value = msgspec.to_builtins(card)

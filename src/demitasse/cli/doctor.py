@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import click
 
+from ..core.approved import HERE
 from ..core.errors import DemitasseError
 from .ground import Place, placed, say, say_json
 from .running import Gateway, configured, noted
@@ -304,4 +305,28 @@ def _taken(host: str, port: int) -> bool:
     return False
 
 
-LOOKS: Final = (_python, _disk, _data, _store, _config, _master, _keys, _engine, _port)
+def _moderator(place: Place) -> Iterator[Finding]:
+    """Whether it is known what the models cost that every call waits for; a start refuses one that nobody has a price for."""
+    from ..build.guarding import moderators, unpriced_moderator
+    from ..providers.price_cards import compile_card, free_moderation
+    from ..providers.vendors import VENDORS, is_home
+
+    config = place.config()
+    for setting, name in moderators(config).items():
+        told = config.models.get(name)
+        prefix, _, model = name.partition("/")
+        vendor = VENDORS.get(prefix if told is None else told.provider, VENDORS["generic"])
+        model = model if told is None else told.model or name
+        url, region = (vendor.base_url, None) if told is None else (told.base_url or vendor.base_url, told.region)
+        ours = vendor.local or (told is not None and (told.price is not None or told.provider in HERE))
+        known = ours or free_moderation(vendor, model, url, region) is not None
+        if not known and is_home(vendor, url) and vendor.prices:
+            known = compile_card(vendor.prices, model, place.clock()) is not None
+        if known:
+            yield Finding("ok", "moderator", f"{name}, by {setting}")
+        else:
+            text, _, remedy = unpriced_moderator(config, setting, name).partition("; say it: ")
+            yield Finding("bad", "moderator", text, remedy)
+
+
+LOOKS: Final = (_python, _disk, _data, _store, _config, _master, _keys, _engine, _moderator, _port)

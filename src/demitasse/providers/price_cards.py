@@ -27,6 +27,8 @@ import msgspec
 from ..core.errors import DemitasseError
 from ..core.money import NANOS
 from ..core.price import DAY_US, FOREVER_US, Card, Period, Rates, Sheet, Tier, pico_per_token, rates
+from ..guard.moderation import has_endpoint
+from .vendors import Vendor, is_home
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider
@@ -83,6 +85,31 @@ def config_card(
         base=rates(**pico, per_request_nanos=fee),
         max_input=max_input,
         max_image_tokens=max_image_tokens or image_tokens(provider, model),
+    )
+
+
+class FreeRow(NamedTuple):
+    """A vendor's moderation endpoint that costs nothing by the vendor's own word, at its own address."""
+
+    provider: str
+    source: str
+    as_of: str
+
+
+FREE_MODERATION: Final = (FreeRow("openai", "platform.openai.com/docs/guides/moderation", "2026-11-21"),)
+
+
+def free_moderation(vendor: Vendor, model: str, base_url: str, region: str | None) -> Card | None:
+    """The card of a moderation endpoint that costs nothing: its vendor says so, or it is one's own (``region = "local"``); None:
+    nobody says so. The price database knows none of these models, since none is sold by the token."""
+    if not has_endpoint(model):
+        return None
+    row = next((row for row in FREE_MODERATION if row.provider == vendor.name and is_home(vendor, base_url)), None)
+    if row is None and region != "local":
+        return None
+    said = f"{row.source}, {row.as_of}" if row is not None else 'region = "local"'
+    return Card(
+        id=f"free {vendor.name}/{model} ({said})", provider=vendor.name, model=model, base=rates(input=0, output=0)
     )
 
 
