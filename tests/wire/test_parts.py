@@ -244,6 +244,8 @@ def test_json_within_a_string_is_read_without_the_escapes_that_hide_its_letters(
     assert json.loads(part.text) == json.loads(inner)
     assert "jane@example.com" in part.text
     assert "Zoë 🚀" in part.text
+    (_, short) = found(chat({"role": "user", "content": "x"}, extra={"a": '{"m": "\\u0040 1234567"}'}))
+    assert (short.before, short.text) == ("a ", '{"m": "@ 1234567"}')
     prose = "not \\u0040 JSON"
     assert said(chat({"role": "user", "content": prose})) == [("user", prose)]
 

@@ -291,11 +291,11 @@ def _word(value: dict[str, Any], member: str) -> str:
 def _leaf(found: list[Part], source: Source, place: Place, text: str, name: bool, before: str = "") -> None:
     if not text:
         return
+    if "\\u" in text and text.lstrip()[:1] in _JSON_BEGINS:
+        text = _ESCAPED.sub(_unescaped, text)
     if before and before not in _TEXTS and len(text) <= _SHORT and _DIGITS.search(text):
         found.append(Part(source, place, text, (), name, _spaced(before)))
         return
-    if "\\u" in text and text.lstrip()[:1] in _JSON_BEGINS:
-        text = _ESCAPED.sub(_unescaped, text)
     spans = tuple(retrieved(text)) if len(text) > _LEAST_PASTED and source in ("user", "system") else ()
     found.append(Part(source, place, text, spans, name))
 

@@ -29,10 +29,11 @@ class Plan(NamedTuple):
     """Of ``usual`` those that can be dialled from everywhere."""
     general: re.Pattern[str] | None
     """The main country's most general pattern: by it the library tells whether a trunk prefix was one."""
-    countries: tuple[re.Pattern[str], ...]
-    """What is given out, by countries that no leading digits tell apart; ``led`` has the others: leading digits, then those."""
+    countries: tuple[str, ...]
+    """Patterns of what is given out, by countries that no leading digits tell apart; ``led`` has the others: leading digits, then
+    those. They are compiled when first asked for: North America's take 30 ms."""
     leads: re.Pattern[str] | None
-    led: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]
+    led: tuple[tuple[str, str], ...]
 
 
 def known(number: str, region: str | None) -> float | None:
@@ -90,9 +91,14 @@ def verdict(number: str, region: str | None) -> float:
 def _given_out(plan: Plan, rest: str) -> bool:
     if plan.leads is not None and plan.leads.match(rest):
         for lead, pattern in plan.led:
-            if lead.match(rest):
-                return pattern.fullmatch(rest) is not None
-    return any(pattern.fullmatch(rest) for pattern in plan.countries)
+            if _compiled(lead).match(rest):
+                return _compiled(pattern).fullmatch(rest) is not None
+    return any(_compiled(pattern).fullmatch(rest) for pattern in plan.countries)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 @cache
@@ -123,8 +129,8 @@ def _plan(code: int) -> Plan:
     usual: frozenset[int] = frozenset()
     whole: frozenset[int] = frozenset()
     prefix = general = abroad = None
-    countries: list[re.Pattern[str]] = []
-    led: list[tuple[re.Pattern[str], re.Pattern[str]]] = []
+    countries: list[str] = []
+    led: list[tuple[str, str]] = []
     for at, region in enumerate(COUNTRY_CODE_TO_REGION_CODE[code]):
         told = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
         if told is None or told.general_desc is None:
@@ -136,11 +142,10 @@ def _plan(code: int) -> Plan:
             prefix, abroad = told.national_prefix_for_parsing, told.international_prefix
             whole = frozenset(told.general_desc.possible_length)
             general = re.compile(told.general_desc.national_number_pattern or _NOTHING)
-        pattern = re.compile(_types(told))
         if told.leading_digits is None:
-            countries.append(pattern)
+            countries.append(_types(told))
         else:
-            led.append((re.compile(told.leading_digits), pattern))
+            led.append((told.leading_digits, _types(told)))
     return Plan(
         frozenset(lengths),
         usual,
@@ -149,7 +154,7 @@ def _plan(code: int) -> Plan:
         whole,
         general,
         tuple(countries),
-        re.compile("|".join(lead.pattern for lead, _ in led)) if led else None,
+        re.compile("|".join(lead for lead, _ in led)) if led else None,
         tuple(led),
     )
 
