@@ -399,6 +399,16 @@ async def test_a_loop_is_paused_after_a_share_of_its_budget(make_world) -> None:
     assert [a.kind for a in world.alerts] == ["loop_detected"]
 
 
+async def test_a_key_that_a_person_paused_is_told_so_and_counted_as_that(world: World) -> None:
+    await world.ledger.pause_key("local", "the pilot is over", world.now_us)
+    answer = await ask(world.app, chat())
+    error = answer.json()["error"]
+    assert (answer.status, error["code"], error["type"]) == (403, "key_paused", "permission_error")
+    assert "key 'local' is paused: the pilot is over; resume it with: demitasse keys resume local" in error["message"]
+    assert (world.entry.outcome, world.entry.error) == ("refused", "key_paused")
+    assert "the pilot is over" in (world.entry.why or "")
+
+
 async def test_a_bill_above_the_bound_is_marked_and_told(world: World) -> None:
     world.small.usage = Usage(uncached_in=10**6, text_out=10)
     await ask(world.app, chat(max_tokens=10))

@@ -68,7 +68,7 @@ async def test_a_paused_key_costs_no_moderation() -> None:
     assert (await ask(world.app, user("HARM"))).json()["error"]["code"] == "moderation_refused"
     assert world.entry.guard.moderated == (("violence", 0.9),)
     await world.ledger.pause_key("local", "it is too fast", 0)
-    assert (await ask(world.app, user("hello"))).status == 429
+    assert (await ask(world.app, user("hello"))).status == 403
     assert moderating.asked == ["HARM"]
 
 

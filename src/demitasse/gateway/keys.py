@@ -13,6 +13,7 @@ from ..core.errors import Refused
 from ..core.keys import mac
 from ..core.ledger import Ledger
 from ..core.limits import Key, tenant_of
+from .loop_guard import is_loop
 
 ANONYMOUS = Caller()
 
@@ -159,12 +160,13 @@ class KeyRing:
 
     def admit(self, caller: Caller) -> None:
         """Refuse a paused key, one without the right to call, and one that is too fast."""
-        if caller.key in (paused := self._ledger.paused()):
+        if (why := self._ledger.paused().get(caller.key)) is not None:
+            loop = is_loop(why)
             raise Refused(
-                f"key '{caller.key}' is paused: {paused[caller.key]}; resume it with: demitasse keys resume {caller.key}",
-                status=429,
-                code="loop_detected",
-                type="insufficient_quota",
+                f"key '{caller.key}' is paused: {why}; resume it with: demitasse keys resume {caller.key}",
+                status=429 if loop else 403,
+                code="loop_detected" if loop else "key_paused",
+                type="insufficient_quota" if loop else "permission_error",
             )
         self.permit(caller, "call")
         if caller.rpm or caller.tpm:

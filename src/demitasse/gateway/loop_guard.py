@@ -14,6 +14,13 @@ from .settings import LoopGuard
 _DIGITS_AND_SPACE = b"0123456789 \t\r\n"
 _MOST_PROMPTS = 8_192
 _SLICES = 20
+_LOOP = "it asked the same thing "
+"""Begins why a key was paused by this; whoever pauses one by hand says why in other words."""
+
+
+def is_loop(why: str) -> bool:
+    """Whether a key was paused for a loop, by the reason that is kept with its pause."""
+    return _LOOP in why
 
 
 class Repeats:
@@ -59,7 +66,7 @@ class Repeats:
             if budget.limit_nanos is not None and repeat.total_nanos > self._settings.share * budget.limit_nanos:
                 minutes = self._settings.window_s / 60
                 return (
-                    f"it asked the same thing {repeat.times} times within {minutes:g} minutes, which used "
+                    f"{_LOOP}{repeat.times} times within {minutes:g} minutes, which used "
                     f"{usd_text(repeat.total_nanos)} of budget '{budget.name}' ({usd_text(budget.limit_nanos)})"
                 )
         return None
