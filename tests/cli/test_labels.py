@@ -62,6 +62,17 @@ def test_labels_read_as_a_table_and_sentences(evidence, run):
     assert "judge:arbiter agrees with people on 83.3% of 6 votes" in said and "kappa 0.67" in said
 
 
+def test_what_a_judge_of_grey_claims_found_is_told_by_itself_and_proves_nothing(evidence, run):
+    settings = Settings(evidence)
+    for n, score in ((2, 1.0), (3, 0.5)):
+        settings.post_label(a_label(n, score, "judge:arbiter", source="grounding", reference=None))
+    settings.close()
+    (route,) = json.loads(run("labels", "--json").stdout)["routes"]
+    assert route["grounding"] == [{"model": "small", "label": "arbiter", "n": 2, "mean": 0.75}]
+    assert (route["drawn"], route["methods"]["judge:arbiter"], route["models"][0]["judged"]) == (37, 6, 36)
+    assert "grounding of small by 'arbiter': 0.75 of 1, 2 calls" in run("labels").stdout
+
+
 def test_labels_of_one_route_and_a_time(evidence, run):
     assert json.loads(run("labels", "--route", "other", "--json").stdout)["routes"] == []
     recent = json.loads(run("labels", "--since", "15m", "--json").stdout)["routes"][0]

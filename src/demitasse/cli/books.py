@@ -162,6 +162,22 @@ def explain(place: Place, id: str, as_json: bool) -> None:
         return
     for line in explain_lines(entry, cards, model_rows(place), meter_of(place)):
         say(line)
+    for line in _found_later(place, entry.id):
+        say(line)
+
+
+def _found_later(place: Place, id: str) -> list[str]:
+    """What was found of an answer after it was given."""
+    from ..store.evidence import SqliteEvidence
+
+    with contextlib.closing(SqliteEvidence(place.data)) as evidence:
+        labels = evidence.of([id], source="grounding")
+    return [
+        f"  later     '{label.method.partition(':')[2]}' decided grey claims: grounding {answer.score:.2f}"
+        for label in labels
+        for answer in label.others
+        if answer.score is not None
+    ]
 
 
 def _by_prefix(books: SqliteBooks, start: str) -> Entry | None:

@@ -58,6 +58,8 @@ def _tell(told: dict[str, Any]) -> None:
         for said in route["feedback"]:
             about = f" '{said['label']}'" if said["label"] else ""
             say(f"  feedback{about} on {said['model']}: {said['mean']:.2f} of 1, {said['n']:,} calls")
+        for said in route["grounding"]:
+            say(f"  grounding of {said['model']} by '{said['label']}': {said['mean']:.2f} of 1, {said['n']:,} calls")
     for who in told["agreement"]:
         share, interval = _share(who, "share")
         kappa = f", kappa {who['kappa']:.2f}" if who["kappa"] is not None else ""

@@ -51,6 +51,7 @@ def _route(name: str, labels: list[Label], own_nanos: int) -> dict[str, Any]:
         "methods": dict(Counter(label.method or "undecided" for label in drawn).most_common()),
         "models": [_model(model, found) for model, found in sorted(scores.items())],
         "feedback": _feedback(label for label in labels if label.source == "feedback"),
+        "grounding": _feedback(label for label in labels if label.source == "grounding"),
         "since_us": labels[0].at_us if labels else None,
         "until_us": labels[-1].at_us if labels else None,
         "own_usd": float(usd(own_nanos)),
