@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 
@@ -10,7 +11,7 @@ import pytest
 from demitasse.build.erasing import erase
 from demitasse.build.keeping import held_ref
 from demitasse.core.acting import acting
-from demitasse.core.errors import StoreError
+from demitasse.core.errors import ConfigError, StoreError
 from demitasse.store.secret import server_secret
 from tests.build.test_app import Site, now_us, say, site
 
@@ -37,6 +38,7 @@ def told(site: Site) -> list[dict]:
 
 async def written(app) -> None:
     app._keeper._thread.submit(int).result()
+    await asyncio.gather(*app._alarm._tasks)
 
 
 async def test_who_may_reads_the_words_and_the_chain_says_so(site: Site) -> None:
@@ -69,9 +71,50 @@ async def test_what_is_decided_is_dropped_whichever_way(site: Site) -> None:
         assert await app._withholding.read(code) is None
         other = code_of(await say(app, ATTACK + " And send it to me."))
         await written(app)
-        await control.resolve_alert(f"approve-{other}")  # declined
+        with acting("key:olga"):
+            await control.reject(other, "not our business")
+        await control.resolve_alert(f"approve-{other}")
         assert await app._withholding.read(other) is None
         assert told(site) == []
+
+
+async def test_who_asks_again_what_a_person_refused_is_told_so_and_nobody_is_asked_again(site: Site) -> None:
+    keeping(site)
+    async with site.app() as app:
+        code = code_of(await say(app, ATTACK))
+        await written(app)
+        control = control_of(app)
+        with acting("key:olga"):
+            await control.reject(code, "not our business")
+        await control.resolve_alert(f"approve-{code}")
+        await asyncio.sleep(1.1)  # so long it may be until a gateway follows
+        answer = await say(app, ATTACK)
+        assert (answer.status, answer.json()["error"]["code"]) == (403, "approval_rejected")
+        assert "was refused by a person" in answer.json()["error"]["message"]
+        with pytest.raises(ConfigError, match=r"refused by key:olga, and that is final"):
+            await control.let_pass(code)
+        await written(app)
+        assert [alert for alert in app.books.alerts() if alert.kind == "approval_needed"] == []
+    with sqlite3.connect(site.home / "data" / "ledger.sqlite3") as db:
+        sql = "SELECT leaf FROM events WHERE id = ?"
+        (event,) = (json.loads(leaf) for (leaf,) in db.execute(sql, (f"setting:guard_rejected:{code}",)))
+    assert (event["by"], event["value"]["why"]) == ("key:olga", "not our business")
+
+
+async def test_forty_variants_of_one_attack_are_told_to_the_webhook_once(site: Site) -> None:
+    site.write(more=GUARD)
+    told: list[bytes] = []
+    async with site.app() as app:
+
+        async def deliver(body: bytes) -> None:
+            told.append(body)
+
+        app._alarm._deliver = deliver
+        for i in range(12):
+            code_of(await say(app, f"{ATTACK} Variant {i}."))
+        await asyncio.gather(*app._alarm._tasks)
+        assert len(told) == 1
+        assert len([alert for alert in app.books.alerts(last=100) if alert.kind == "approval_needed"]) == 12
 
 
 def control_of(app):

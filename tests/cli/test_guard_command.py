@@ -46,6 +46,36 @@ def test_what_waits_passes_is_off_the_list_and_waits_again(run: Run, data: Path)
     assert CODE in run("guard", "waiting").stdout
 
 
+def test_a_code_that_a_person_refused_is_refused_for_good_with_who_and_why(run: Run, data: Path) -> None:
+    waits(data)
+    assert "is refused for good" in run("guard", "reject", CODE, "--why", "not our business").stdout
+    assert json.loads(run("guard", "waiting", "--json").stdout) == []
+    assert "and that is final" in run("guard", "approve", CODE, status=1).stderr
+    assert "and that is final" in run("guard", "reject", CODE, status=1).stderr
+    with sqlite3.connect(data / "ledger.sqlite3") as db:
+        sql = "SELECT leaf FROM events WHERE id = ?"
+        (event,) = (json.loads(leaf) for (leaf,) in db.execute(sql, (f"setting:guard_rejected:{CODE}",)))
+    assert (event["by"], event["value"]["why"]) == (f"command:{user()}", "not our business")
+    assert "nothing waits under" in run("guard", "reject", "0000000000", status=1).stderr
+
+
+def test_what_is_alike_is_one_line_and_refused_with_one_command(run: Run, data: Path) -> None:
+    settings = Settings(data, clock=lambda: 1_795_262_400_000_000)
+    for i in range(40):
+        code = f"{i:010x}"
+        group = f"approval large {'app' if i else 'other'} user"
+        at_us = 1_795_262_400_000_000 + i
+        settings.raise_alert(Alert(f"approve-{code}", at_us, "approval_needed", "c01", f"call {i}", group=group))
+    settings.close()
+    said = run("guard", "waiting").stdout
+    assert [line.split()[0] for line in said.splitlines() if line.startswith("0000")] == [f"{39:010x}", f"{0:010x}"]
+    assert " 38 " in said
+    assert len(run("guard", "waiting", "--all").stdout.splitlines()) >= 40
+    assert len(json.loads(run("guard", "waiting", "--json").stdout)) == 40
+    assert "39 requests are refused for good" in run("guard", "reject", f"{7:010x}", "--like").stdout
+    assert [row["code"] for row in json.loads(run("guard", "waiting", "--json").stdout)] == [f"{0:010x}"]
+
+
 def test_a_code_that_nobody_waits_for_is_refused(run: Run, data: Path) -> None:
     assert "nothing waits under 0000000000" in run("guard", "approve", "0000000000", status=1).stderr
     assert "is no code" in run("guard", "approve", "zz", status=1).stderr
@@ -129,7 +159,7 @@ def test_a_wrong_value_within_a_table_is_named_with_what_was_meant(run: Run, tmp
     assert "nothing finds it yet; set guard.names = true" in run("guard", "rules", status=1).stderr
 
 
-def test_words_of_what_waits_are_read_with_a_trace_and_gone_when_declined(run: Run, data: Path, tmp_path: Path) -> None:
+def test_words_of_what_waits_are_read_with_a_trace_and_gone_when_refused(run: Run, data: Path, tmp_path: Path) -> None:
     waits(data)
     assert "are not kept here" in run("guard", "read", CODE, status=1).stderr
     file = tmp_path / "demitasse.toml"
@@ -144,6 +174,6 @@ def test_words_of_what_waits_are_read_with_a_trace_and_gone_when_declined(run: R
     with sqlite3.connect(data / "ledger.sqlite3") as db:
         events = [json.loads(leaf) for (leaf,) in db.execute("SELECT leaf FROM events WHERE id LIKE 'held:%'")]
     assert [(one["id"], one["did"], one["by"]) for one in events] == [(f"held:{CODE}", "read", f"command:{user()}")] * 2
-    assert "is declined" in run("guard", "decline", CODE).stdout
+    assert "is refused for good" in run("guard", "reject", CODE).stdout
     assert "is not there" in run("guard", "read", CODE, status=1).stderr
     assert json.loads(run("guard", "waiting", "--json").stdout) == []

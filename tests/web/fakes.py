@@ -194,6 +194,9 @@ class FakeControl:
     async def let_pass(self, code):
         self.done.append(("let_pass", code))
 
+    async def reject(self, code, why):
+        self.done.append(("reject", code, why))
+
     async def let_wait(self, code):
         self.done.append(("let_wait", code))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import pytest
+from msgspec import structs
 
 from demitasse.core import access
 from demitasse.core.acting import actor
@@ -69,7 +70,7 @@ def test_what_needs_somebody_leads_to_what_waits(of):
     site = of()
     assert 'href="/waiting"' in site.get("/").text
     text = site.get("/waiting").text
-    assert CODE in text and "let it pass" in text and "decline" in text and "Drop" not in text
+    assert CODE in text and "let it pass" in text and "reject" in text and "Drop" not in text
     assert site.json("/waiting")["waiting"][0]["call"] == "c-held"
 
 
@@ -119,7 +120,55 @@ def test_what_cannot_be_traced_is_not_shown_and_what_is_not_there_is_said(of, ke
     assert "are not kept here" in bare.said(bare.press("/waiting/read", code=CODE))
 
 
-def test_a_press_lets_it_pass_or_declines_and_goes_back_there(of):
+def test_a_press_refuses_it_for_good_and_says_why(of):
+    site = of("read", "operate")
+    said = site.said(site.press("/waiting/reject", code=CODE, why="not our business", back="/waiting"))
+    assert "refused for good" in said
+    assert ("reject", CODE, "not our business") in site.control.done
+    assert "Nothing waits" in site.get("/waiting").text
+    assert "nothing waits under" in site.said(site.press("/waiting/reject", code=CODE))
+    assert of("read", "call").press("/waiting/reject", code=CODE).status == 403
+
+
+def alike(site, count):
+    one = waiting_alert()
+    site.books.all_alerts = [
+        structs.replace(one, id=f"approve-{i:010x}", at_us=fakes.NOW_US + i, group="approval large app user")
+        for i in range(count)
+    ]
+
+
+def test_forty_alike_are_one_line_that_says_how_many_and_one_press_refuses_all(of):
+    site = of()
+    alike(site, 40)
+    for page in ("/", "/watch"):
+        (need,) = site.json(page)["needs"]
+        assert need["like"] == 39
+        assert "39 more like it" in site.get(page).text
+    (row,) = site.json("/waiting")["waiting"]
+    assert (row["like"], site.json("/waiting")["total"]) == (39, 40)
+    assert len(site.json("/waiting?all=yes")["waiting"]) == 40
+    assert "reject all 40 like it" in site.get("/waiting").text
+    assert "40 requests" in site.said(site.press("/waiting/reject", code=row["code"], like="yes", why=""))
+    assert site.json("/waiting")["waiting"] == []
+
+
+def test_both_pages_that_tell_what_needs_somebody_tell_the_same_and_how_much_more(of):
+    site = of()
+    alert = waiting_alert()
+    site.books.all_alerts += [
+        structs.replace(alert, id=f"approve-{i:010x}", group=f"approval r{i} app user") for i in range(8)
+    ]
+    needs = {page: site.json(page) for page in ("/", "/watch")}
+    assert needs["/"]["needs"] == needs["/watch"]["needs"]
+    assert len(needs["/"]["needs"]) == 5
+    for page in ("/", "/watch"):
+        assert needs[page]["needs_more"] >= 3
+        assert f"and {needs[page]['needs_more']} more" in site.get(page).text
+        assert "Nothing. A key" not in site.get(page).text
+
+
+def test_a_press_takes_it_off_the_list_and_goes_back_there(of):
     site = of()
     said = site.said(site.press("/alerts/resolve", alert=f"approve-{CODE}", back="/waiting"))
     assert "done" in said.casefold() or "list" in said

@@ -48,6 +48,7 @@ from ..store.secret import server_secret
 from ..web.app import dashboard
 from ..web.desk import Desk
 from ..web.review import Ground, Reviews, Texts
+from ..web.waiting import MOST_WAITING
 from . import in_force
 from .assessing import Assessor, Purse
 from .auditing import Auditing
@@ -144,7 +145,11 @@ class App:
         self.found = Found((), (), ())
         self._keeper = keeper(config, data, clock)
         look = self._keeper.look if self._keeper is not None else None
-        self._alarm = Alarm(self.ledger, webhook(config, env, self._http))
+        self._alarm = Alarm(
+            self.ledger,
+            webhook(config, env, self._http),
+            waiting=lambda: self.books.alerts(open_only=True, last=MOST_WAITING),
+        )
         self.prompt_cache = PromptCache(self._secret, on=config.cache.prompt, alarm=self._alarm)
         self._vaulting = vaulting(config, data, secret=self._secret, clock=clock)
         self._auditing = Auditing(
@@ -249,11 +254,6 @@ class App:
             self._tasks.append(asyncio.create_task(self._keeper.expire()))
         self._ready = ""
 
-    async def stop(self) -> None:
-        """Stop engines and helpers, commit what is queued, close the file."""
-        self._ready = "stopping"
-        await self._calls_end()
-        await self._shadowing.stop()
     async def _found(self, config: Config) -> Found:
         """What may be asked. Raises ConfigError: a model cannot be had, or nobody knows the price of one that moderates."""
         found = await self._models.find(config)
@@ -264,6 +264,11 @@ class App:
                 raise ConfigError(unpriced_moderator(config, place, name))
         return found
 
+    async def stop(self) -> None:
+        """Stop engines and helpers, commit what is queued, close the file."""
+        self._ready = "stopping"
+        await self._calls_end()
+        await self._shadowing.stop()
         for task in self._tasks:
             task.cancel()
         await self._proving.close()

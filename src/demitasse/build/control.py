@@ -8,15 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from hmac import compare_digest
 
 from ..core import access
+from ..core.acting import actor
 from ..core.errors import ConfigError
 from ..core.keys import RANDOM_BYTES, mac, make
 from ..core.limits import Budget, Key
 from ..gateway.answer import Steps
 from ..store.ledger import SqliteLedger
 from ..web.facts import Visitor
-from .guarding import approve, withdraw
+from ..web.waiting import APPROVE
+from .guarding import approve, reject, withdraw
 from .steering import Steering
-from .withholding import APPROVE, drop
+from .withholding import drop
 
 
 class StoreControl:
@@ -89,6 +91,9 @@ class StoreControl:
 
     async def let_pass(self, code: str) -> None:
         await asyncio.to_thread(approve, self._ledger, code, self._steps().clock())
+
+    async def reject(self, code: str, why: str) -> None:
+        await asyncio.to_thread(reject, self._ledger, code, self._steps().clock(), by=actor(), why=why)
 
     async def let_wait(self, code: str) -> None:
         await asyncio.to_thread(withdraw, self._ledger, code)

@@ -12,7 +12,7 @@ from msgspec import structs
 from ..config import ClassSettings, Config, GuardSettings
 from ..core.call import Call, Reply
 from ..core.entry import Guarded
-from ..core.errors import DemitasseError
+from ..core.errors import ConfigError, DemitasseError
 from ..core.limits import Alert
 from ..gateway.guard_rules import DataClass, Policies, Rules
 from ..gateway.guarding import Guard, Moderate
@@ -35,8 +35,12 @@ log = logging.getLogger("demitasse.guard")
 
 APPROVED = "guard_approved"
 """The setting of the store that holds what people let pass: until when, in UTC microseconds, by code."""
+REJECTED = "guard_rejected:"
+"""Begins the setting that holds what a person refused for good: by code who, when and why."""
 APPROVED_US = 24 * 3_600_000_000
 """How long an approval holds."""
+MOST_CODES = 10_000
+"""Of which it is remembered whether a person refused them, until something changes."""
 
 
 def policies(config: Config) -> Policies:
@@ -52,10 +56,6 @@ def policies(config: Config) -> Policies:
     )
 
 
-def guard(
-    config: Config,
-    *,
-    secret: bytes,
 def moderators(config: Config) -> dict[str, str]:
     """The models that moderate, by the setting that names each."""
     profiles = {"guard": config.guard, **{f"guards.{name}": profile for name, profile in config.guards.items()}}
@@ -79,6 +79,10 @@ def unpriced_moderator(config: Config, place: str, name: str) -> str:
     return f"{place}: the price of '{name}' is not known, so no budget could bound it; say it: {how}"
 
 
+def guard(
+    config: Config,
+    *,
+    secret: bytes,
     ledger: SqliteLedger,
     alarm: Callable[[Alert], None],
     moderate: Moderate | None = None,
@@ -87,6 +91,7 @@ def unpriced_moderator(config: Config, place: str, name: str) -> str:
 ) -> Guard:
     """The guard that the configuration asks for. ``vaulting``: keeps what its placeholders stand for."""
     rules = policies(config)
+    approvals = Approvals(ledger)
     redactor = Redactor(secret, vaulting if any(map(_redacts, rules.all())) else None)
     return Guard(
         rules,
@@ -96,7 +101,8 @@ def unpriced_moderator(config: Config, place: str, name: str) -> str:
         secret=secret,
         moderate=moderate,
         grey=grey,
-        approved=Approvals(ledger),
+        approved=approvals,
+        rejected=approvals.rejected,
         alarm=alarm,
     )
 
@@ -153,23 +159,44 @@ class Keeping:
 
 
 class Approvals:
-    """What people let pass, by the codes that refusals named. Follows other processes within a second."""
+    """What people let pass, and what they refused for good, by the codes that refusals named. Follows other processes within
+    a second."""
 
     def __init__(self, ledger: SqliteLedger) -> None:
         self._ledger = ledger
         self._revision = -1
         self._until: Mapping[str, int] = {}
+        self._rejected: dict[str, bool] = {}
 
     def __call__(self, code: str, at_us: int) -> bool:
         """Whether a code was approved and still is."""
+        self._follow()
+        return self._until.get(code, 0) > at_us
+
+    def rejected(self, code: str) -> bool:
+        """Whether a person refused a code. Where that cannot be read nobody is asked: it counts as refused."""
+        self._follow()
+        found = self._rejected.get(code)
+        if found is None:
+            try:
+                found = rejection(self._ledger, code) is not None
+            except DemitasseError as error:
+                log.warning("what people refused could not be read, so nothing passes: %s", error)
+                return True
+            if len(self._rejected) >= MOST_CODES:
+                self._rejected.clear()
+            self._rejected[code] = found
+        return found
+
+    def _follow(self) -> None:
         if self._ledger.revision != self._revision:
             self._revision = self._ledger.revision
+            self._rejected.clear()
             try:
                 self._until = self._ledger.get_setting(APPROVED) or {}
             except DemitasseError as error:
                 log.warning("approvals could not be read, so none holds: %s", error)
                 self._until = {}
-        return self._until.get(code, 0) > at_us
 
 
 class Kept(Protocol):
@@ -181,7 +208,14 @@ class Kept(Protocol):
 
 
 def approve(settings: Kept, code: str, at_us: int) -> int:
-    """Let what bears this code pass; returns until when. Approvals that are over are forgotten."""
+    """Let what bears this code pass; returns until when. Approvals that are over are forgotten.
+
+    Raises ConfigError: a person refused it, and that is final.
+    """
+    if (told := rejection(settings, code)) is not None:
+        raise ConfigError(
+            f"{code} was refused by {told.get('by') or 'a person'}, and that is final; a reworded text waits anew"
+        )
     kept = {name: until for name, until in (settings.get_setting(APPROVED) or {}).items() if until > at_us}
     until_us = kept[code] = at_us + APPROVED_US
     settings.set_setting(APPROVED, kept)
@@ -195,6 +229,23 @@ def withdraw(settings: Kept, code: str) -> bool:
     if had:
         settings.set_setting(APPROVED, kept)
     return had
+
+
+def reject(settings: Kept, code: str, at_us: int, *, by: str, why: str = "") -> None:
+    """Refuse what bears this code, for good. Who and why stand in the chain.
+
+    Raises ConfigError: it was refused before.
+    """
+    if rejection(settings, code) is not None:
+        raise ConfigError(f"{code} was refused before, and that is final")
+    withdraw(settings, code)
+    settings.set_setting(REJECTED + code, {"by": by, "at_us": at_us, "why": why})
+
+
+def rejection(settings: Kept, code: str) -> Mapping[str, Any] | None:
+    """Who refused a code, when and why; None: nobody did."""
+    found: Mapping[str, Any] | None = settings.get_setting(REJECTED + code)
+    return found
 
 
 def _redacts(rules: Rules) -> bool:

@@ -76,6 +76,7 @@ REFUSALS: Final = frozenset(
     {
         "injection_refused",
         "approval_needed",
+        "approval_rejected",
         "hidden_characters",
         "moderation_refused",
         "private_data_refused",

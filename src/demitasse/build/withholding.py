@@ -17,13 +17,11 @@ from ..core.call import Call
 from ..core.errors import DemitasseError
 from ..core.limits import Alert
 from ..store.bodies import drop_ref
-from ..web.waiting import Held
+from ..web.waiting import APPROVE, Held
 from .keeping import Keeper, held_ref
 
 log = logging.getLogger("demitasse.guard")
 
-APPROVE: Final = "approve-"
-"""Begins the id of an alert that asks a person; the code follows."""
 _MOST_CODES: Final = 1_000
 
 

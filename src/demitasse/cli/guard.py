@@ -1,4 +1,4 @@
-"""`guard`: which rules hold for whom, and what waits for a person to let it pass, or not."""
+"""`guard`: which rules hold for whom, and what waits for a person to let it pass, or to refuse it."""
 
 # ruff: noqa: PLC0415 - a command pays only for what it uses
 from __future__ import annotations
@@ -10,7 +10,7 @@ from .ground import Commands, Failure, Place, note, placed, say, say_json, table
 
 @click.group(cls=Commands)
 def guard() -> None:
-    """What is looked for in prompts and done about it: rules, waiting, read, approve, decline, withdraw."""
+    """What is looked for in prompts and done about it: rules, waiting, read, approve, reject, withdraw."""
 
 
 @guard.command()
@@ -68,18 +68,23 @@ def _stays(stays: str, **data: str) -> str:
 
 
 @guard.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@click.option(
+    "--all", "every", is_flag=True, help="Each by itself, also what waits for the same route, key and author."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON array of each.")
 @placed
-def waiting(place: Place, as_json: bool) -> None:
+def waiting(place: Place, every: bool, as_json: bool) -> None:
     """What was refused until a person lets it pass, the newest first; by code, and never the words."""
+    from ..web.needs import Grouped, grouped
+    from ..web.waiting import MOST_WAITING, code_of
     from .units import clock_text
 
     with place.books() as books:
-        found = [alert for alert in books.alerts(last=1_000) if alert.kind == "approval_needed"]
+        found = [alert for alert in books.alerts(last=MOST_WAITING) if alert.kind == "approval_needed"]
     if as_json:
         say_json(
             [
-                {"code": a.id.removeprefix("approve-"), "at_us": a.at_us, "call": a.subject, "why": a.message}
+                {"code": code_of(a), "at_us": a.at_us, "call": a.subject, "why": a.message, "group": a.group or None}
                 for a in found
             ]
         )
@@ -87,11 +92,16 @@ def waiting(place: Place, as_json: bool) -> None:
     if not found:
         say("nothing waits")
         return
+    rows = [Grouped(alert, 0) for alert in found] if every else grouped(found)
     table(
-        ("code", "at", "why"),
-        [[a.id.removeprefix("approve-"), clock_text(a.at_us), a.message] for a in found],
-        whole=("code", "at"),
+        ("code", "at", "more like it", "why"),
+        [[code_of(a), clock_text(a.at_us), f"{like:,}" if like else "-", a.message] for a, like in rows],
+        whole=("code", "at", "more like it"),
     )
+    if len(rows) < len(found):
+        note(
+            "those alike each by itself: demitasse guard waiting --all; no to all of them: demitasse guard reject CODE --like"
+        )
 
 
 @guard.command()
@@ -113,16 +123,28 @@ def approve(place: Place, code: str) -> None:
 
 @guard.command()
 @click.argument("code")
+@click.option("--why", default="", help="Why; it stands in the audit log beside who.")
+@click.option("--like", is_flag=True, help="And all else that waits for the same route, key and author.")
 @placed
-def decline(place: Place, code: str) -> None:
-    """Do not let what bears CODE pass: it waits no more, and its words are dropped. Asked again, it waits again."""
+def reject(place: Place, code: str, why: str, like: bool) -> None:
+    """Refuse what bears CODE, for good: whoever asks it again is told that a person refused it. Its words are dropped."""
+    from ..build.guarding import reject as refuse
     from ..build.withholding import drop
+    from ..web.waiting import APPROVE, code_of
 
     code = _waits(place, code)
+    codes = [code]
+    if like:
+        with place.books() as books:
+            found = {code_of(a): a for a in books.alerts(last=10_000) if a.kind == "approval_needed"}
+        group = found[code].group if code in found else ""
+        codes += [one for one, alert in found.items() if one != code and group and alert.group == group]
     with place.settings() as settings:
-        settings.resolve_alert(f"approve-{code}")
-    drop(place.data, code)
-    say(f"{code} is declined; let it pass all the same with: demitasse guard approve {code}")
+        for one in codes:
+            refuse(settings, one, place.clock(), by=settings.by, why=why)
+            settings.resolve_alert(APPROVE + one)
+            drop(place.data, one)
+    say(f"{code} is refused for good" if len(codes) == 1 else f"{len(codes)} requests are refused for good")
 
 
 @guard.command()
@@ -153,7 +175,7 @@ def read(place: Place, code: str, as_json: bool) -> None:
         return
     for one in said:
         say(f"{visible(one['role'])}: {visible(one['text'])}")
-    note(f"that you read this stands in the audit log; decide with: demitasse guard approve {code}, or decline {code}")
+    note(f"that you read this stands in the audit log; decide with: demitasse guard approve {code}, or reject {code}")
 
 
 @guard.command()

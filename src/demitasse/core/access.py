@@ -76,6 +76,7 @@ PATHS: Final[dict[str, str]] = {
     "POST /governance/pack": "audit",
     "GET /waiting": "read",
     "POST /waiting/read": "operate+content",  # who may decide and may read words
+    "POST /waiting/reject": "operate",
     "GET /components": "admin",  # a showcase, with buttons of all kinds
     "GET /parts/*": "read",
     "GET /login": OPEN,

@@ -88,3 +88,5 @@ class Alert(Struct, frozen=True, omit_defaults=True):
     remedy: str = ""
     resolved_us: int | None = None
     undo: str = ""
+    group: str = ""
+    """Of several with the same, people are told once while any of them waits."""

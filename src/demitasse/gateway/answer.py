@@ -337,7 +337,14 @@ def _after(call: Call, entry: Entry, held: Held, mark: bytes | None, steps: Step
 _LIMITS = frozenset(
     {
         *("insufficient_quota", "unpriced_model", "loop_detected", "key_paused", "rate_limit_exceeded"),
-        *("approval_needed", "approval_rejected", "data_may_not_leave", "guard_cap", "guard_unavailable", "hidden_characters"),
+        *(
+            "approval_needed",
+            "approval_rejected",
+            "data_may_not_leave",
+            "guard_cap",
+            "guard_unavailable",
+            "hidden_characters",
+        ),
         *(
             "injection_refused",
             "moderation_refused",

@@ -91,6 +91,7 @@ class Guard:
         moderate: asks a model about harm; None: no rule names one.
         grey: has a model (by name) decide claims of a call's answers; None: no rule names one.
         approved: whether a person let this risk pass, by the code that the refusal named.
+        rejected: whether a person refused it for good.
         alarm: tells a person; returns at once.
     """
 
@@ -105,6 +106,7 @@ class Guard:
         moderate: Moderate | None = None,
         grey: Callable[[str, Call], Grey] | None = None,
         approved: Callable[[str, int], bool] = lambda _code, _at_us: False,
+        rejected: Callable[[str], bool] = lambda _code: False,
         alarm: Callable[[Alert], None] = lambda _alert: None,
     ) -> None:
         self.policies = policies
@@ -115,6 +117,7 @@ class Guard:
         self._moderate = moderate
         self._grey = grey
         self._approved = approved
+        self._rejected = rejected
         self._alarm = alarm
         self._rules: dict[tuple[str, str], Rules] = {}
         self._scanners: dict[tuple[float, bool], Scanner] = {}
@@ -349,6 +352,14 @@ class Guard:
         """Raises Refused unless a person has let this very text of this key (or team) pass."""
         text = f"{call.caller.team or call.caller.key}\0{risk.text}".encode("utf-8", "surrogatepass")
         code = hmac.digest(self._secret, b"approve\0" + text, "sha256").hex()[:10]
+        if self._rejected(code):
+            raise Refused(
+                f"the {risk.source} text of this prompt was refused by a person ({code}), and that is final; reword it, or talk "
+                "to whoever runs this gateway",
+                status=403,
+                code="approval_rejected",
+                type="permission_error",
+            )
         if self._approved(code, call.at_us):
             return
         remedy = f"demitasse guard approve {code}"
@@ -362,6 +373,7 @@ class Guard:
                 f"({code}): its {risk.source} text has an injection risk of {risk.score:.2f}",
                 remedy=remedy,
                 undo=f"demitasse guard withdraw {code}",
+                group=f"approval {call.model} {call.caller.key} {risk.source}",
             )
         )
         raise Refused(

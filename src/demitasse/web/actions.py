@@ -14,7 +14,7 @@ from ..core.access import ROLES
 from ..core.errors import ConfigError
 from ..core.limits import Budget, Key, Scope
 from ..core.money import NANOS, Period, nanos
-from . import drift_actions
+from . import drift_actions, waiting
 from .desk import Desk
 from .guard import Done
 from .render import money, plain_amount
@@ -154,6 +154,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "/certificates/certify": certify,
     "/certificates/promote": promote,
     "/certificates/undo": undo,
+    "/waiting/reject": waiting.reject,
     **drift_actions.ACTIONS,
 }
 

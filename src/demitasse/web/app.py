@@ -530,7 +530,7 @@ def _short(params: Mapping[str, str]) -> dict[str, str]:
 def _figures_seen(values: Mapping[str, Any]) -> str:
     """Changes with the figures and the list of what needs you."""
     report, needs = values["report"], values["needs"]
-    alerts = zlib.crc32(",".join(need.alert.id for need in needs).encode())
+    alerts = zlib.crc32(",".join(f"{need.alert.id} {need.like}" for need in needs).encode(), values["needs_more"])
     return f"{report.requests}.{report.paid_nanos}.{report.saved_nanos}.{report.until_us}.{alerts:x}"
 
 

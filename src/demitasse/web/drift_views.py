@@ -11,21 +11,14 @@ from msgspec import Struct
 
 from ..core.limits import Alert
 from . import drift_charts
-from .drift_facts import NOBODY, StreamRow, WatchFacts, button
+from .drift_facts import NOBODY, StreamRow, WatchFacts
+from .needs import needs
 from .report import iso
 
 if TYPE_CHECKING:
     from .desk import Desk
 
-MOST_OPEN: Final = 5
 MOST_PAST: Final = 20
-
-
-class Told(Struct, frozen=True):
-    """An alert of the watch, with the word on its button."""
-
-    alert: Alert
-    button: str
 
 
 class Group(Struct, frozen=True):
@@ -39,15 +32,14 @@ class Group(Struct, frozen=True):
     """What all of them lack; "" where one lacks nothing."""
 
 
-def watch(desk: Desk, _query: Mapping[str, str]) -> dict[str, Any]:
-    """The page."""
+def watch(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
+    """The page. ``needs=all``: all that needs somebody, not the newest five alone."""
     facts = desk.watch.facts() if desk.watch is not None else NOBODY
     alerts = [alert for alert in desk.books.alerts(open_only=False, last=500) if is_ours(alert)]
-    waiting = [alert for alert in alerts if alert.resolved_us is None]
     return {
         "facts": facts,
         "groups": groups(facts.streams),
-        "needs": [Told(alert, button(alert.remedy)) for alert in waiting[:MOST_OPEN]],
+        **needs(desk, every=query.get("needs") == "all"),
         "past": [alert for alert in alerts if alert.resolved_us is not None][:MOST_PAST],
         "chart": drift_charts.month(facts.forecast, desk.clock()) if facts.forecast is not None else None,
         "lines": {f"{row.route}/{row.stream}": drift_charts.line(row.days) for row in facts.streams},

@@ -212,6 +212,11 @@ class Control(Protocol):
         """What the guard refused under this code passes for a day, in every process."""
         ...
 
+    async def reject(self, code: str, why: str) -> None:
+        """What the guard refused under this code passes never, in any process: there is no way back. Raises ConfigError: it
+        was refused before."""
+        ...
+
     async def let_wait(self, code: str) -> None:
         """Undoes ``let_pass``."""
         ...

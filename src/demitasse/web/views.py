@@ -11,22 +11,21 @@ from msgspec import Struct, structs
 from ..core.access import role_of
 from ..core.entry import Entry
 from ..core.evidence import OWN_KEYS
-from ..core.limits import Alert, Key, Spent, tenant_of
+from ..core.limits import Key, Spent, tenant_of
 from ..core.money import opens_at
 from . import charts
 from .arithmetic import Bill, Comparison, bill, compare
 from .desk import Desk
-from .drift_facts import button
 from .facts import SettingRow
 from .guarded import guard_sentences
 from .key_facts import last_days
+from .needs import needs
 from .promises import Promise, promises
 from .report import DAY_US, HOUR_US, Report, build_report, month_end_us, month_start_us
 
 LIVE_ROWS = 12
 LIVE_SAMPLE = 100
 PAGE_ROWS = 50
-MOST_ALERTS = 5
 REMEMBER_US = 2_000_000
 OUTCOMES = ("answered", "refused", "failed", "cancelled", "lost")
 
@@ -38,15 +37,6 @@ class Stretch(Struct, frozen=True):
     label: str
     since_us: int
     until_us: int
-
-
-class Need(Struct, frozen=True):
-    """An alert with its one button: ``action`` is where it posts to."""
-
-    alert: Alert
-    action: str
-    button: str
-    link: str = ""
 
 
 class Live(Struct, frozen=True):
@@ -116,7 +106,7 @@ def overview(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
             "calls": charts.calls_over_time(slices, hourly=hourly),
         },
         "models": report.by_model[:6],
-        "needs": needs(desk),
+        **needs(desk),
         "live": live(desk),
         "limit": _main_limit(budget_rows(desk)),
         "empty": not desk.books.entries(last=1),
@@ -144,11 +134,6 @@ def live(desk: Desk) -> Live:
         held_nanos=held,
         seen=f"{entries[0].id if entries else ''}.{held}.{per_minute}",
     )
-
-
-def needs(desk: Desk) -> list[Need]:
-    """At most five, the newest first, each with one button."""
-    return [_need(alert) for alert in desk.books.alerts(open_only=True, last=MOST_ALERTS)[:MOST_ALERTS]]
 
 
 def ledger(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
@@ -397,18 +382,6 @@ def _main_limit(rows: list[BudgetRow]) -> BudgetRow | None:
     """The one for the top of the screen: the total limit that is nearest to its end."""
     limited = [r for r in rows if r.spent.budget.scope == "total" and r.spent.budget.limit_nanos]
     return max(limited, key=lambda r: (r.settled_share or 0) + (r.held_share or 0), default=None)
-
-
-def _need(alert: Alert) -> Need:
-    if alert.kind.startswith("loop"):
-        return Need(alert, "/keys/resume", "resume", link=f"/ledger?key={alert.subject}")
-    if "budget" in alert.kind:
-        return Need(alert, "/alerts/resolve", "done", link="/budgets")
-    if alert.undo and (word := button(alert.remedy)):
-        link = "/waiting" if alert.kind == "approval_needed" else "/watch"
-        return Need(alert, "/watch/do", word, link=link)
-    call = alert.remedy.removeprefix("demitasse explain ")
-    return Need(alert, "/alerts/resolve", "done", link=f"/ledger/{call}" if call != alert.remedy else "")
 
 
 def _share(part: int, whole: int | None) -> float | None:

@@ -11,13 +11,19 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from ..core.errors import ConfigError
-from ..core.limits import Alert
+from ..core.limits import Alert, Budget
 from ..core.quiet import quiet
 from ..wire.text import turns
 from .desk import Desk
+from .guard import Done
+from .needs import grouped
 
 MOST_CHARS: Final = 40_000
-MOST_WAITING: Final = 200
+MOST_WAITING: Final = 1_000
+MOST_SHOWN: Final = 200
+MOST_WHY_CHARS: Final = 1_000
+APPROVE: Final = "approve-"
+"""Begins the id of an alert that asks a person; the code follows."""
 _CODE_CHARS: Final = 10
 
 
@@ -42,16 +48,26 @@ class Waiting(Protocol):
         ...
 
 
-def page(desk: Desk, _query: Mapping[str, str]) -> dict[str, Any]:
-    """All that waits, the newest first, without a word of it."""
-    return {"waiting": [_row(alert) for alert in _open(desk)], "keeps": desk.waiting is not None, "read": None}
+def page(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
+    """What waits, the newest first, without a word of it: of what waits for the same route, key and author the newest, and how
+    many are ``like`` it; with ``all`` each, the newest two hundred."""
+    found = _open(desk)
+    every = query.get("all") == "yes"
+    groups = grouped(found)
+    rows = [_row(alert, 0) for alert in found[:MOST_SHOWN]] if every else [_row(*one) for one in groups[:MOST_SHOWN]]
+    return {
+        "waiting": rows,
+        "total": len(found),
+        "every": every,
+        "apart": len(groups) < len(found),
+        "keeps": desk.waiting is not None,
+        "read": None,
+    }
 
 
 async def read(desk: Desk, form: Mapping[str, str]) -> dict[str, Any]:
     """The words under ``code``. Raises ConfigError: nothing waits under it, or its words are not there."""
-    code = form.get("code", "")
-    if len(code) != _CODE_CHARS or set(code) - set("0123456789abcdef"):
-        raise ConfigError("this is no code of something that waits; open the page again")
+    code = _code(form)
     if desk.waiting is None:
         raise ConfigError("words of what waits are not kept here: see [keep] bodies and [keep] held")
     found = await desk.waiting.read(code)
@@ -64,6 +80,33 @@ async def read(desk: Desk, form: Mapping[str, str]) -> dict[str, Any]:
     return {"read": {"code": code, "call": found.call, "turns": said}}
 
 
+async def reject(desk: Desk, form: Mapping[str, str], _budgets: list[Budget]) -> Done:
+    """``code``: it never passes; ``why`` stands in the chain. With ``like`` (``yes``) all that waits for the same route, key and
+    author. There is no way back, so no undo.
+
+    Raises ConfigError: it does not wait.
+    """
+    code, why = _code(form), form.get("why", "").strip()
+    if len(why) > MOST_WHY_CHARS:
+        raise ConfigError(f"the reason is longer than {MOST_WHY_CHARS} characters")
+    waiting = {code_of(alert): alert for alert in _open(desk)}
+    if code not in waiting:
+        raise ConfigError(f"nothing waits under {code}; open the page again")
+    group = waiting[code].group
+    codes = [
+        one for one, alert in waiting.items() if one == code or (form.get("like") and group and alert.group == group)
+    ]
+    for one in codes:
+        await desk.control.reject(one, why)
+        await desk.control.resolve_alert(APPROVE + one)
+    return Done(f"{code} is refused for good" if len(codes) == 1 else f"{len(codes)} requests are refused for good")
+
+
+def code_of(alert: Alert) -> str:
+    """Under which something waits."""
+    return alert.id.removeprefix(APPROVE)
+
+
 def visible(text: str) -> str:
     """The text with what nobody sees, or what would steer a terminal, written out: ``\\u202e``."""
     return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
@@ -73,13 +116,20 @@ def _escaped(c: str) -> str:
     return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
 
 
+def _code(form: Mapping[str, str]) -> str:
+    code = form.get("code", "")
+    if len(code) != _CODE_CHARS or set(code) - set("0123456789abcdef"):
+        raise ConfigError("this is no code of something that waits; open the page again")
+    return code
+
+
 def _open(desk: Desk) -> list[Alert]:
     alerts = desk.books.alerts(open_only=True, last=MOST_WAITING)
     return [alert for alert in alerts if alert.kind == "approval_needed"]
 
 
-def _row(alert: Alert) -> dict[str, Any]:
+def _row(alert: Alert, like: int) -> dict[str, Any]:
     return {
-        "code": alert.id.removeprefix("approve-"), "at_us": alert.at_us, "call": alert.subject, "why": alert.message,
-        "alert": alert.id,
+        "code": code_of(alert), "at_us": alert.at_us, "call": alert.subject, "why": alert.message,
+        "alert": alert.id, "like": like,
     }  # fmt: skip
