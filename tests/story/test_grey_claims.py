@@ -150,6 +150,15 @@ async def test_a_judge_that_takes_too_long_leaves_the_claim_grey_and_says_so(mon
     assert made.of("demitasse")[0].outcome == "cancelled"
 
 
+async def test_of_a_clients_deadline_the_judge_gets_a_quarter() -> None:
+    made = await world('{"1": "no"}')
+    made.judge.gate = asyncio.Event()
+    answer = await ask(made.app, prompt("draft", words=CONTEXT), headers={"x-stainless-timeout": "0.2"})
+    assert answer.status == 200
+    (check,) = made.mine.guard.checks
+    assert check.why == "1 grey, and 'mini' could not be asked: it did not answer in 0.05 s"
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_answer_that_was_given_waits_for_no_judge_and_is_looked_at_afterwards(stream: bool) -> None:
     made = await world('{"1": "no"}', large=GREY)

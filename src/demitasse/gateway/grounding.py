@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..core.call import Call, Reply
 from ..core.entry import Check, Entry
 from ..core.errors import DemitasseError, StoreError
-from ..core.evidence import Answered, Label
+from ..core.evidence import OWN_KEYS, Answered, Label
 from .aside import Aside, Unasked
 from .ladder import Verdict
 from .steps import Steps
@@ -120,7 +120,7 @@ class Grounder:
 
         grey = found.grey
         try:
-            said = await self._aside.within(PATIENCE_S, self._ask(model, call, put))
+            said = await self._aside.within(_patience_s(call) if decisive else PATIENCE_S, self._ask(model, call, put))
         except Unasked as why:
             log.warning("the grey claims of call %s were not judged by '%s': %s", call.id, model, why)
             return Looked(grounded(found, f"{grey} grey, and '{model}' could not be asked: {why}"), judged=False)
@@ -201,8 +201,14 @@ class Grey:
         """Of an answer that is in the books: it is looked at in its turn, unless it was as a draft. Returns at once."""
         if self._judged is not None and self._judged[0] is reply:
             return
-        if entry.outcome == "answered" and self._call.kind in ("chat", "completion"):
+        if entry.outcome == "answered" and entry.key not in OWN_KEYS and self._call.kind in ("chat", "completion"):
             self._grounder.offer(self._model, self._call, reply, entry)
+
+
+def _patience_s(call: Call) -> float:
+    """How long a client can be made to wait: of its own deadline a quarter, since another model may be asked afterwards."""
+    deadline_s = call.wish.deadline_s
+    return PATIENCE_S if deadline_s is None else min(PATIENCE_S, deadline_s / 4)
 
 
 def _read(call: Call, reply: Reply) -> tuple[Grounding, list[Doubt]] | None:
