@@ -146,6 +146,13 @@ def test_people_get_a_row_for_each_finding_and_a_sum(run: Run) -> None:
     assert run("scan", input=lines([ROWS[2]])).stdout == "1 text: nothing found\n"
 
 
+def test_what_could_not_be_read_is_not_said_to_hold_nothing(run: Run) -> None:
+    assert run("scan", input="{\nnot json\n", status=1).stdout == "0 of 2 texts read\n"
+    half = run("scan", input="{\n" + lines([ROWS[2]]), status=1)
+    assert half.stdout == "1 of 2 texts read: nothing found\n"
+    assert "1 of 2 lines could not be read (1)" in half.stderr
+
+
 def test_an_empty_input_is_nothing_found(run: Run) -> None:
     assert run("scan", "--json", input="").stdout == ""
     assert run("scan", input="\n\n").stdout == "0 texts: nothing found\n"

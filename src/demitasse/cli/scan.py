@@ -74,7 +74,9 @@ def scan(place: Place, file: str, plain: bool, source: Source, names: bool, fals
                 _tell(line, found, told)
     if not as_json:
         summary = ", ".join(f"{count:,} {what}" for what, count in sorted(told.items())) or "nothing found"
-        say(f"{lines:,} text{'s' * (lines != 1)}: {summary}")
+        read = lines - len(bad)
+        number = f"{read:,} of {lines:,} texts read" if bad else f"{lines:,} text{'s' * (lines != 1)}"
+        say(f"{number}: {summary}" if read or not bad else number)
     if bad:
         named = ", ".join(map(str, bad[:_SHOWN])) + (", …" if len(bad) > _SHOWN else "")
         raise Failure(f"{len(bad)} of {lines:,} lines could not be read ({named}); the others are done")
