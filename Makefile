@@ -62,7 +62,7 @@ fuzz: $(READY)
 audit:
 	$(PYTHON) -m venv .venv/audit
 	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
-	.venv/audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock $(ARGS)
+	.venv/audit/bin/python bench/pins.py requirements.lock $(ARGS)
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
