@@ -391,7 +391,7 @@ class Site:
         assert isinstance(error, HTTPException)
         detail = error.detail
         if error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
-            detail = f"there is no page {request.url.path}; the ones there are stand above"
+            detail = f"there is no page {request.scope['path']}; the ones there are stand above"
         return await self._error(request, error.status_code, detail, dict(error.headers or {}))
 
     async def our_error(self, request: Request, error: Exception) -> Response:
@@ -423,7 +423,7 @@ class Site:
         theme = request.cookies.get("theme", "")
         common |= {
             "done": done,
-            "path": request.url.path + ("?" + request.url.query if request.url.query else ""),
+            "path": _asked(request),
             "theme": theme if theme in {"light", "dark"} else "",
             "nav": [p for p in PAGES if visitor.may(access.needed("GET", p.path))] if visitor else (),
         }
@@ -484,13 +484,13 @@ class Site:
             return self._json({"error": {"message": NO_SESSION, "code": 401}}, 401)
         if request.method != "GET":
             return _guarded(RedirectResponse("/login", 303))
-        back = request.url.path + ("?" + request.url.query if request.url.query else "")
+        back = _asked(request)
         return _guarded(RedirectResponse("/login?" + urlencode({"back": back}), 303))
 
     def _back(self, request: Request, form: Mapping[str, str], done: Done) -> Response:
         response = RedirectResponse(_local_path(form.get("back", "/")), 303)
         sealed = guard.seal(self._secret, "done", done)
-        secure = request.url.scheme == "https" or (self._desk.login is not None and self._desk.login.secure)
+        secure = request.scope["scheme"] == "https" or (self._desk.login is not None and self._desk.login.secure)
         response.set_cookie(guard.FLASH, sealed, max_age=60, httponly=True, samesite="strict", secure=secure)
         return _guarded(response)
 
@@ -543,6 +543,12 @@ def _wants_json(request: Request) -> bool:
     asked = request.query_params.get("format")
     accept = request.headers.get("accept", "")
     return asked == "json" or (not asked and "application/json" in accept and "text/html" not in accept)
+
+
+def _asked(request: Request) -> str:
+    """Path and query as they came: ``request.url`` is put together with what the client says its host is."""
+    query = request.scope["query_string"].decode("utf-8", "replace")
+    return request.scope["path"] + ("?" + query if query else "")
 
 
 def _local_path(path: str) -> str:
