@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sqlite3
+import threading
 
 from demitasse.build.doorkeeping import Doorkeeping
 from demitasse.build.governing_books import security
@@ -70,3 +73,26 @@ def test_days_are_told_apart_and_what_could_not_be_written_is_not_lost(tmp_path,
             (20_001, "foreign_host", 1),
             (20_001, "invalid_api_key", 2),
         ]
+
+
+async def test_a_stop_in_the_middle_of_a_counting_counts_nothing_twice(monkeypatch) -> None:
+    monkeypatch.setattr("demitasse.build.doorkeeping.EVERY_S", 0.0)
+    added, began, go_on = [], threading.Event(), threading.Event()
+
+    class Slow:
+        def turned_away(self, counts):
+            began.set()
+            assert go_on.wait(5)
+            added.append(counts)
+
+    door = Doorkeeping(Slow(), lambda: {"foreign_origin": 100})
+    running = asyncio.create_task(door.run())
+    assert await asyncio.to_thread(began.wait, 5)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    stop = asyncio.create_task(asyncio.to_thread(door.keep))
+    await asyncio.sleep(0.05)
+    go_on.set()
+    await stop
+    assert added == [{"foreign_origin": 100}]

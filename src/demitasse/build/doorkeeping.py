@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -29,6 +30,8 @@ class Doorkeeping:
     def __init__(self, ledger: Settings, denied: Callable[[], Mapping[str, int]]) -> None:
         self._ledger, self._denied = ledger, denied
         self._kept: dict[str, int] = {}
+        self._one_by_one = threading.Lock()
+        """A stop cancels ``run`` and leaves its thread, and counts at once what came since."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -38,6 +41,10 @@ class Doorkeeping:
 
     def keep(self) -> None:
         """Add what is new; what cannot be written is tried again the next time. Blocks."""
+        with self._one_by_one:
+            self._keep()
+
+    def _keep(self) -> None:
         now = dict(self._denied())
         new = {code: n - self._kept.get(code, 0) for code, n in now.items() if n > self._kept.get(code, 0)}
         if not new:
