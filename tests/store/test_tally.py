@@ -275,3 +275,13 @@ def test_the_rarest_of_too_many_names_of_a_day_are_told_together(tmp_path, monke
     fill(tmp_path, [call(f"c{n}", team=f"t{n % 4}" if n < 8 else "t0") for n in range(12)])
     teams = {name: n for (_, what, name), n in counts(tmp_path)[0].items() if what == "team"}
     assert teams == {"t0": 6, "t1": 2, "(others)": 4}
+
+
+@pytest.mark.parametrize("value", [None, "lax", 7, ["lax"], {"hash": None}, {"hash": 7}, {}])
+def test_a_setting_that_names_no_configuration_is_read_alike_by_who_counts_and_who_recounts(tmp_path, value):
+    Settings(tmp_path, clock=lambda: NOW_US).set_setting("configuration", value)
+    fill(tmp_path, [call("a")])
+    assert recount(tmp_path) == []
+    assert {name for day, what, name in SqliteTally(tmp_path).days(0, 2 * NOW_US) if what == "asked"} == {
+        "large\topenai\t\t"
+    }

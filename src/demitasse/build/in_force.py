@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from ..config import Config
 from ..providers.vendors import elsewhere
-from ..store.counts import CONFIGURATION
+from ..store.counts import CONFIGURATION, configuration_of, short
 
 SETTING: Final = CONFIGURATION
 """Of the store: what is in force, and the name that its events have in the chain (``setting:configuration``)."""
@@ -60,8 +60,7 @@ def in_force(config: Config) -> dict[str, Any]:
 def record(store: Kept, config: Config) -> bool:
     """Tell the ledger what is in force, where it was told something else; whether it was. Raises StoreError."""
     value = in_force(config)
-    before = store.get_setting(SETTING) or {}
-    if before.get("hash") == value["hash"]:
+    if configuration_of(store.get_setting(SETTING)) == short(value["hash"]):
         return False
     store.set_setting(SETTING, value, told={"what": "configuration", "hash": value["hash"]})
     return True

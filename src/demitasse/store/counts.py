@@ -46,10 +46,11 @@ def short(hash: str) -> str:
     return hash[:12]
 
 
-def configuration_of(value: bytes) -> str:
-    """The short hash of the setting ``configuration`` as it is kept; empty: it tells none."""
+def configuration_of(value: Any) -> str:
+    """The short hash of the setting ``configuration``, as it is kept (bytes) or decoded; empty: it tells none."""
     try:
-        return short(msgspec.json.decode(value, type=_Configuration).hash)
+        found = msgspec.json.decode(value) if isinstance(value, bytes) else value
+        return short(msgspec.convert(found, _Configuration).hash)
     except msgspec.MsgspecError:
         return ""
 

@@ -21,7 +21,7 @@ from ..core.entry import Entry
 from . import checkpoints
 from .books import Reading
 from .chain import decode_entry, encode
-from .counts import CONFIGURATION, DAY_US, DOOR, HAPPENED, Name, counts_of, facts_of, short, written
+from .counts import CONFIGURATION, DAY_US, DOOR, HAPPENED, Name, configuration_of, counts_of, facts_of, written
 from .marks import number
 from .migrations import FILE, connect
 from .trouble import trouble
@@ -87,7 +87,7 @@ class Counting:
                 continue
             event = msgspec.json.decode(leaf)
             if id == f"setting:{CONFIGURATION}":
-                self.configuration = short(str((event.get("value") or {}).get("hash", "")))
+                self.configuration = configuration_of(event.get("value"))
             if (facts := facts_of(kind, id, event)) is not None:
                 self.happened.append((seq, at_us, kind, id, encode(facts)))
 
@@ -213,7 +213,7 @@ def _before(db: sqlite3.Connection, seq: int) -> str:
     """What was in force after this row, by what is counted already."""
     sql = "SELECT json FROM happened WHERE id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
     row = db.execute(sql, (f"setting:{CONFIGURATION}", seq)).fetchone()
-    return "" if row is None else short(str((msgspec.json.decode(row[0]).get("value") or {}).get("hash", "")))
+    return "" if row is None else configuration_of(msgspec.json.decode(row[0]).get("value"))
 
 
 # ── what dropped rows came to, and whether all of it is what the rows say ───────────────────────────────────────────
