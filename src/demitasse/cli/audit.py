@@ -146,6 +146,9 @@ def checkpoint(place: Place, as_json: bool) -> None:
     note(f"all of them: {place.data / FILE}; copy it to where nobody who can write here can write")
 
 
+_MENTIONS = "mentions of them in the texts of others are not found by this"
+
+
 @audit.command()
 @click.argument("person", required=False)
 @click.option("--tenant", metavar="NAME", help="Only at this key or `team:NAME`; without PERSON, all that it has.")
@@ -155,6 +158,9 @@ def checkpoint(place: Place, as_json: bool) -> None:
 @placed
 def erase(place: Place, person: str | None, tenant: str | None, by: str, why: str, yes: bool, as_json: bool) -> None:
     """Make all texts of PERSON unreadable for good, as requests name them, or of a whole tenant.
+
+    PERSON is the name that requests gave as safety_identifier, user or metadata.user_id. What others wrote about somebody is kept
+    under others: no mention is looked for.
 
     Destroys the keys under which bodies, commitments and placeholders lie, the lab's runs on their calls, and has a running
     gateway empty its caches. The chain stays as it is and tells that it was done, by whom and why, and not of whom.
@@ -181,12 +187,20 @@ def erase(place: Place, person: str | None, tenant: str | None, by: str, why: st
         )
         return
     if not (done.subjects or done.texts or done.runs):
-        say(f"nothing is kept of {whom}")
+        if person is None:
+            say(f"nothing is kept of {whom}")
+            return
+        say(
+            f"no request that is known here named {whom} as its person (safety_identifier, user or metadata.user_id): "
+            f"nothing was erased; {_MENTIONS}"
+        )
         return
     say(
         f"{done.texts:,} texts of {whom} are gone, and the keys of {done.subjects:,} subjects with them: no copy opens again"
     )
     say(f"the chain says that {user()} did it{_whose(told)}")
+    if person is not None:
+        say(_MENTIONS)
     if done.runs:
         say(f"deleted, because their words were in them: the evaluations {', '.join(done.runs)}")
 
