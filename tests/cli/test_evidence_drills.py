@@ -134,7 +134,7 @@ def test_replays_of_attacks_stand_in_the_pack_and_on_the_detectors_card(filled, 
     archive = zipfile.ZipFile(tmp_path / "out.zip")
     assert json.loads(archive.read("security.json"))["redteam"] == [told]  # the old one is of another period
     row = next(row for row in json.loads(archive.read("controls.json"))["rows"] if row["id"] == "MS-2.7-007")
-    assert row["status"] == "evidenced" and "5.0% of 120 attacks got through" in row["proofs"][0]["says"]
+    assert row["status"] == "partial" and "5.0% of 120 attacks got through" in row["proofs"][0]["says"]
     card = json.loads(run("card", "injection", "--json").stdout)
     assert card["kind"] == "detector" and card["safety"][0]["value"] == 0.05 and len(card["identity"]["sha256"]) == 64
     assert "cards/injection.html" in archive.namelist()
