@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import click
 
-from ..core.approved import HERE
 from ..core.errors import DemitasseError
 from .ground import Place, placed, say, say_json
 from .running import Gateway, configured, noted
@@ -308,6 +307,7 @@ def _taken(host: str, port: int) -> bool:
 def _moderator(place: Place) -> Iterator[Finding]:
     """Whether it is known what the models cost that every call waits for; a start refuses one that nobody has a price for."""
     from ..build.guarding import moderators, unpriced_moderator
+    from ..core.approved import HERE
     from ..providers.price_cards import compile_card, free_moderation
     from ..providers.vendors import VENDORS, is_home
 
