@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from demitasse.core.entry import Attempt, Check, Entry, Guarded
+from demitasse.core.errors import StoreError
 from demitasse.core.limits import Alert, Key
 from demitasse.store.audit import recount
 from demitasse.store.ledger import SqliteLedger
@@ -285,3 +286,11 @@ def test_a_setting_that_names_no_configuration_is_read_alike_by_who_counts_and_w
     assert {name for day, what, name in SqliteTally(tmp_path).days(0, 2 * NOW_US) if what == "asked"} == {
         "large\topenai\t\t"
     }
+
+
+def test_a_damaged_row_from_before_is_told_and_its_remedy_named(tmp_path, look):
+    fill(tmp_path, [call("a"), call("b")])
+    sql(tmp_path, "UPDATE events SET leaf = x'7b' WHERE seq = 1")
+    forget_counts(tmp_path)
+    with pytest.raises(StoreError, match="demitasse audit verify"):
+        look()

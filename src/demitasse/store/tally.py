@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from ..core.entry import Entry
+from ..core.errors import StoreError
 from . import checkpoints
 from .books import Reading
 from .chain import decode_entry, encode
@@ -86,6 +87,8 @@ class Counting:
                     self.days[day, name] += n
                 continue
             event = msgspec.json.decode(leaf)
+            if not isinstance(event, dict):
+                continue  # the row itself is found to be bad elsewhere
             if id == f"setting:{CONFIGURATION}":
                 self.configuration = configuration_of(event.get("value"))
             if (facts := facts_of(kind, id, event)) is not None:
@@ -202,6 +205,10 @@ def catch_up(
             step(at, until)
     except sqlite3.Error as error:
         raise trouble(path, error) from error
+    except msgspec.MsgspecError as error:
+        raise StoreError(
+            f"a row of {path} cannot be read, so nothing after it is counted: {error}; see: demitasse audit verify"
+        ) from error
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
