@@ -14,6 +14,7 @@ from demitasse.gateway.guard_rules import DataClass, Policies, Rules, stricter
 from .asgi import ask, chat
 from .guarded import GuardWorld
 
+KEY = "ghp_" + "a1B2c3D4e5" * 3 + "a1B2c3"
 SSN = "my number is SSN 536-22-1847, thank you"
 MAIL = "write to jane.doe@example.com please"
 HEALTH = DataClass("health", "local", frozenset({"SSN"}))
@@ -100,6 +101,20 @@ async def test_data_that_may_not_be_taken_is_refused_by_type_and_never_by_value(
     assert "jane" not in answer.body.decode()
     assert world.large.calls == []
     assert dict(world.entry.guard.found) == {"EMAIL": 1}
+
+
+@pytest.mark.parametrize(
+    ("rules", "text", "named"),
+    [
+        ({"secrets": "refuse"}, f"use {KEY}", "([guard] secrets)"),
+        ({"personal": {"EMAIL": "refuse"}}, f"{MAIL} and {KEY}", "([guard] personal)"),
+        ({"personal": {"EMAIL": "refuse"}, "secrets": "refuse"}, f"{MAIL} and {KEY}", "([guard] personal and secrets)"),
+    ],
+)
+async def test_a_refusal_names_the_setting_that_asked_for_it(rules: dict[str, Any], text: str, named: str) -> None:
+    answer = await ask(GuardWorld(**rules).app, chat(text, "large"))
+    assert answer.json()["error"]["code"] == "private_data_refused"
+    assert named in answer.json()["error"]["message"] and KEY not in answer.body.decode()
 
 
 def injected(source: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ SCOPES: Final[dict[str, str]] = {
     "read": "see figures: what was called, paid and saved, by whom, and every page without words of a call",
     "content": "read the words of calls, where they are kept, and vote on answers",
     "operate": "set budgets, pause and resume keys, switch savings, promote and undo, clear caches, mark alerts as done",
-    "audit": "exports, proofs and evidence",
+    "audit": "make evidence packs",
     "admin": "all of it, and keys: create, revoke, erase",
 }
 

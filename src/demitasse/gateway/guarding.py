@@ -25,6 +25,7 @@ from ..core.errors import ConfigError, Refused
 from ..core.limits import Alert
 from ..guard import hidden as hidden_characters
 from ..guard.finding import Findings, Moderated
+from ..guard.kinds import SECRETS
 from ..guard.scan import Scanner
 from ..wire.parts import Part, Place, once_at_top, parts, said_once, with_texts
 from ..wire.text import said_since
@@ -463,7 +464,9 @@ def _with(call: Call, fields: Mapping[str, Raw], body: bytes) -> Call:
 
 
 def _private(types: Sequence[str]) -> Refused:
+    secret = [type in SECRETS for type in types]
+    settings = ["personal"] * (not all(secret)) + ["secrets"] * any(secret)
     return Refused(
-        f"the prompt holds {', '.join(types)}, which this route does not take ([guard] personal); leave it out",
+        f"the prompt holds {', '.join(types)}, which this route does not take ([guard] {' and '.join(settings)}); leave it out",
         code="private_data_refused",
     )
