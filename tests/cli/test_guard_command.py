@@ -177,3 +177,12 @@ def test_words_of_what_waits_are_read_with_a_trace_and_gone_when_refused(run: Ru
     assert "is refused for good" in run("guard", "reject", CODE).stdout
     assert "is not there" in run("guard", "read", CODE, status=1).stderr
     assert json.loads(run("guard", "waiting", "--json").stdout) == []
+
+
+def test_newer_alerts_of_other_kinds_hide_nothing_that_waits(run: Run, data: Path) -> None:
+    waits(data)
+    settings = Settings(data, clock=lambda: 1_795_262_400_000_000)
+    for i in range(1_001):
+        settings.raise_alert(Alert(f"soft-{i}", 1_795_262_400_000_001 + i, "budget_soft", "day", "80 % are spent"))
+    settings.close()
+    assert CODE in run("guard", "waiting").stdout

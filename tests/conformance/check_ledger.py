@@ -290,6 +290,10 @@ async def an_alert_is_kept_until_it_is_resolved(kit: Kit) -> None:
     await kit.ledger.alert(Alert("a", NOON, "budget_soft", "b", "80 % are spent", resolved_us=NOON + 2))
     assert [a.id for a in kit.books.alerts()] == ["c"]
     assert len(kit.books.alerts(open_only=False)) == 2
+    assert [a.id for a in kit.books.alerts(open_only=False, last=1, begins="a")] == ["a"]
+    assert kit.books.alerts(begins="b") == [] and kit.books.find_alert("b") is None
+    found = kit.books.find_alert("a")
+    assert found is not None and found.resolved_us == NOON + 2
 
 
 async def a_clock_that_jumps_back_disturbs_nothing(kit: Kit) -> None:

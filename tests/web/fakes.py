@@ -114,9 +114,12 @@ class FakeBooks:
     def held_nanos(self):
         return self.held
 
-    def alerts(self, *, open_only=True, last=20):
-        found = [a for a in self.all_alerts if a.resolved_us is None or not open_only]
+    def alerts(self, *, open_only=True, last=20, begins=""):
+        found = [a for a in self.all_alerts if (a.resolved_us is None or not open_only) and a.id.startswith(begins)]
         return sorted(found, key=lambda a: -a.at_us)[:last]
+
+    def find_alert(self, id):
+        return next((a for a in self.all_alerts if a.id == id), None)
 
     def stats(self):
         first = self.rows[0].at_us if self.rows else None

@@ -153,6 +153,14 @@ def test_forty_alike_are_one_line_that_says_how_many_and_one_press_refuses_all(o
     assert site.json("/waiting")["waiting"] == []
 
 
+def test_newer_alerts_of_other_kinds_hide_nothing_that_waits_and_a_press_finds_it(of):
+    site = of()
+    other = structs.replace(waiting_alert(), kind="budget_soft", undo="")
+    site.books.all_alerts += [structs.replace(other, id=f"soft-{i}", at_us=fakes.NOW_US + 1 + i) for i in range(1_200)]
+    assert [row["code"] for row in site.json("/waiting")["waiting"]] == [CODE]
+    assert "passes for a day" in site.said(site.press("/watch/do", alert=f"approve-{CODE}", back="/waiting"))
+
+
 def test_both_pages_that_tell_what_needs_somebody_tell_the_same_and_how_much_more(of):
     site = of()
     alert = waiting_alert()

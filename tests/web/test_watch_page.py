@@ -97,7 +97,7 @@ def test_what_is_the_usual_now_is_said_and_taken_back(loud):
 @pytest.mark.parametrize(
     ("path", "fields", "why"),
     [
-        ("/watch/do", {"alert": "gone"}, "not among the last 500"),
+        ("/watch/do", {"alert": "gone"}, "there is no such alert"),
         ("/watch/do", {"alert": "odd"}, "no button does this; type it: rm -rf"),
         ("/watch/accept", {"name": "titles/smell"}, "nothing is watched"),
         ("/watch/accept", {"name": "titles"}, "nothing is watched"),

@@ -48,7 +48,7 @@ from ..store.secret import server_secret
 from ..web.app import dashboard
 from ..web.desk import Desk
 from ..web.review import Ground, Reviews, Texts
-from ..web.waiting import MOST_WAITING
+from ..web.waiting import APPROVE, MOST_WAITING
 from . import in_force
 from .assessing import Assessor, Purse
 from .auditing import Auditing
@@ -148,7 +148,7 @@ class App:
         self._alarm = Alarm(
             self.ledger,
             webhook(config, env, self._http),
-            waiting=lambda: self.books.alerts(open_only=True, last=MOST_WAITING),
+            waiting=lambda: self.books.alerts(open_only=True, last=MOST_WAITING, begins=APPROVE),
         )
         self.prompt_cache = PromptCache(self._secret, on=config.cache.prompt, alarm=self._alarm)
         self._vaulting = vaulting(config, data, secret=self._secret, clock=clock)

@@ -76,11 +76,11 @@ def _stays(stays: str, **data: str) -> str:
 def waiting(place: Place, every: bool, as_json: bool) -> None:
     """What was refused until a person lets it pass, the newest first; by code, and never the words."""
     from ..web.needs import Grouped, grouped
-    from ..web.waiting import MOST_WAITING, code_of
+    from ..web.waiting import APPROVE, MOST_WAITING, code_of
     from .units import clock_text
 
     with place.books() as books:
-        found = [alert for alert in books.alerts(last=MOST_WAITING) if alert.kind == "approval_needed"]
+        found = books.alerts(last=MOST_WAITING, begins=APPROVE)
     if as_json:
         say_json(
             [
@@ -136,7 +136,7 @@ def reject(place: Place, code: str, why: str, like: bool) -> None:
     codes = [code]
     if like:
         with place.books() as books:
-            found = {code_of(a): a for a in books.alerts(last=10_000) if a.kind == "approval_needed"}
+            found = {code_of(a): a for a in books.alerts(last=10_000, begins=APPROVE)}
         group = found[code].group if code in found else ""
         codes += [one for one, alert in found.items() if one != code and group and alert.group == group]
     with place.settings() as settings:
@@ -197,7 +197,7 @@ def _waits(place: Place, text: str) -> str:
     """The code of something that waits, or waited. Raises Failure."""
     code = _code(text)
     with place.books() as books:
-        if not any(alert.id == f"approve-{code}" for alert in books.alerts(open_only=False, last=10_000)):
+        if books.find_alert(f"approve-{code}") is None:
             raise Failure(f"nothing waits under {code}; see: demitasse guard waiting")
     return code
 

@@ -166,12 +166,18 @@ class SqliteBooks(Reading):
         with self._reading() as db:
             return sum(decode_hold(row[0]).nanos for row in db.execute("SELECT leaf FROM holds"))
 
-    def alerts(self, *, open_only: bool = True, last: int = 20) -> list[Alert]:
-        """What persons were told, newest first."""
-        where = "WHERE resolved_us IS NULL" if open_only else ""
+    def alerts(self, *, open_only: bool = True, last: int = 20, begins: str = "") -> list[Alert]:
+        """What persons were told, newest first. ``begins``: of those only whose id begins so."""
+        where = "id >= ? AND id < ?" + (" AND resolved_us IS NULL" if open_only else "")
         with self._reading() as db:
-            sql = f"SELECT json FROM alerts {where} ORDER BY at_us DESC, id DESC LIMIT ?"  # noqa: S608
-            return [msgspec.json.decode(row[0], type=Alert) for row in db.execute(sql, (last,))]
+            sql = f"SELECT json FROM alerts WHERE {where} ORDER BY at_us DESC, id DESC LIMIT ?"  # noqa: S608
+            rows = db.execute(sql, (begins, begins + chr(0x10FFFF), last))
+            return [msgspec.json.decode(row[0], type=Alert) for row in rows]
+
+    def find_alert(self, id: str) -> Alert | None:
+        with self._reading() as db:
+            row = db.execute("SELECT json FROM alerts WHERE id = ?", (id,)).fetchone()
+            return None if row is None else msgspec.json.decode(row[0], type=Alert)
 
     def stats(self) -> dict[str, Any]:
         """Facts about the store; ``recovered`` is what the last recovery settled: count, nanos, at_us, or None."""

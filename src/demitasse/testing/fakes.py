@@ -349,8 +349,12 @@ class FakeLedger:
     def held_nanos(self) -> int:
         return sum(hold.nanos for holds in self.open.values() for hold in holds)
 
-    def alerts(self, *, open_only: bool = True, last: int = 20) -> list[Alert]:
-        return [a for a in self._alerts if a.resolved_us is None or not open_only][::-1][:last]
+    def alerts(self, *, open_only: bool = True, last: int = 20, begins: str = "") -> list[Alert]:
+        found = [a for a in self._alerts if (a.resolved_us is None or not open_only) and a.id.startswith(begins)]
+        return found[::-1][:last]
+
+    def find_alert(self, id: str) -> Alert | None:
+        return next((a for a in self._alerts if a.id == id), None)
 
     def stats(self) -> dict[str, Any]:
         return {

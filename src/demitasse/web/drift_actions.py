@@ -81,9 +81,9 @@ def _not_ones_own(desk: Desk, alert: Alert) -> None:
 
 def _alert(desk: Desk, form: Form) -> Alert:
     id = form.get("alert", "")
-    found = next((alert for alert in desk.books.alerts(open_only=False, last=500) if alert.id == id), None)
+    found = desk.books.find_alert(id)
     if found is None:
-        raise ConfigError("this alert is not among the last 500; open the page again")
+        raise ConfigError("there is no such alert; open the page again")
     return found
 
 

@@ -124,8 +124,7 @@ def _code(form: Mapping[str, str]) -> str:
 
 
 def _open(desk: Desk) -> list[Alert]:
-    alerts = desk.books.alerts(open_only=True, last=MOST_WAITING)
-    return [alert for alert in alerts if alert.kind == "approval_needed"]
+    return desk.books.alerts(open_only=True, last=MOST_WAITING, begins=APPROVE)
 
 
 def _row(alert: Alert, like: int) -> dict[str, Any]:
