@@ -548,7 +548,8 @@ def _wants_json(request: Request) -> bool:
 def _asked(request: Request) -> str:
     """Path and query as they came: ``request.url`` is put together with what the client says its host is."""
     query = request.scope["query_string"].decode("utf-8", "replace")
-    return request.scope["path"] + ("?" + query if query else "")
+    path: str = request.scope["path"]
+    return path + ("?" + query if query else "")
 
 
 def _local_path(path: str) -> str:
