@@ -1,7 +1,8 @@
 """How well the injection detector does where it was not trained: `python -m bench.injection [PART ...]`; JSON to bench/results/.
 
-Parts: sources (leave one source out), indirect (orders within e-mails), evasions, cpu, and triggers (tests/data/benign_triggers.jsonl,
-a blind set: only these counts are ever taken from it), prompts (with --prompts FILE, a JSON list of honest ones). All models but that of evasions, cpu, triggers and prompts are trained here anew.
+Parts: sources (leave one source out), nested (the same with settings that the other sources choose), indirect (orders within
+e-mails), evasions, cpu, triggers (tests/data/benign_triggers.jsonl, a blind set: only these counts are ever taken from it), and prompts
+(with --prompts FILE, a JSON list of honest ones). The models of the first three are trained here anew.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ import argparse
 import json
 import platform
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from demitasse.guard.injection import bands, pinned, score, shipped
 from demitasse.guard.injection.scoring import clipped, direct_logit, order_logit
 from demitasse.guard.injection.weights import Weights
-from demitasse.lab.injection import orders, sources, train
+from demitasse.lab.injection import fit, orders, sources, train
 from demitasse.lab.injection.evasions import EVASIONS, UNPROMISED, evaded
 from demitasse.stats.intervals import clopper_pearson
 
@@ -45,62 +47,122 @@ def auc(honest: np.ndarray, attacks: np.ndarray) -> float:
 
 
 def logits(rows: list[sources.Row], made: Weights) -> np.ndarray:
-    return np.array([direct_logit(clipped(row.text), made) for row in rows])
+    return np.array([direct_logit(clipped(row.text), made) for row in rows], float)
+
+
+class LeftOut(NamedTuple):
+    """Logits of a source's texts by a head that knows nothing of it, and which of them contradict no other."""
+
+    honest: np.ndarray
+    attacks: np.ndarray
+    clear_honest: np.ndarray
+    clear_attacks: np.ndarray
+    outside: np.ndarray
+
+
+def left_out(rows: list[sources.Row], taught: train.Taught, held: list[sources.Row]) -> Iterator[tuple[str, LeftOut]]:
+    """Each source in turn. yanismiraoui has no honest texts: those of deepset, which is then left out of training too."""
+    y = np.array([row.attack for row in rows])
+    for name in sources.ATTACKED:
+        judge = "deepset" if name == "yanismiraoui" else name
+        made = taught.head(name, judge)
+        calm, bad = np.flatnonzero((taught.names == judge) & ~y), np.flatnonzero((taught.names == name) & y)
+        honest, attacks = logits([rows[at] for at in calm], made), logits([rows[at] for at in bad], made)
+        yield name, LeftOut(honest, attacks, taught.kept[calm], taught.kept[bad], logits(held, made))
 
 
 def by_source() -> dict[str, Any]:
     """Recall of the attacks of a source that the model never saw, where 1 % of honest texts are alarmed at.
 
-    Two thresholds: from the honest texts of that source (yanismiraoui has none: those of deepset, which is then left out of training
-    too), and, harder, from honest requests of other kinds that were kept out of training (CLINC150, BANKING77). Rows that begin as one
-    with the other label does are never trained on; measured on both with and without them.
+    Two thresholds: from the honest texts of that source, and, harder, from honest requests of other kinds that were kept out of training
+    (CLINC150, BANKING77). Rows that are much like one with the other label are never trained on; measured on both with and without them.
     """
     rows = train.rows(DATA, SEED)
-    held = sources.held(DATA, SEED)
-    y = np.array([row.attack for row in rows])
-    names = np.array([row.source for row in rows])
     taught = train.Taught(rows)
-    clean = taught.kept
     found: dict[str, Any] = {}
-    for name in sources.ATTACKED:
-        judge = "deepset" if name == "yanismiraoui" else name
-        made = taught.head(name, judge)
-        calm, bad = np.flatnonzero((names == judge) & ~y), np.flatnonzero((names == name) & y)
-        honest, attacks = logits([rows[at] for at in calm], made), logits([rows[at] for at in bad], made)
-        recall, _ = reached(honest, attacks)
-        undisputed = honest[clean[calm]], attacks[clean[bad]]
-        outside = logits(held, made)
-        recall2, threshold = reached(outside, attacks)
+    each: list[LeftOut] = []
+    for name, told in left_out(rows, taught, sources.held(DATA, SEED)):
+        each.append(told)
+        clear = told.honest[told.clear_honest], told.attacks[told.clear_attacks]
+        recall2, threshold = reached(told.outside, told.attacks)
         found[name] = {
-            "attacks": len(attacks),
-            "honest": len(honest),
-            "honest_of": judge,
-            "recall": round(recall, 4),
-            "auc": round(auc(honest, attacks), 4),
+            "attacks": len(told.attacks),
+            "honest": len(told.honest),
+            "honest_of": "deepset" if name == "yanismiraoui" else name,
+            "recall": round(reached(told.honest, told.attacks)[0], 4),
+            "auc": round(auc(told.honest, told.attacks), 4),
             "without_contradictory_rows": {
-                "attacks": len(undisputed[1]),
-                "honest": len(undisputed[0]),
-                "recall": round(reached(*undisputed)[0], 4),
-                "auc": round(auc(*undisputed), 4),
+                "attacks": len(clear[1]),
+                "honest": len(clear[0]),
+                "recall": round(reached(*clear)[0], 4),
+                "auc": round(auc(*clear), 4),
             },
             "threshold_from_elsewhere": {
                 "recall": round(recall2, 4),
-                "false_alarms": round(float((honest > threshold).mean()), 4),
+                "false_alarms": round(float((told.honest > threshold).mean()), 4),
             },
         }
         print(name, json.dumps(found[name]), flush=True)
-    mean = float(np.mean([one["recall"] for one in found.values()]))
-    three = float(np.mean([one["recall"] for name, one in found.items() if name != "yanismiraoui"]))
-    undisputed_mean = float(np.mean([one["without_contradictory_rows"]["recall"] for one in found.values()]))
-    harder = float(np.mean([one["threshold_from_elsewhere"]["recall"] for one in found.values()]))
+    ones = list(found.values())
     return {
         "rate": RATE,
         "sources": found,
-        "mean": round(mean, 4),
-        "contradictory_rows": int((~clean).sum()),
-        "mean_without_contradictory_rows": round(undisputed_mean, 4),
-        "mean_without_yanismiraoui": round(three, 4),
-        "mean_harder": round(harder, 4),
+        "mean": round(float(np.mean([one["recall"] for one in ones])), 4),
+        "interval": spread([(one.honest, one.attacks) for one in each]),
+        "contradictory_rows": int((~taught.kept).sum()),
+        "mean_without_contradictory_rows": mean_of(ones, "without_contradictory_rows"),
+        "interval_without_contradictory_rows": spread(
+            [(one.honest[one.clear_honest], one.attacks[one.clear_attacks]) for one in each]
+        ),
+        "mean_without_yanismiraoui": round(float(np.mean([one["recall"] for one in ones[:3]])), 4),
+        "mean_harder": mean_of(ones, "threshold_from_elsewhere"),
+    }
+
+
+def mean_of(ones: list[dict[str, Any]], part: str) -> float:
+    return round(float(np.mean([one[part]["recall"] for one in ones])), 4)
+
+
+def spread(each: list[tuple[np.ndarray, np.ndarray]], times: int = 1_000) -> list[float]:
+    """Where the mean recall lies in 95 of 100 draws of as many texts from those that there are (bootstrap)."""
+    rng = np.random.default_rng(SEED)
+    means = [
+        np.mean(
+            [reached(rng.choice(honest, len(honest)), rng.choice(attacks, len(attacks)))[0] for honest, attacks in each]
+        )
+        for _ in range(times)
+    ]
+    return [round(float(at), 4) for at in np.quantile(means, (0.025, 0.975))]
+
+
+def nested() -> dict[str, Any]:
+    """The same where settings are chosen for each source by the other three: what choosing them by all four is worth."""
+    rows = train.rows(DATA, SEED)
+    taught = train.Taught(rows)
+    given = fit.PENALTY_JOINT, fit.SHARE
+    recalls: dict[str, list[tuple[float, float]]] = {}
+    for fit.PENALTY_JOINT in (1e-6, 2e-6, 4e-6):
+        for fit.SHARE in (0.0, 0.3, 0.6):
+            key = f"penalty {fit.PENALTY_JOINT:g}, words {fit.SHARE:g}"
+            recalls[key] = [
+                (
+                    reached(told.honest, told.attacks)[0],
+                    reached(told.honest[told.clear_honest], told.attacks[told.clear_attacks])[0],
+                )
+                for _, told in left_out(rows, taught, [])
+            ]
+            print(key, np.round(np.mean(recalls[key], axis=0), 4), flush=True)
+    fit.PENALTY_JOINT, fit.SHARE = given
+    chosen = {
+        name: max(recalls, key=lambda key, at=at: np.mean([one[0] for n, one in enumerate(recalls[key]) if n != at]))
+        for at, name in enumerate(sources.ATTACKED)
+    }
+    own = [recalls[key][at] for at, key in enumerate(chosen.values())]
+    return {
+        "chosen": chosen,
+        "mean": round(float(np.mean([one[0] for one in own])), 4),
+        "mean_without_contradictory_rows": round(float(np.mean([one[1] for one in own])), 4),
+        "settings": {key: [round(float(at), 4) for at in np.mean(each, axis=0)] for key, each in recalls.items()},
     }
 
 
@@ -108,7 +170,7 @@ def indirect(folds: int = 5) -> dict[str, Any]:
     """AUC of e-mails with an order against the same without; e-mails and categories of orders were both not trained on."""
     rows = train.rows(DATA, SEED)
     papers, told = orders.documents(DATA, SEED), orders.bipia(DATA)[1]
-    lessons = train.Lessons(orders.asking(rows, told), papers)
+    lessons = train.Lessons([*orders.asking(rows, told), *orders.ours(SEED)], papers)
     direct = shipped()
     mails = [paper for paper in papers if paper.source == "bipia"]
     categories = sorted({order.category for order in told})
@@ -167,7 +229,10 @@ def evasions(most: int = 600) -> dict[str, Any]:
     def caught(given: list[str]) -> float:
         return round(float(np.mean([score(text) >= high for text in given])), 4)
 
-    found: dict[str, Any] = {"n": most, "plain": caught(texts), "ways": {}}
+    greeted = caught(
+        [f"Hello {text}" for text in texts]
+    )  # tags and selectors stand behind a greeting that everybody sees
+    found: dict[str, Any] = {"n": most, "plain": caught(texts), "behind_a_greeting": greeted, "ways": {}}
     for how in EVASIONS:
         given = [evaded(text, how, SEED) for text in texts]
         with_it = caught(given)
@@ -250,7 +315,14 @@ def prompts(path: Path) -> dict[str, Any]:
     return found
 
 
-PARTS = {"sources": by_source, "indirect": indirect, "evasions": evasions, "triggers": triggers, "cpu": cpu}
+PARTS = {
+    "sources": by_source,
+    "nested": nested,
+    "indirect": indirect,
+    "evasions": evasions,
+    "triggers": triggers,
+    "cpu": cpu,
+}
 
 
 def main() -> None:
@@ -266,7 +338,7 @@ def main() -> None:
     for part in [*wanted.parts, *(["prompts"] if wanted.prompts else [])]:
         began = time.process_time()
         found[part] = parts[part]() | {"cpu_seconds": round(time.process_time() - began, 1)}
-        if part != "sources":
+        if part not in ("sources", "nested"):
             found[part]["weights"] = pinned.SHA256[:12]
         path.write_text(json.dumps(found, indent=1) + "\n")
     found["machine"] = platform.processor() or platform.machine()

@@ -30,7 +30,7 @@ def test_every_class_has_words_and_no_word_stands_in_one_class_twice() -> None:
 
 def test_words_of_one_class_say_the_same() -> None:
     assert said("Disregard the rules") == said("forget THE prompt") == said("ignoriere die Anweisungen")
-    assert said("désobéis, ignorez ces consignes!") == said("xxx ignorez ces règles")
+    assert said("désobéis à ces consignes!") == said("ignorez à ces règles")
 
 
 def test_two_classes_are_told_apart_by_their_order_and_by_how_near_they_stand() -> None:

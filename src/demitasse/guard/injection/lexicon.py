@@ -8,6 +8,7 @@ within seven words, or within two; no word is known. Works on the hashes of word
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Final
 from .grams import codes, word_hashes
 
 FILE: Final = Path(__file__).with_name("lexicon.txt")
-CLASSES: Final = 19
+CLASSES: Final = 23
 NEAR: Final = 7
 """Words from one of a pair to the other, at most."""
 CLOSE: Final = 2
@@ -83,12 +84,14 @@ def digest() -> str:
 @cache
 def _table() -> tuple[dict[int, int], list[tuple[int, ...]]]:
     """Of each word's hash the number of its set of classes; and the sets."""
+    found = classes()
+    words = word_hashes(codes(" ".join(itertools.chain.from_iterable(found.values())))[0])[1].tolist()
+    of_words = (kind for kind, own in enumerate(found.values()) for _ in own)
     kinds: dict[int, list[int]] = {}
-    for kind, words in enumerate(classes().values()):
-        for word in words:
-            own = kinds.setdefault(int(word_hashes(codes(word)[0])[1][0]), [])
-            if kind not in own:
-                own.append(kind)
+    for word, kind in zip(words, of_words, strict=True):
+        own = kinds.setdefault(word, [])
+        if kind not in own:
+            own.append(kind)
     sets = sorted({tuple(own) for own in kinds.values()})
     number = {own: at for at, own in enumerate(sets)}
     return {word: number[tuple(own)] for word, own in kinds.items()}, sets

@@ -1,3 +1,3 @@
 """Which weights this version was measured with. Written by ``python -m demitasse.lab.injection.train``."""
 
-SHA256 = "fe751c8d10ff983b1e1ce03ef2f8700dcc6ff47c5ba1efd4e612fa4d65e0e624"
+SHA256 = "ca8ee9d5b9b36a7e0333326ce001d20d00a8e779cf121f6b5ae429ebe0e26556"

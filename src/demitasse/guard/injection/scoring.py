@@ -183,7 +183,8 @@ def clipped(text: str) -> str:
 
 
 def score(text: str, made: Weights, *, untrusted: bool) -> float:
-    """See ``injection.score``. An untrusted text is as odd as the odder of its two scores, for having had two chances."""
+    """See ``injection.score``. An untrusted text has two chances to look odd: the shares of the two heads make one by their
+    harmonic mean (Wilson 2019), which is the smaller one's double where the other says nothing, and theirs where they agree."""
     read = clipped(text)
     if not read or read.isspace():
         return 0.0
@@ -192,7 +193,7 @@ def score(text: str, made: Weights, *, untrusted: bool) -> float:
     if not untrusted:
         return found
     order = score_of(_order(runs, made), made.header.order)
-    return max(0.0, 1 - 2 * (1 - max(found, order)))
+    return 1 - 2 / (1 / (1 - found) + 1 / (1 - order))
 
 
 def direct_logit(read: str, made: Weights) -> float:
@@ -240,4 +241,4 @@ def _order(runs: Sequence[Runs], made: Weights) -> float:
 
 def _worst(runs: Sequence[Runs], weights: Steps, head: Head, words: Sequence[float] | None = None) -> float:
     told = [one.sentences(weights, head, words) for one in runs]
-    return max(logit for logit, _ in told) - head.slack * math.log(sum(count for _, count in told))
+    return max(logit for logit, _ in told) - head.slack * math.log(min(head.crowd, sum(count for _, count in told)))

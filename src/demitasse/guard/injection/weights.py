@@ -31,13 +31,14 @@ class Head(Struct, frozen=True):
 
     A stretch's logit is the sum of the weights of its runs, each counted once, over the square root of how many there are, plus
     those of what its words say, plus ``bias``; a text's is that of all together, or, of a long one, that of its worst sentence
-    less ``slack`` times the logarithm of how many sentences there are.
+    less ``slack`` times the logarithm of how many sentences there are, but of no more than ``crowd``.
     """
 
     scale: float
     """What one step of a weight is worth."""
     bias: float
     slack: float
+    crowd: int = 1_000_000
     knots: tuple[tuple[float, float], ...] = ()
     """Logit, and the share of honest texts (not trained on) that reach it: rising, and falling."""
     long: tuple[tuple[float, float], ...] = ()

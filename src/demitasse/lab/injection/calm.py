@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from . import orders
-from .sources import Row, some
+from .sources import Row, some, written
 
 UNSEEN: Final = ("routellm", "gptcache", "pii")
 """Sources that a head must not have learned from that scores these texts."""
@@ -42,13 +42,14 @@ def longer(data: Path, seed: int, requests: Sequence[str]) -> list[Row]:
     rng = random.Random(f"{seed} longer")
     shared = data.parent
     topics = [piece for text in orders.pydoc() for piece in text.split("\n\n") if len(piece) > 100]
+    documents = [*written("documents", trained=False), *(mail.text for mail in orders.bipia(data)[0])]
     texts = {
         "exam questions": [row.text for row in some("routellm", data, seed)],
         "sums": orders.sums(shared),
         "documentation": _runs_of(topics, rng, 1, 6),
-        "mails": [paper.text for paper in orders.bipia(data)[0]],
         "people": _joined([row.text for row in some("pii", data, seed)], rng, 3, 12),
         "headlines": _joined([row.text for row in some("headlines", data, seed)], rng, 5, 25),
+        "documents": _joined(documents, rng, 1, 2),
         "many requests": _joined(requests, rng, 5, 25),
     }
     found: list[Row] = []
@@ -59,7 +60,7 @@ def longer(data: Path, seed: int, requests: Sequence[str]) -> list[Row]:
                 asked = rng.choice(_ASKED)
                 whole = rng.choice((f"{asked}\n\n{whole}", f"{whole}\n\n{asked}", f"{asked} {whole}"))
             found.append(Row(kind, whole, attack=False))
-    return found
+    return found + [Row("prompts", text, attack=False) for text in written("prompts", trained=False)]
 
 
 def _joined(parts: Sequence[str], rng: random.Random, least: int, most: int) -> list[str]:

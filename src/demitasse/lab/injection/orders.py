@@ -17,7 +17,9 @@ from typing import Final
 from msgspec import Struct
 
 from ...guard.injection.scoring import sentence_ends
-from .sources import Row
+from .near import distinct
+from .sources import Row, written
+from .templates import drawn, own
 
 PLACES: Final = ("start", "middle", "end")
 _LONGEST: Final = 300
@@ -54,7 +56,7 @@ def bipia(data: Path) -> tuple[list[Document], list[Order]]:
 
 
 def documents(data: Path, seed: int, most: int = 1_200) -> list[Document]:
-    """Honest documents: e-mails, sentences with personal data, stories of GSM8K, headlines, Python's documentation."""
+    """Honest documents: e-mails, sentences with personal data, stories of GSM8K, Python's documentation, and ours."""
     shared = data.parent
     found = bipia(data)[0]
     for source, every in (
@@ -68,17 +70,25 @@ def documents(data: Path, seed: int, most: int = 1_200) -> list[Document]:
         texts = [text for text in every if text.strip()]
         chosen = texts if len(texts) <= most else random.Random(f"{seed} {source}").sample(texts, most)
         found += [Document(source, text) for text in chosen]
-    return found
+    return found + [Document("ours", text) for text in written("documents")]
 
 
 def asking(rows: Sequence[Row], orders: Sequence[Order]) -> list[Row]:
     """Requests: what people and attackers write to an assistant, and the orders of BIPIA."""
     found = [
-        Row(row.source, row.text, attack=True)
-        for row in rows
-        if row.source in ("own", "s-labs", "gptcache", "neuralchemy", "deepset") and len(row.text) <= _LONGEST
+        Row(row.source, row.text, attack=True) for row in rows if row.source in _ASKING and len(row.text) <= _LONGEST
     ]
     return found + [Row("bipia", order.text, attack=True) for order in orders]
+
+
+_ASKING: Final = ("own", "s-labs", "gptcache", "neuralchemy", "deepset")
+EACH: Final = 8
+"""Requests drawn of each of our templates."""
+
+
+def ours(seed: int) -> list[Row]:
+    """Requests of our own, no text twice."""
+    return distinct([Row("orders", text, attack=True) for text in drawn(own("orders", "order"), EACH, seed)])
 
 
 def told(found: Sequence[Document]) -> list[Row]:

@@ -8,24 +8,26 @@ Calibrated and measured on only: CLINC150, BANKING77 (CC BY), headlines (Apache-
 from __future__ import annotations
 
 import csv
+import hashlib
+import itertools
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from .templates import drawn, own
+from ...guard.injection.scoring import sentence_ends
+from .templates import FILES, drawn, own
 
 ATTACKED: Final = ("neuralchemy", "s-labs", "deepset", "yanismiraoui")
 """Sources that hold attacks, in the order in which a text that is in two of them is given to the first."""
+LONG: Final = ("prompts", "documents")
+"""Long honest texts of ours."""
 HELD: Final = ("clinc150", "banking77")
 """Never trained on."""
-_BEGINNING: Final = 60
-"""Characters in which two rows are the same that contradict each other."""
 
 
 class Row(Struct, frozen=True):
@@ -52,22 +54,36 @@ def attacks(data: Path) -> list[Row]:
     return found
 
 
-def undisputed(found: Sequence[Row]) -> NDArray[np.bool_]:
-    """Which rows may be learned from: not those that begin as another does whose label is the other one.
-
-    Long templates that one collection holds as an attack and as honest teach nothing; they are told apart by what nobody reads.
-    """
-    labels: dict[str, set[bool]] = {}
-    for row in found:
-        labels.setdefault(row.text[:_BEGINNING], set()).add(row.attack)
-    return np.array([len(labels[row.text[:_BEGINNING]]) == 1 for row in found], np.bool_)
-
-
 def ours(each: int, seed: int) -> list[Row]:
-    """Sentences from our templates."""
+    """Sentences from our templates; a file of them is a source."""
     return [
-        Row("own", text, kind == "attack") for kind in ("attack", "honest") for text in drawn(own(kind), each, seed)
+        Row(name, text, kind == "attack")
+        for name in FILES
+        for kind in ("attack", "honest")
+        for text in drawn(own(name, kind), each, seed)
     ]
+
+
+def written(name: str, *, trained: bool | None = None) -> list[str]:
+    """Long honest texts of ours, ``prompts`` or ``documents``: all, the half that the first head is trained on, or the other one,
+    which it is only calibrated on."""
+    lines = files(__package__).joinpath(f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = dict.fromkeys(json.loads(line)["text"] for line in lines if line.strip())
+    if trained is None:
+        return list(texts)
+    return [text for text in texts if (hashlib.sha256(text.encode()).digest()[0] % 2 == 0) == trained]
+
+
+def long() -> list[Row]:
+    """The half that is trained on, whole and by sentence: so a long text is read."""
+    found = []
+    for name in LONG:
+        for text in written(name, trained=True):
+            cuts = [0, *sentence_ends(text), len(text)]
+            pieces = (text[start:end].strip() for start, end in itertools.pairwise(cuts))
+            found.append(Row(name, text, attack=False))
+            found += [Row(f"{name} by sentence", piece, attack=False) for piece in pieces if piece]
+    return found
 
 
 def honest(data: Path, seed: int, most: int = 5_000) -> list[Row]:

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final
 
+FILES: Final = ("own", "english", "languages")
+"""Of attacks and honest requests. Whoever wrote the last two had seen neither the detector nor any row of the data."""
 _SIGNS: Final = str.maketrans({"⏎": "\n", "¦": "|"})
 
 
-def own(kind: str) -> list[str]:
-    """The templates of ours of a kind: ``attack``, ``honest``; see the file for how they came to be."""
+def own(name: str, kind: str) -> list[str]:
+    """The templates of a file of ours of a kind (``attack``, ``honest``, ``order``); the file says how it came to be."""
     found: dict[str, list[str]] = {}
     lines: list[str] = []
-    for line in files(__package__).joinpath("own.txt").read_text(encoding="utf-8").splitlines():
+    for line in files(__package__).joinpath(f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("== "):
-            lines = found.setdefault(line[3:], [])
-        elif line and not line.startswith("# "):
+            lines = found.setdefault(line[3:].strip(), [])
+        elif line.strip() and not line.startswith("# "):
             lines.append(line)
     return found[kind]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from ...guard.injection import lexicon, pinned
@@ -23,24 +24,31 @@ from ...guard.injection.grams import BITS
 from ...guard.injection.scoring import clipped, direct_logit, is_long, order_logit
 from ...guard.injection.weights import FILE, Head, Header, Steps, Weights
 from . import calm, fit, orders, sources
-from .near import distinct
+from .near import distinct, undisputed
 from .orders import Document, Order
 from .sources import Row
 
 EACH: Final = 60
 """Sentences drawn of each of our templates."""
 SLACK: Final = 1.0
+CROWD: Final = 64
+"""Honest texts with more sentences hold hardly more that is like an attack, and an attack among them would get lost."""
 SLACK_ORDER: Final = 0.75
-FOLDS: Final = 2
-CUT: Final = 6.0
-"""Deviations beyond which a weight of the second head is cut."""
+FOLDS: Final = 4
 LEAST: Final = 50
 """Honest texts of a kind, for its full say in where the bands begin."""
+SAY: Final = {"english": 2.0, "prompts": 3.0}
+"""More say than another kind's: of honest requests full of an attack's words, and of long prompts that were written as such."""
+OURS: Final = ("english", "languages", *sources.LONG, *(f"{name} by sentence" for name in sources.LONG))
+LEFT_OUT: Final = (*((name,) for name in sources.ATTACKED[:3]), OURS)
+"""What a head does not know, to be calibrated on its honest texts (``CALM``): they are as new to it as another's are."""
+CALM: Final = (*sources.ATTACKED[:3], "english", "languages", "prompts")
 
 
 def rows(data: Path, seed: int, *, each: int = EACH, most: int = 5_000) -> list[Row]:
     """All that may be trained on, no text twice. Sources come before our own sentences."""
-    return distinct([*sources.attacks(data), *sources.honest(data, seed, most), *sources.ours(each, seed)])
+    texts = [*sources.attacks(data), *sources.honest(data, seed, most), *sources.ours(each, seed), *sources.long()]
+    return distinct(texts)
 
 
 def learn(
@@ -61,18 +69,18 @@ def learn(
     taught = Taught(found)
     kept = taught.kept
     seen: list[tuple[str, bool, float]] = []
-    for name in sources.ATTACKED[:3]:
-        own = [row for row, ok in zip(found, kept, strict=True) if ok and row.source == name and not row.attack]
-        seen += _heard(own, taught.head(name), long_as="collections")
+    for without in LEFT_OUT:
+        own = [row for row, ok in zip(found, kept, strict=True) if ok and row.source in without and not row.attack]
+        seen += _heard([row for row in own if row.source in CALM], taught.head(*without))
     seen += _heard(longer, taught.head(*calm.UNSEEN))
     made = taught.head()
     seen += _heard(held, made)
-    lessons = Lessons(orders.asking(found, told), papers)
-    quiet: list[float] = []
+    lessons = Lessons([*orders.asking(found, told), *orders.ours(seed)], papers)
+    quiet: list[tuple[str, float]] = []
     for one in range(FOLDS):
         outer = [paper for paper in papers if orders.fold(paper, FOLDS, seed) == one]
         made2 = lessons.head({paper.text for paper in outer}, set())
-        quiet += (order_logit(clipped(paper.text), made2) for paper in outer)
+        quiet += ((paper.source, order_logit(clipped(paper.text), made2)) for paper in outer)
     made2 = lessons.head(set(), set())
     counts = Counter([*taught.names[kept].tolist(), *(f"{paper.source} (documents)" for paper in papers)])
     order = made2.header.order
@@ -80,7 +88,7 @@ def learn(
         BITS,
         lexicon.digest(),
         _calibrated(made.header.direct, seen),
-        Head(order.scale, order.bias, order.slack, fit.knots(np.array(quiet))),
+        structs.replace(order, knots=_knots(quiet)),
         seed,
         dict(sorted(counts.items())),
         {**Counter(f"direct: {kind}{' (long)' * long}" for kind, long, _ in seen), "order": len(quiet)},
@@ -88,26 +96,29 @@ def learn(
     return Weights(header, made.direct, made2.order, made.words)
 
 
-def _heard(rows: Sequence[Row], made: Weights, *, long_as: str = "") -> list[tuple[str, bool, float]]:
-    """Of each text its kind, whether it is read by sentence, and its logit; ``long_as``: one name for all long ones."""
+def _heard(rows: Sequence[Row], made: Weights) -> list[tuple[str, bool, float]]:
+    """Of each text its kind, whether it is read by sentence, and its logit. Long ones of collections are one kind."""
     found = []
     for row in rows:
         read = clipped(row.text)
         by_sentence = is_long(read)
-        found.append((long_as if by_sentence and long_as else row.source, by_sentence, direct_logit(read, made)))
+        kind = "collections" if by_sentence and row.source in sources.ATTACKED else row.source
+        found.append((kind, by_sentence, direct_logit(read, made)))
     return found
 
 
 def _calibrated(head: Head, seen: Sequence[tuple[str, bool, float]]) -> Head:
-    """Short texts and long ones each by their own; each kind has the same say, with under ``LEAST`` texts less: how many of a
-    kind there are says nothing of how many will come."""
-    both = []
-    for wanted in (False, True):
-        own = [(kind, logit) for kind, by_sentence, logit in seen if by_sentence == wanted]
-        count = Counter(kind for kind, _ in own)
-        weight = np.array([1 / max(LEAST, count[kind]) for kind, _ in own])
-        both.append(fit.knots(np.array([logit for _, logit in own]), weight))
-    return Head(head.scale, head.bias, head.slack, both[0], both[1])
+    """Short texts and long ones each by their own."""
+    short, long = ([(kind, logit) for kind, is_long, logit in seen if is_long == wanted] for wanted in (False, True))
+    return structs.replace(head, knots=_knots(short), long=_knots(long))
+
+
+def _knots(seen: Sequence[tuple[str, float]]) -> tuple[tuple[float, float], ...]:
+    """Of logits by kind. Each kind has the same say (but ``SAY``), with under ``LEAST`` texts less: how many of a kind there are
+    says nothing of how many will come."""
+    count = Counter(kind for kind, _ in seen)
+    weight = np.array([SAY.get(kind, 1.0) / max(LEAST, count[kind]) for kind, _ in seen])
+    return fit.knots(np.array([logit for _, logit in seen]), weight)
 
 
 def _names(found: Sequence[Row]) -> NDArray[np.str_]:
@@ -119,19 +130,19 @@ class Taught:
 
     def __init__(self, found: Sequence[Row]) -> None:
         texts = [row.text for row in found]
-        self._x, self._said = fit.features(texts), fit.words(texts)
+        (self._x, self._of_words), self._said = fit.runs(texts), fit.words(texts)
         self._y = np.array([row.attack for row in found])
         self.names = _names(found)
-        self.kept = sources.undisputed(found)
+        self.kept = undisputed(found)
 
     def head(self, *without: str) -> Weights:
         """A head that knows nothing of these sources; not calibrated."""
         kept = self.kept & ~np.isin(self.names, without)
         x, y = self._x[kept], self._y[kept]
         weight = fit.balanced(self.names[kept].tolist(), y)
-        runs, words, bias = fit.with_words(x, self._said[kept], y, weight)
+        runs, words, bias = fit.with_words(x, self._of_words, self._said[kept], y, weight)
         steps, scale = fit.in_steps(runs)
-        return _raw(Head(scale, bias, SLACK), _NONE, steps, np.zeros_like(steps), words)
+        return _raw(Head(scale, bias, SLACK, CROWD), _NONE, steps, np.zeros_like(steps), words)
 
 
 _NONE: Final = Head(1.0, 0.0, 0.0)
@@ -152,7 +163,7 @@ class Lessons:
             own = orders.told([paper])
             rows += own
             origin += [paper.text] * len(own)
-        self._x = fit.features([row.text for row in rows])
+        self._x, self._of_words = fit.runs([row.text for row in rows])
         self._y = np.array([row.attack for row in rows])
         self._names = _names(rows)
         self._origin = origin
@@ -166,8 +177,9 @@ class Lessons:
             ]
         )
         weight = fit.balanced(self._names[kept].tolist(), self._y[kept])
-        raw, bias = fit.fit(self._x[kept], self._y[kept], weight)
-        steps, scale = fit.in_steps(raw, CUT)
+        x = self._x[kept]
+        raw, bias = fit.fit(x, self._y[kept], weight, say=fit.rarity(x))
+        steps, scale = fit.in_steps(raw)
         return _raw(_NONE, Head(scale, bias, SLACK_ORDER), np.zeros_like(steps), steps)
 
 
