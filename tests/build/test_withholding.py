@@ -150,6 +150,28 @@ async def test_it_is_over_after_a_day_and_gone_with_its_subject(site: Site) -> N
         assert await app._withholding.read(code) is None
 
 
+async def test_a_day_is_a_day_also_where_nothing_is_kept_any_more(site: Site, monkeypatch) -> None:
+    keeping(site)
+    async with site.app() as app:
+        code_of(await say(app, ATTACK))
+        await written(app)
+    site.write(more=GUARD)
+    kept = "SELECT count(*) FROM bodies"
+    with sqlite3.connect(site.home / "data" / "bodies.sqlite3") as db:
+        assert db.execute(kept).fetchone() == (1,)
+        async with site.app():
+            await asyncio.sleep(0.2)
+        assert db.execute(kept).fetchone() == (1,)
+        db.execute("UPDATE bodies SET expires_us = ?", (now_us() - 1,))
+        db.commit()
+        async with site.app():
+            for _ in range(100):
+                if db.execute(kept).fetchone() == (0,):
+                    break
+                await asyncio.sleep(0.05)
+        assert db.execute(kept).fetchone() == (0,)
+
+
 async def test_nobody_reads_what_the_chain_could_not_be_told_of(site: Site, monkeypatch) -> None:
     keeping(site)
     async with site.app() as app:

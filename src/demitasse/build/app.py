@@ -75,7 +75,7 @@ from .gauges import gauges
 from .governing_page import GovernancePages
 from .guarding import Keeping, moderators, policies, unpriced_moderator, vaulting
 from .guarding import guard as guard_of
-from .keeping import keeper
+from .keeping import expire, keeper
 from .lab_pages import LabFolder
 from .models import Found, Models
 from .observing import observer
@@ -250,8 +250,7 @@ class App:
         self._tasks.append(asyncio.create_task(self._similar.run_keeping()))
         self._tasks.append(asyncio.create_task(self._drifting.run(self._alarm)))
         self._tasks.append(asyncio.create_task(self._redteaming.run(self._alarm)))
-        if self._keeper is not None:
-            self._tasks.append(asyncio.create_task(self._keeper.expire()))
+        self._tasks.append(asyncio.create_task(expire(self.data, self.clock)))
         self._ready = ""
 
     async def _found(self, config: Config) -> Found:

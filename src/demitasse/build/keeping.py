@@ -19,6 +19,7 @@ from ..core.call import Call, Reply
 from ..core.errors import ConfigError, DemitasseError
 from ..providers.recorded import Recording, mark
 from ..store.bodies import Bodies, master_key
+from ..store.bodies import expire as delete_expired
 from ..store.master import hold_against, keys_kept, outside
 from ..store.secret import server_secret
 from ..store.subjects import Subjects
@@ -113,18 +114,19 @@ class Keeper:
         body = self._bodies.get(id, self._clock())
         return None if body is None else msgspec.json.decode(body, type=Recording)
 
-    async def expire(self) -> None:
-        """Delete what is over, for ever; cancel it to stop."""
-        while True:
-            try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._bodies.expire, self._clock())
-            except DemitasseError as error:
-                log.warning("expired bodies could not be deleted: %s", error)
-            await asyncio.sleep(EXPIRE_EVERY_S)
-
     def close(self) -> None:
         self._thread.shutdown(wait=True)
         self._bodies.close()
+
+
+async def expire(data: Path, clock: Callable[[], int]) -> None:
+    """Delete what is over, at once and every ten minutes, also where nothing is kept any more; cancel it to stop."""
+    while True:
+        try:
+            await asyncio.to_thread(delete_expired, data, clock())
+        except DemitasseError as error:
+            log.warning("expired bodies could not be deleted: %s", error)
+        await asyncio.sleep(EXPIRE_EVERY_S)
 
 
 def keeper(config: Config, data: Path, clock: Callable[[], int]) -> Keeper | None:
