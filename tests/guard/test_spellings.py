@@ -24,7 +24,7 @@ def found(type: str, value: str, text: str) -> list[str]:
         ("Emma Schwarz", "Gemma Schwarz and Emma Schwarzer", []),
         ("Anna Strauß", "ß ANNA STRAUSS ß", ["ANNA STRAUSS"]),
         ("Anna Strauss", "İ anna strauß İ", ["anna strauß"]),
-        ("İpek Yıldız", "ipek yıldız; İPEK  Yıldız", ["ipek yıldız", "İPEK  Yıldız"]),
+        ("İpek Yıldız", "ipek yıldız; İPEK  Yıldız, IPEK YILDIZ", ["ipek yıldız", "İPEK  Yıldız", "IPEK YILDIZ"]),
         ("José Núñez", "a Jose\u0301 Nu\u0301n\u0303ez\u0301!", ["Jose\u0301 Nu\u0301n\u0303ez\u0301"]),
         ("Иван Петров", "так ИВАН ПЕТРОВ сказал", ["ИВАН ПЕТРОВ"]),
         ("Γιώργος", "ΓΙΏΡΓΟΣ", ["ΓΙΏΡΓΟΣ"]),

@@ -115,7 +115,7 @@ def _read(gap: str, blank: str) -> Iterator[tuple[int, str]]:
     if gap[0].isascii() or gap[0].isspace() or gap[0] in "\u2010\u2011\u2012\u2013\u2014\u2015":
         yield 0, blank
         return
-    whole = unicodedata.normalize("NFKD", gap).casefold()
+    whole = _caseless(gap)
     if len(whole) == len(gap) and _LEFT_OUT.search(whole) is None:
         yield 0, whole
     else:
@@ -131,7 +131,12 @@ _LEFT_OUT: Final = re.compile(
 
 @lru_cache(8_192)
 def _sign(sign: str) -> str:
-    return _LEFT_OUT.sub("", unicodedata.normalize("NFKD", sign).casefold())
+    return _LEFT_OUT.sub("", _caseless(sign))
+
+
+def _caseless(text: str) -> str:
+    """In capitals the two letters I of Turkish are one to whoever knows no Turkish."""
+    return unicodedata.normalize("NFKD", text).casefold().replace("ı", "i")
 
 
 def _whole(text: str, start: int, end: int) -> bool:
