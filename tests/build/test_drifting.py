@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from demitasse.build.drift_alerts import out_of_line
 from demitasse.build.drift_watch import MOST_OPEN
 from demitasse.core.entry import Guarded
 from demitasse.core.errors import ConfigError
 from demitasse.core.evidence import LAB_KEY, OWN_KEY
+from demitasse.lab.drift.spend import Anomaly
 from demitasse.testing import MockUpstream
 from tests.build.drift_ledger import DAY_US, HOUR_US, MONDAY_US, Watched, entry, usual_day
 from tests.build.test_app import Site
@@ -36,6 +38,25 @@ def more(factor: float, name: str = "usd", key: str = "") -> Any:
             fields[name] = type(fields[name])(fields[name] * factor)
 
     return change
+
+
+def test_what_nobody_in_particular_makes_dearer_offers_no_budget_over_everybody(site: Watched) -> None:
+    rng = random.Random(2)
+    site.before(30, rng)
+    site.live(30, 4, rng, every_h=6, change=more(4.0))
+    alert = next(alert for alert in site.told if alert.kind == "drift_cost")
+    assert "no key or model explains it, so no budget is offered" in alert.message
+    assert alert.remedy == "demitasse drift --accept chat/cost"
+    assert alert.undo == "demitasse drift --unaccept chat/cost"
+
+
+@pytest.mark.parametrize(("dimension", "name"), [("", ""), ("route", "chat")])
+def test_a_budget_over_all_calls_is_offered_with_what_it_means(dimension: str, name: str) -> None:
+    alert = out_of_line(Anomaly(dimension, name, 10, 40.0, 1.0, 2.0), 1, {("", ""): 0.9})
+    assert alert.remedy == "demitasse budgets set watch 2/day"
+    assert "the budget offered is over all calls: beyond $2.00 in a day nobody is answered" in alert.message
+    named = out_of_line(Anomaly("key", "jobs", 10, 40.0, 1.0, 2.0), 1, {})
+    assert "nobody is answered" not in named.message and named.remedy.endswith("--key jobs")
 
 
 def test_weeks_as_usual_tell_nobody_anything(site: Watched) -> None:

@@ -51,7 +51,10 @@ def moved(
         said += f"; certificate {certificate.id} was proven on other calls"
         remedy, undo = f"demitasse undo {shlex.quote(route)}", f"demitasse promote {certificate.id}"
     elif stream.alert == "drift_cost":
-        remedy, undo = limited(cause.dimension if cause else "", cause.name if cause else "", daily_usd)
+        if cause is not None and cause.dimension in ("key", "model"):
+            remedy, undo = limited(cause.dimension, cause.name, daily_usd)
+        else:  # there is no budget of one route, and one over everything would stop those who have nothing to do with it
+            said += "; no key or model explains it, so no budget is offered"
     return Alert(f"drift-{id}", at_us, stream.alert, route, said, remedy, undo=undo)
 
 
@@ -79,6 +82,8 @@ def out_of_line(anomaly: Anomaly, at_us: int, daily_usd: Mapping[tuple[str, str]
         else f", usually {usd(anomaly.usual_usd)} and never more than {usd(anomaly.most_usd)}"
     )
     dimension = anomaly.dimension if anomaly.dimension in ("key", "model") else ""
+    if not dimension:
+        said += f"; the budget offered is over all calls: beyond {usd(_twice(('', ''), daily_usd))} in a day nobody is answered"
     remedy, undo = limited(dimension, anomaly.name if dimension else "", daily_usd)
     return Alert(alert_id(anomaly), at_us, SPEND, anomaly.name or "all", said, remedy, undo=undo)
 
@@ -100,10 +105,15 @@ def moved_id(route: str, stream: str, standing: Standing) -> str:
 def limited(dimension: str, name: str, daily_usd: Mapping[tuple[str, str], float]) -> tuple[str, str]:
     """A budget of twice a usual day for a key or model (else for all together), and its removal."""
     subject = (dimension, name) if dimension in ("key", "model") and name else ("", "")
-    amount = _round_up(max(1.0, 2 * daily_usd.get(subject, 0.0)))
+    amount = _twice(subject, daily_usd)
     budget = f"watch-{_PLAIN.sub('-', name)[:50]}" if subject[0] else "watch"
     flag = f" --{dimension} {shlex.quote(name)}" if subject[0] else ""
     return f"demitasse budgets set {budget} {amount:g}/day{flag}", f"demitasse budgets remove {budget}"
+
+
+def _twice(subject: tuple[str, str], daily_usd: Mapping[tuple[str, str], float]) -> float:
+    """Twice a usual day, in dollars."""
+    return _round_up(max(1.0, 2 * daily_usd.get(subject, 0.0)))
 
 
 def value(number: float, unit: str) -> str:
