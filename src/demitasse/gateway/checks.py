@@ -121,14 +121,15 @@ Check = Callable[[Asked, Reply], Found | None]
 def schema(asked: Asked, reply: Reply) -> Found | None:
     """JSON where JSON was asked for, of the schema, and tool calls with arguments of theirs.
 
-    A schema that cannot be read, or not in time, refuses nothing (``score.schema``).
+    Of a schema that cannot be read, or not in time, nothing is said, but for faults of the form itself (``score.schema``).
     """
     form = asked.form
     if form is _FREE and b"_call" not in reply.body and _LETTERS_AS_NUMBERS not in reply.body:
         return None
     said = _said(reply)
     if said.tool_calls:
-        return _result("schema", _wrong_calls(form.tools, said))
+        why = _wrong_calls(form.tools, said)
+        return None if why is None else _result("schema", why)
     if form.must_call:
         return _result("schema", "a tool call was demanded, and none came")
     if not form.json:
@@ -141,7 +142,8 @@ def schema(asked: Asked, reply: Reply) -> Found | None:
         return _result("schema", "the answer is not JSON, or not JSON alone")
     if form.schema is None:
         return _result("schema", "" if isinstance(value, dict) else "the answer is JSON, but no object")
-    return _result("schema", _broken("the answer is JSON, but not of the schema", value, form.schema))
+    holds = _holds(value, form.schema)
+    return None if holds is None else _result("schema", "" if holds else "the answer is JSON, but not of the schema")
 
 
 def grounding(asked: Asked, reply: Reply) -> Found | None:
@@ -268,7 +270,9 @@ def _result(name: str, why: str) -> Found:
     return Found(name, passed=not why, why=why)
 
 
-def _wrong_calls(tools: dict[str, Any], said: Answer) -> str:
+def _wrong_calls(tools: dict[str, Any], said: Answer) -> str | None:
+    """What is wrong with its calls; "": nothing. None: a call's schema could not be read, and else nothing is wrong."""
+    unsaid = False
     for name, written in said.tool_calls:
         if tools and name not in tools:
             return "a tool was called that is not offered"
@@ -278,18 +282,19 @@ def _wrong_calls(tools: dict[str, Any], said: Answer) -> str:
             return "a tool call's arguments are not JSON"
         if not isinstance(value, dict):
             return "a tool call's arguments are no object"
-        if why := _broken("a tool call's arguments are not of its schema", value, tools.get(name)):
-            return why
-    return ""
+        holds = _holds(value, tools.get(name))
+        if holds is False:
+            return "a tool call's arguments are not of its schema"
+        unsaid = unsaid or holds is None
+    return None if unsaid else ""
 
 
-def _broken(why: str, value: Any, form: Any) -> str:
-    """Why a value is refused, by the first rule that it breaks; "" where it is not, or where nobody can say."""
+def _holds(value: Any, form: Any) -> bool | None:
+    """Whether a value is of a schema, if there is one; None: nobody can say."""
     try:
-        fault = read(form).first_fault(value) if form is not None else None
+        return form is None or read(form).holds(value)
     except Unreadable:
-        return ""
-    return f"{why} ({fault.rule})" if fault is not None and fault.rule else why if fault is not None else ""
+        return None
 
 
 _NOTHING = Answer()

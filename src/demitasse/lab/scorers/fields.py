@@ -79,7 +79,9 @@ def checker(schema: Any) -> Check:
     try:
         read = Schema(schema)
     except Unreadable as error:
-        raise Unscorable(str(error)) from error
+        raise Unscorable(f"the schema cannot be read: {error}") from error
+    if read.unread:
+        raise Unscorable(f"the schema cannot be read whole: {read.unread[0]}")
 
     def check(value: Any) -> str:
         try:
