@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import threading
 
 import pytest
+from msgspec import structs
 
 from demitasse.build.erasing import erase
-from demitasse.build.keeping import held_ref
+from demitasse.build.keeping import MOST_HELD_BYTES, MOST_HELD_QUEUED_BYTES, held_ref
 from demitasse.core.acting import acting
+from demitasse.core.call import Call
 from demitasse.core.errors import ConfigError, StoreError
+from demitasse.store.bodies import Room
 from demitasse.store.secret import server_secret
+from demitasse.wire.text import turns
 from tests.build.test_app import Site, now_us, say, site
 
 __all__ = ["site"]
@@ -170,6 +175,62 @@ async def test_a_day_is_a_day_also_where_nothing_is_kept_any_more(site: Site, mo
                     break
                 await asyncio.sleep(0.05)
         assert db.execute(kept).fetchone() == (0,)
+
+
+def held_rows(app) -> tuple[int, int]:
+    sql = "SELECT count(*), coalesce(sum(length(sealed)), 0) FROM bodies WHERE ref LIKE 'held:%'"
+    return app._keeper._bodies._db.execute(sql).fetchone()
+
+
+async def test_of_a_request_that_is_too_long_the_newest_words_are_kept_and_it_is_said(site: Site) -> None:
+    keeping(site)
+    async with site.app() as app:
+        said = [("user", "a word " * 60_000), ("assistant", "Yes?"), ("user", ATTACK)]
+        messages = [{"role": role, "content": text} for role, text in said]
+        code = code_of(await say(app, messages=messages))
+        await written(app)
+        held = await app._withholding.read(code)
+        assert held.of_bytes > 420_000 and len(held.body) < MOST_HELD_BYTES + 100
+        said = turns(held.body)
+        assert [one.role for one in said] == ["user", "assistant", "user"] and said[-1].text == ATTACK
+        assert 40_000 < held_rows(app)[1] < 2 * MOST_HELD_BYTES
+
+
+async def test_who_is_refused_fills_no_disk_and_the_newest_are_kept(site: Site, monkeypatch) -> None:
+    keeping(site)
+    room = Room("held:", count=3, bytes=100_000, count_in_all=1_000, bytes_in_all=1 << 20)
+    monkeypatch.setattr("demitasse.build.keeping.ROOM", room)
+    async with site.app() as app:
+        codes = [code_of(await say(app, f"{ATTACK} Variant {i}.")) for i in range(5)]
+        await written(app)
+        assert held_rows(app)[0] == 3
+        assert [await app._withholding.read(code) is not None for code in codes] == [False, False, True, True, True]
+        full = structs.replace(room, count_in_all=3, count=100)
+        monkeypatch.setattr("demitasse.build.keeping.ROOM", full)
+        code_of(await say(app, f"{ATTACK} One more."))
+        await written(app)
+        assert held_rows(app)[0] == 3
+
+
+async def test_what_cannot_be_written_as_fast_as_it_comes_is_left_out(site: Site) -> None:
+    keeping(site)
+    async with site.app() as app:
+        go_on = threading.Event()
+        app._keeper._thread.submit(go_on.wait, 5)
+        call = Call(
+            id="c",
+            request_id="c",
+            at_us=now_us(),
+            kind="chat",
+            model="large",
+            fields={},
+            body=b"x" * MOST_HELD_QUEUED_BYTES,
+        )
+        for code in ("a" * 10, "b" * 10):
+            app._keeper.withhold(call, code)
+        go_on.set()
+        await written(app)
+        assert held_rows(app)[0] == 1
 
 
 async def test_nobody_reads_what_the_chain_could_not_be_told_of(site: Site, monkeypatch) -> None:

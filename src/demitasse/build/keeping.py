@@ -6,10 +6,12 @@ import asyncio
 import logging
 import os
 import random
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -18,22 +20,36 @@ from ..config.tree import Bodies as BodySettings
 from ..core.call import Call, Reply
 from ..core.errors import ConfigError, DemitasseError
 from ..providers.recorded import Recording, mark
-from ..store.bodies import Bodies, master_key
+from ..store.bodies import Bodies, Room, master_key
 from ..store.bodies import expire as delete_expired
 from ..store.master import hold_against, keys_kept, outside
 from ..store.secret import server_secret
 from ..store.subjects import Subjects
 from ..web.waiting import Held
+from ..wire.text import turns
 
 log = logging.getLogger("demitasse.bodies")
 
 _DAY_US = 86_400_000_000
 EXPIRE_EVERY_S = 600.0
+_TURN_BYTES = 64
+_MOST_BYTES_A_CHARACTER = 6
+
+
+HELD = "held:"
 
 
 def held_ref(code: str) -> str:
     """Where a request lies that waits for a person."""
-    return f"held:{code}"
+    return HELD + code
+
+
+MOST_HELD_BYTES = 256 << 10
+"""Of a request that waits, as it is kept; of a longer one its newest words."""
+ROOM = Room(HELD, count=100, bytes=8 << 20, count_in_all=1_000, bytes_in_all=64 << 20)
+"""For what waits: whoever is refused pays for nothing, and must not fill the disk."""
+MOST_QUEUED_BYTES = 64 << 20
+MOST_HELD_QUEUED_BYTES = 16 << 20
 
 
 class Keeper:
@@ -45,21 +61,44 @@ class Keeper:
         self._settings = settings
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "bodies")
+        self._queued_bytes = 0
+        self._full = False
+        self._lock = threading.Lock()
 
     def keep(self, call: Call, reply: Reply) -> str | None:
         """Queue a call's bodies; returns the reference for its entry, or None where the sample leaves it out."""
         if self._settings.sample < 1 and random.random() >= self._settings.sample:
             return None
-        self._thread.submit(self._write, call, reply)
-        return call.id
+        return call.id if self._queue(len(call.body) + len(reply.body), self._write, call, reply) else None
 
-    def keep_beside(self, call: Call, reply: Reply) -> str:
+    def keep_beside(self, call: Call, reply: Reply) -> str | None:
         """Queue the bodies of a call of our own, whose client's call is kept: the two are looked at side by side.
 
         A recording of the question is not to answer it with what another model said, so only its id finds it.
         """
-        self._thread.submit(self._write, call, reply, found_by_question=False)
-        return call.id
+        write = partial(self._write, found_by_question=False)
+        return call.id if self._queue(len(call.body) + len(reply.body), write, call, reply) else None
+
+    def _queue(self, size: int, write: Callable[..., None], *args: Any, most: int = MOST_QUEUED_BYTES) -> bool:
+        """Whether there was room: where the disk is slower than what comes, the rest is left out, and memory does not fill."""
+        with self._lock:
+            if self._queued_bytes and self._queued_bytes + size > most:
+                if not self._full:
+                    log.warning("bodies come faster than they can be written; some are not kept")
+                self._full = True
+                return False
+            self._queued_bytes += size
+            self._full = False
+
+        def written() -> None:
+            try:
+                write(*args)
+            finally:
+                with self._lock:
+                    self._queued_bytes -= size
+
+        self._thread.submit(written)
+        return True
 
     def _write(self, call: Call, reply: Reply, *, found_by_question: bool = True) -> None:
         expires_us = call.at_us + self._settings.days * _DAY_US
@@ -83,16 +122,18 @@ class Keeper:
             log.error("the bodies of call %s were not kept: %s", call.id, error)  # noqa: TRY400 - its sentence is enough
 
     def withhold(self, call: Call, code: str) -> None:
-        """Queue a request that waits for a person under a code; the newest of a code is kept, for a day."""
-        self._thread.submit(self._write_held, call, code)
+        """Queue a request that waits for a person under a code; the newest of a code is kept, for a day, as far as there is
+        room."""
+        self._queue(len(call.body), self._write_held, call, code, most=MOST_HELD_QUEUED_BYTES)
 
     def _write_held(self, call: Call, code: str) -> None:
         whose, now_us = self._subjects.of(call), self._clock()
-        text = msgspec.json.encode({"call": call.id, "body": call.body})
+        body = newest_words(call.body, MOST_HELD_BYTES)
+        text = msgspec.json.encode(Held(call.id, body, 0 if body is call.body else len(call.body)))
+        put = partial(self._bodies.put, tenant=whose.tenant, now_us=now_us, of_us=call.at_us, room=ROOM)
         try:
-            self._bodies.put(
-                held_ref(code), whose.name, text, now_us + _DAY_US, tenant=whose.tenant, now_us=now_us, of_us=call.at_us
-            )
+            if not put(held_ref(code), whose.name, text, now_us + _DAY_US):
+                log.info("the request of call %s that waits was not kept: there is no room for more", call.id)
         except DemitasseError as error:
             log.error("the request of call %s that waits was not kept: %s", call.id, error)  # noqa: TRY400
 
@@ -117,6 +158,24 @@ class Keeper:
     def close(self) -> None:
         self._thread.shutdown(wait=True)
         self._bodies.close()
+
+
+def newest_words(body: bytes, most_bytes: int) -> bytes:
+    """A body of at most about ``most_bytes``: as it is, or a chat of its newest turns, the last of those cut short."""
+    if len(body) <= most_bytes:
+        return body
+    kept: list[dict[str, str]] = []
+    left = most_bytes
+    for said in reversed(turns(body)):
+        text = said.text[:left]
+        size = len(msgspec.json.encode(text)) + _TURN_BYTES
+        if size > left:
+            text = text[: left // _MOST_BYTES_A_CHARACTER]
+        kept.append({"role": said.role[:_TURN_BYTES], "content": text})
+        left -= size
+        if left <= 0:
+            break
+    return msgspec.json.encode({"messages": kept[::-1]})
 
 
 async def expire(data: Path, clock: Callable[[], int]) -> None:

@@ -171,8 +171,13 @@ def read(place: Place, code: str, as_json: bool) -> None:
         raise Failure(f"the request under {code} is not there: it was decided, a day is over, or it was never kept")
     said = [{"role": one.role, "text": one.text} for one in turns(found.body)]
     if as_json:
-        say_json({"code": code, "call": found.call, "turns": said})
+        say_json({"code": code, "call": found.call, "turns": said, "of_bytes": found.of_bytes or None})
         return
+    if found.of_bytes:
+        note(
+            f"this is not all of it: the request had {found.of_bytes:,} bytes; of so much only the newest words are kept, and "
+            "what is not shown may give orders, too"
+        )
     for one in said:
         say(f"{visible(one['role'])}: {visible(one['text'])}")
     note(f"that you read this stands in the audit log; decide with: demitasse guard approve {code}, or reject {code}")

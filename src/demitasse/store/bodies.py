@@ -13,6 +13,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from msgspec import Struct
+
 from ..core.errors import StoreError
 from . import subjects
 from .master import master_key
@@ -34,7 +36,26 @@ CREATE INDEX IF NOT EXISTS bodies_by_expiry ON bodies (expires_us);
 
 _AT_ONCE = 200
 _LATE = "SELECT 1 FROM held.erased WHERE subject IN (?, ?) AND at_us >= ?"
+_ALIKE = "bodies.ref >= ? AND bodies.ref < ? AND bodies.ref != ?"
+_OF_TENANT = (
+    "SELECT ref, length(sealed) FROM main.bodies JOIN held.subjects USING (subject) "  # noqa: S608 - ours
+    f"WHERE {_ALIKE} AND tenant = ? ORDER BY expires_us DESC, ref"
+)
+_IN_ALL = f"SELECT count(*), coalesce(sum(length(sealed)), 0) FROM main.bodies WHERE {_ALIKE}"  # noqa: S608 - ours
+LAST = chr(0x10FFFF)
+"""After every name."""
 _EXPIRE = "DELETE FROM bodies WHERE ref IN (SELECT ref FROM main.bodies WHERE expires_us <= ? LIMIT ?)"
+
+
+class Room(Struct, frozen=True):
+    """How much may lie under names that begin alike: of one tenant, where the oldest make room for the newest, and in all, where
+    what comes too late is not kept."""
+
+    begins: str
+    count: int
+    bytes: int
+    count_in_all: int
+    bytes_in_all: int
 
 
 class Bodies:
@@ -66,19 +87,24 @@ class Bodies:
         tenant: str | None = None,
         now_us: int = 0,
         of_us: int | None = None,
-    ) -> None:
-        """Keep a body under ``ref`` until ``expires_us`` (UTC microseconds); the same ``ref`` is replaced.
+        room: Room | None = None,
+    ) -> bool:
+        """Keep a body under ``ref`` until ``expires_us`` (UTC microseconds); the same ``ref`` is replaced. Whether it is kept.
 
         ``tenant``: whose calls the subject's are, itself by default; ``now_us``: the age of its key, should it be made now;
-        ``of_us``: when the text came: one from before its subject was erased is not kept, however late it is brought.
+        ``of_us``: when the text came: one from before its subject was erased is not kept, however late it is brought;
+        ``room``: bounds what lies under such names.
         """
         with self._writing():
             if of_us is not None and self._db.execute(_LATE, (subject, tenant or subject, of_us)).fetchone():
-                return
+                return False
             key = self._key(subject, make=(tenant or subject, now_us))
             assert key is not None
             sealed = self._sealer.seal(key, plaintext, _bound(ref, subject))
+            if room is not None and not self._make_room(room, ref, tenant or subject, len(sealed)):
+                return False
             self._db.execute("INSERT OR REPLACE INTO bodies VALUES (?,?,?,?)", (ref, subject, expires_us, sealed))
+            return True
 
     def get(self, ref: str, now_us: int | None = None) -> bytes | None:
         """The body kept under ``ref``; None when there is none, it has expired by ``now_us``, or it was erased."""
@@ -138,6 +164,16 @@ class Bodies:
             if self._db.execute("SELECT 1 FROM held.erased WHERE subject = ?", (subject,)).fetchone():
                 return None  # from before the erasure, under the key that is gone
             raise
+
+    def _make_room(self, room: Room, ref: str, tenant: str, size: int) -> bool:
+        alike = (room.begins, room.begins + LAST, ref)
+        count, total = 1, size
+        for other, bytes in self._db.execute(_OF_TENANT, (*alike, tenant)).fetchall():
+            count, total = count + 1, total + bytes
+            if count > room.count or total > room.bytes:
+                self._db.execute("DELETE FROM bodies WHERE ref = ?", (other,))
+        count, total = self._db.execute(_IN_ALL, alike).fetchone()
+        return bool(count < room.count_in_all and total + size <= room.bytes_in_all)
 
     def _empty_logs(self) -> None:
         with self._told():

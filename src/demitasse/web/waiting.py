@@ -35,6 +35,8 @@ class Held(Struct, frozen=True):
     call: str
     """Its id: of several with the same text, the newest."""
     body: bytes
+    of_bytes: int = 0
+    """How long the whole of it was, where only the newest words are kept; 0: all of it is."""
 
 
 class Waiting(Protocol):
@@ -77,7 +79,7 @@ async def read(desk: Desk, form: Mapping[str, str]) -> dict[str, Any]:
         {"role": one.role, "text": visible(one.text[:MOST_CHARS]), "cut": len(one.text) > MOST_CHARS}
         for one in turns(found.body)
     ]
-    return {"read": {"code": code, "call": found.call, "turns": said}}
+    return {"read": {"code": code, "call": found.call, "turns": said, "of_bytes": found.of_bytes or None}}
 
 
 async def reject(desk: Desk, form: Mapping[str, str], _budgets: list[Budget]) -> Done:
