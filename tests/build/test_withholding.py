@@ -11,12 +11,14 @@ import pytest
 from msgspec import structs
 
 from demitasse.build.erasing import erase
+from demitasse.build.guarding import APPROVED, approve, reject, rejection, withdraw
 from demitasse.build.keeping import MOST_HELD_BYTES, MOST_HELD_QUEUED_BYTES, held_ref
 from demitasse.core.acting import acting
 from demitasse.core.call import Call
 from demitasse.core.errors import ConfigError, StoreError
 from demitasse.store.bodies import Room
 from demitasse.store.secret import server_secret
+from demitasse.store.settings import Settings
 from demitasse.wire.text import turns
 from tests.build.test_app import Site, now_us, say, site
 
@@ -231,6 +233,34 @@ async def test_what_cannot_be_written_as_fast_as_it_comes_is_left_out(site: Site
         go_on.set()
         await written(app)
         assert held_rows(app)[0] == 1
+
+
+class Between:
+    """A store in which something happens after each reading."""
+
+    def __init__(self, store, happens) -> None:
+        self._store, self._happens = store, happens
+        self.set_setting, self.edit_setting = store.set_setting, store.edit_setting
+
+    def get_setting(self, name):
+        found = self._store.get_setting(name)
+        self._happens()
+        return found
+
+
+def test_two_who_decide_at_the_same_moment_both_decide_and_one_no_is_enough(tmp_path) -> None:
+    one, other = (Settings(tmp_path, clock=now_us) for _ in range(2))
+    approve(Between(one, lambda: approve(other, "b" * 10, now_us())), "a" * 10, now_us())
+    assert sorted(one.get_setting(APPROVED)) == ["a" * 10, "b" * 10]
+    withdraw(Between(one, lambda: approve(other, "c" * 10, now_us())), "a" * 10)
+    assert sorted(one.get_setting(APPROVED)) == ["b" * 10, "c" * 10]
+    reject(one, "b" * 10, now_us(), by="ada")
+    with pytest.raises(ConfigError, match="refused before"):
+        reject(other, "b" * 10, now_us(), by="bea")
+    assert rejection(other, "b" * 10)["by"] == "ada"
+    assert sorted(one.get_setting(APPROVED)) == ["c" * 10]
+    for store in (one, other):
+        store.close()
 
 
 async def test_nobody_reads_what_the_chain_could_not_be_told_of(site: Site, monkeypatch) -> None:

@@ -206,6 +206,8 @@ class Kept(Protocol):
 
     def set_setting(self, name: str, value: Any) -> None: ...
 
+    def edit_setting(self, name: str, edit: Callable[[Any], Any]) -> Any: ...
+
 
 def approve(settings: Kept, code: str, at_us: int) -> int:
     """Let what bears this code pass; returns until when. Approvals that are over are forgotten.
@@ -216,19 +218,21 @@ def approve(settings: Kept, code: str, at_us: int) -> int:
         raise ConfigError(
             f"{code} was refused by {told.get('by') or 'a person'}, and that is final; a reworded text waits anew"
         )
-    kept = {name: until for name, until in (settings.get_setting(APPROVED) or {}).items() if until > at_us}
-    until_us = kept[code] = at_us + APPROVED_US
-    settings.set_setting(APPROVED, kept)
+    until_us = at_us + APPROVED_US
+
+    def with_this(kept: Any) -> dict[str, int]:  # what others let pass at this moment stays
+        return {name: until for name, until in (kept or {}).items() if until > at_us} | {code: until_us}
+
+    settings.edit_setting(APPROVED, with_this)
     return until_us
 
 
 def withdraw(settings: Kept, code: str) -> bool:
     """Take an approval back; whether there was one."""
-    kept = dict(settings.get_setting(APPROVED) or {})
-    had = kept.pop(code, None) is not None
-    if had:
-        settings.set_setting(APPROVED, kept)
-    return had
+    if code not in (settings.get_setting(APPROVED) or {}):
+        return False
+    settings.edit_setting(APPROVED, lambda kept: {name: until for name, until in (kept or {}).items() if name != code})
+    return True
 
 
 def reject(settings: Kept, code: str, at_us: int, *, by: str, why: str = "") -> None:
@@ -236,10 +240,14 @@ def reject(settings: Kept, code: str, at_us: int, *, by: str, why: str = "") -> 
 
     Raises ConfigError: it was refused before.
     """
-    if rejection(settings, code) is not None:
-        raise ConfigError(f"{code} was refused before, and that is final")
+
+    def first(found: Any) -> dict[str, Any]:
+        if found is not None:
+            raise ConfigError(f"{code} was refused before, and that is final")
+        return {"by": by, "at_us": at_us, "why": why}
+
+    settings.edit_setting(REJECTED + code, first)
     withdraw(settings, code)
-    settings.set_setting(REJECTED + code, {"by": by, "at_us": at_us, "why": why})
 
 
 def rejection(settings: Kept, code: str) -> Mapping[str, Any] | None:

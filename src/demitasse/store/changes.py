@@ -5,7 +5,7 @@ Each function returns a Change that a Writer runs inside a transaction. Knows ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -143,6 +143,19 @@ def set_setting(name: str, value: Any, at_us: int, told: Mapping[str, Any] | Non
             batch.execute("INSERT OR REPLACE INTO settings VALUES (?,?)", (name, encode(value)))
         batch.note("changed", f"setting:{name}", at_us, value=value, **(told or {}))
         batch.revise()
+
+    return change
+
+
+def edit_setting(name: str, edit: Callable[[Any], Any], at_us: int) -> Change:
+    """Keep what ``edit`` makes of the value kept under a name (None: of nothing, or to remove it), with nobody's change between.
+    It may raise DemitasseError: then nothing is changed."""
+
+    def change(batch: Batch) -> Any:
+        row = batch.execute("SELECT v FROM settings WHERE k = ?", (name,)).fetchone()
+        value = edit(None if row is None else msgspec.json.decode(row[0]))
+        set_setting(name, value, at_us)(batch)
+        return value
 
     return change
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ..core.acting import actor
-from ..core.errors import StoreError
+from ..core.errors import DemitasseError
 from ..core.evidence import Label
 from ..core.limits import Alert, Budget, Key
 from ..core.policy import Certificate, CertificateState
@@ -103,6 +103,10 @@ class Settings:
         """Keep a JSON value under a name; None removes it. ``told``: what its event says beside it."""
         self._change(changes.set_setting(name, value, self.clock(), told))
 
+    def edit_setting(self, name: str, edit: Callable[[Any], Any]) -> Any:
+        """Keep, and return, what ``edit`` makes of a kept value, with nobody's change between; what it raises changes nothing."""
+        return self._change(changes.edit_setting(name, edit, self.clock()))
+
     def turned_away(self, counts: Mapping[str, int]) -> None:
         """Count requests that were refused before they were calls, by code."""
         self._change(changes.turned_away(counts, self.clock()))
@@ -169,7 +173,7 @@ class Settings:
             answers = self._side.commit(ops)
             self._see(self._side.facts)
         for answer in answers:
-            if isinstance(answer, StoreError):
+            if isinstance(answer, DemitasseError):
                 raise answer
         return answers
 
