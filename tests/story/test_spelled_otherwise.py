@@ -16,7 +16,7 @@ from demitasse.guard.scan import Scanner
 from .asgi import ask, chat
 from .guarded import BANDS, GuardWorld, risk
 
-NAMES = ("Emma Schwarz", "Anna Strauß")
+NAMES = ("Emma Schwarz", "Anna Strauß", r"Person N\d+")
 
 
 def named(text: str) -> tuple[list[Entity], bool]:
@@ -79,6 +79,13 @@ async def test_a_name_in_other_letters_does_not_leave(text: str, action: str) ->
         assert re.search(r"emma|schwarz|anna|strau", sent, re.IGNORECASE) is None, sent
         assert "smiled" in sent
         assert len(set(re.findall(r"PERSON_\w{6}", sent))) == 1
+
+
+async def test_of_a_list_of_a_thousand_values_the_last_is_known_elsewhere_too() -> None:
+    world = world_of(personal={"PERSON": "redact"})
+    told = "\n".join(f"Person N{i}" for i in range(1_000))
+    assert (await ask(world.app, chat(f"{told}\n(PERSON N999)", "large"))).status == 200
+    assert re.search(r"person n", world.large.calls[0].body.decode(), re.IGNORECASE) is None
 
 
 async def test_what_stands_in_a_tools_arguments_in_other_letters_is_taken_out_and_they_stay_json() -> None:

@@ -19,6 +19,8 @@ from .guard_findings import Piece
 SEAM_CHARS: Final = 64
 """So much of a text is read with the one before it, and with the one after it."""
 _APART: Final = "\n\n"
+_LEAST_DEEP: Final = 3
+"""A text of a list within a message lies deeper: ``("messages", 0, "content", 1, "text")``."""
 
 
 class Stretch(NamedTuple):
@@ -60,7 +62,9 @@ def seams(asked: Sequence[Part], *, names: bool) -> list[Seam]:
     run: list[Part] = []
     last: Place = ()
     for part in asked:
-        within = _within(part.place)
+        within = _within(part.place) if len(part.place) > _LEAST_DEEP else ()
+        if not within and not run:
+            continue
         if not within or within != last:
             found += _joined(run, names)
             run = []
@@ -105,7 +109,7 @@ def _within(place: Place) -> Place:
     """The list whose texts are read as one; empty where this is none of such a list."""
     if place[-1] == "text":
         place = place[:-1]
-    return place[:-1] if len(place) > 3 and place[0] in ("messages", "input") and place[-1].__class__ is int else ()
+    return place[:-1] if len(place) > _LEAST_DEEP and place[0] in ("messages", "input") and place[-1].__class__ is int else ()
 
 
 def _joined(run: Sequence[Part], names: bool) -> list[Seam]:

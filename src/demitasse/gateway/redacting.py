@@ -16,7 +16,12 @@ from .vaulting import Vaulting
 
 LEAST_CHARS = 5
 """A value this long that was found in one place is taken out wherever it stands; shorter ones are words of their own."""
-MOST_VALUES = 200
+LEAST_VALUES = 200
+"""So many values are looked for in any prompt; more of them in shorter ones."""
+MOST_CHARS = 20_000_000
+"""So many characters are read for that, all values together."""
+_PART_CHARS = 500
+"""What beginning to look for a value in a text costs, in characters."""
 
 
 class Redactor:
@@ -59,11 +64,12 @@ def _elsewhere(asked: Sequence[Part], cuts: dict[tuple[str | int, ...], list[Cut
     """What a recogniser knew in one place, by the words around it, stands in others without them, and in other letters.
 
     Raises Refused where it stands in a member's name."""
+    most = max(LEAST_VALUES, MOST_CHARS // (1 + sum(len(part.text) + _PART_CHARS for part in asked)))
     values: dict[str, Cut] = {}
     for part in asked:
         for cut in cuts.get(part.place, ()):
             value = spelling(cut.type, part.text[cut.start : cut.end])
-            if len(value) >= LEAST_CHARS and len(values) < MOST_VALUES:
+            if len(value) >= LEAST_CHARS and len(values) < most:
                 known = values.setdefault(value, cut)
                 if cut.mask and not known.mask:
                     values[value] = cut
