@@ -80,6 +80,8 @@ def found(text: str) -> list[tuple[str, str]]:
         ("socsec 123456789", "SSN", "123456789"),
         ("paszport ZS 4410287", "PASSPORT", "ZS 4410287"),
         ("Passnummer L01X00T47", "PASSPORT", "L01X00T47"),
+        ("mein Pass ist L01X00T47", "PASSPORT", "L01X00T47"),
+        ("pass nr l01x00t47", "PASSPORT", "l01x00t47"),
         ("patente di guida MI5520917X", "DRIVER_LICENSE", "MI5520917X"),
         ("BSB 733-104", "BANK_ACCOUNT", "733-104"),
         ("card 5105 10 51 05 10 51 00", "CARD", "5105 10 51 05 10 51 00"),
@@ -406,6 +408,9 @@ def test_a_postal_code_stands_between_street_and_town(text: str, code: str) -> N
         "serial 402-11-9983",
         "licence plate AB12CDE",
         "badges 60000-70000",
+        "refused until a person lets it pass (bf54a4bd24)",
+        "all tests pass 9f8e7d6c",
+        "see pp 12345678",
     ],
 )
 def test_what_only_looks_like_a_document_a_street_or_an_age_is_left(text: str) -> None:

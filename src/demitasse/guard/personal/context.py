@@ -22,9 +22,15 @@ def topics(text: str, at: int, reach: int = REACH) -> tuple[str, ...]:
             topic = TOPICS.get(word.replace(".", ""))
         if topic is None and word > EAST:
             topic = next((TOPICS[part] for part in _PARTS if part in word), None)
-        if topic is not None:
+        if topic is not None and (word not in _ALSO_ENGLISH or _DOCUMENT.search(text, max(0, at - reach), at)):
             said[topic] = None
     return tuple(said)
+
+
+_ALSO_ENGLISH: Final = frozenset({"pass", "pp"})
+"""A document in other languages; in English something that one lets pass, and pages."""
+_DOCUMENT: Final = re.compile(r"\b(?:Pass|PASS|PP)\b|\b(?:pass|pp)\b\W{0,3}(?:nr|no|num|number|nummer|[#№:=])")
+"""The same as a noun of German, or with what says that a number follows."""
 
 
 _WORDS: Final = re.compile(
