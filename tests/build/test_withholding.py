@@ -13,6 +13,7 @@ from msgspec import structs
 from demitasse.build.erasing import erase
 from demitasse.build.guarding import APPROVED, approve, reject, rejection, withdraw
 from demitasse.build.keeping import MOST_HELD_BYTES, MOST_HELD_QUEUED_BYTES, held_ref
+from demitasse.build.withholding import Decisions, drop
 from demitasse.core.acting import acting
 from demitasse.core.call import Call
 from demitasse.core.errors import ConfigError, StoreError
@@ -229,10 +230,75 @@ async def test_what_cannot_be_written_as_fast_as_it_comes_is_left_out(site: Site
             body=b"x" * MOST_HELD_QUEUED_BYTES,
         )
         for code in ("a" * 10, "b" * 10):
-            app._keeper.withhold(call, code)
+            app._keeper.withhold(call, code, lambda _code, _at_us: False)
         go_on.set()
         await written(app)
         assert held_rows(app)[0] == 1
+
+
+async def gone(app) -> bool:
+    """Whether no alert and no words wait, within some seconds."""
+    for _ in range(100):
+        if not app.books.alerts(begins="approve-") and not held_rows(app)[0]:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("decision", ["approved", "rejected", "off the list"])
+async def test_who_asks_again_before_a_decision_is_followed_brings_no_words_back(site: Site, decision) -> None:
+    keeping(site)
+    async with site.app() as app:
+        code = code_of(await say(app, ATTACK))
+        await written(app)
+        beside = Settings(app.data, clock=now_us)  # a command, which this process follows within a second
+        if decision == "approved":
+            approve(beside, code, now_us())
+        elif decision == "rejected":
+            reject(beside, code, now_us(), by="ada")
+        beside.resolve_alert(f"approve-{code}")
+        beside.close()
+        drop(app.data, code)
+        assert code_of(await say(app, ATTACK)) == code
+        await written(app)
+        assert held_rows(app)[0] == 0
+        assert app.books.alerts(begins="approve-") == []
+
+
+@pytest.mark.parametrize("no", [False, True])
+async def test_a_decision_that_was_cut_off_half_way_is_carried_out(site: Site, no) -> None:
+    keeping(site)
+    async with site.app() as app:
+        code = code_of(await say(app, ATTACK))
+        await written(app)
+        assert held_rows(app)[0] == 1
+        beside = Settings(app.data, clock=now_us)
+        _ = reject(beside, code, now_us(), by="ada") if no else approve(beside, code, now_us())
+        beside.close()  # killed before it took the alert off the list and dropped the words
+        assert await gone(app)
+
+
+async def test_what_is_undecided_stays(site: Site) -> None:
+    keeping(site)
+    async with site.app() as app:
+        code = code_of(await say(app, ATTACK))
+        await written(app)
+        app._decisions.sweep()
+        assert held_rows(app)[0] == 1 and app.books.find_alert(f"approve-{code}").resolved_us is None
+
+
+async def test_words_whose_alert_is_gone_go_too(site: Site) -> None:
+    keeping(site)
+    later = [0]
+    async with site.app() as app:
+        code = code_of(await say(app, ATTACK))
+        await written(app)
+        app.ledger.resolve_alert(f"approve-{code}")
+        Decisions(app.ledger, app.books, lambda: now_us() + later[0]).sweep()
+        assert held_rows(app)[0] == 1
+        later[0] = 11_000_000
+        Decisions(app.ledger, app.books, lambda: now_us() + later[0]).sweep()
+        assert held_rows(app)[0] == 0
 
 
 class Between:

@@ -120,6 +120,13 @@ def test_what_cannot_be_traced_is_not_shown_and_what_is_not_there_is_said(of, ke
     assert "are not kept here" in bare.said(bare.press("/waiting/read", code=CODE))
 
 
+def test_words_are_read_only_while_they_wait(of, kept):
+    site = of()
+    site.books.all_alerts[-1] = structs.replace(waiting_alert(), resolved_us=fakes.NOW_US)
+    assert "is not there" in site.said(site.press("/waiting/read", code=CODE))
+    assert kept.readers == []
+
+
 def test_a_press_refuses_it_for_good_and_says_why(of):
     site = of("read", "operate")
     said = site.said(site.press("/waiting/reject", code=CODE, why="not our business", back="/waiting"))

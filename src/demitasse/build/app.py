@@ -86,7 +86,7 @@ from .similar import Similar
 from .steering import Steering
 from .watching import Watching
 from .webhook import webhook
-from .withholding import Withholding
+from .withholding import Decisions, Withholding
 
 log = logging.getLogger("demitasse")
 
@@ -162,8 +162,9 @@ class App:
             forget=self._forget_texts,
             clock=clock,
         )
+        self._decisions = Decisions(self.ledger, self.books, clock)
         self._withholding = (
-            Withholding(self._keeper, self.ledger, self._alarm)
+            Withholding(self._keeper, self.ledger, self._alarm, self._decisions.decided)
             if self._keeper is not None and config.keep.held
             else None
         )
@@ -251,6 +252,7 @@ class App:
         self._tasks.append(asyncio.create_task(self._drifting.run(self._alarm)))
         self._tasks.append(asyncio.create_task(self._redteaming.run(self._alarm)))
         self._tasks.append(asyncio.create_task(expire(self.data, self.clock)))
+        self._tasks.append(asyncio.create_task(self._decisions.run()))
         self._ready = ""
 
     async def _found(self, config: Config) -> Found:

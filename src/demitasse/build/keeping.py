@@ -30,7 +30,7 @@ from ..wire.text import turns
 
 log = logging.getLogger("demitasse.bodies")
 
-_DAY_US = 86_400_000_000
+DAY_US = 86_400_000_000
 EXPIRE_EVERY_S = 600.0
 _TURN_BYTES = 64
 _MOST_BYTES_A_CHARACTER = 6
@@ -101,7 +101,7 @@ class Keeper:
         return True
 
     def _write(self, call: Call, reply: Reply, *, found_by_question: bool = True) -> None:
-        expires_us = call.at_us + self._settings.days * _DAY_US
+        expires_us = call.at_us + self._settings.days * DAY_US
         recording = Recording(
             id=call.id,
             kind=call.kind,
@@ -121,18 +121,20 @@ class Keeper:
         except (DemitasseError, msgspec.DecodeError) as error:
             log.error("the bodies of call %s were not kept: %s", call.id, error)  # noqa: TRY400 - its sentence is enough
 
-    def withhold(self, call: Call, code: str) -> None:
+    def withhold(self, call: Call, code: str, decided: Callable[[str, int], bool]) -> None:
         """Queue a request that waits for a person under a code; the newest of a code is kept, for a day, as far as there is
-        room."""
-        self._queue(len(call.body), self._write_held, call, code, most=MOST_HELD_QUEUED_BYTES)
+        room. ``decided`` says of a code and a call's time whether nobody needs its words any more."""
+        self._queue(len(call.body), self._write_held, call, code, decided, most=MOST_HELD_QUEUED_BYTES)
 
-    def _write_held(self, call: Call, code: str) -> None:
+    def _write_held(self, call: Call, code: str, decided: Callable[[str, int], bool]) -> None:
+        if decided(code, call.at_us):
+            return
         whose, now_us = self._subjects.of(call), self._clock()
         body = newest_words(call.body, MOST_HELD_BYTES)
         text = msgspec.json.encode(Held(call.id, body, 0 if body is call.body else len(call.body)))
         put = partial(self._bodies.put, tenant=whose.tenant, now_us=now_us, of_us=call.at_us, room=ROOM)
         try:
-            if not put(held_ref(code), whose.name, text, now_us + _DAY_US):
+            if not put(held_ref(code), whose.name, text, now_us + DAY_US):
                 log.info("the request of call %s that waits was not kept: there is no room for more", call.id)
         except DemitasseError as error:
             log.error("the request of call %s that waits was not kept: %s", call.id, error)  # noqa: TRY400

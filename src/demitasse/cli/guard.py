@@ -155,16 +155,18 @@ def read(place: Place, code: str, as_json: bool) -> None:
     """The words of what waits under CODE, where [keep] bodies has them kept. Who read them is a row of the audit log."""
     from ..build.keeping import keeper
     from ..build.withholding import read as look
-    from ..web.waiting import visible
+    from ..web.waiting import APPROVE, visible
     from ..wire.text import turns
 
     code = _waits(place, code)
+    with place.books() as books:
+        alert = books.find_alert(APPROVE + code)
     kept = keeper(place.config(), place.data, place.clock)
     if kept is None:
         raise Failure("words of what waits are not kept here; they are with [keep] bodies and [keep] held")
     try:
         with place.settings() as settings:
-            found = look(kept, settings, code)
+            found = look(kept, settings, code) if alert is not None and alert.resolved_us is None else None
     finally:
         kept.close()
     if found is None:

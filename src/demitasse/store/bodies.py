@@ -242,6 +242,21 @@ def _drop_unused_keys(data: Path) -> None:
         db.execute("COMMIT")
 
 
+def refs(data: Path, begins: str) -> list[tuple[str, int]]:
+    """Names of bodies that begin so, each with when it expires; needs no key. Raises StoreError."""
+    path = Path(data) / FILE
+    if not path.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
+        try:
+            if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'bodies'").fetchone():
+                return []
+            sql = "SELECT ref, expires_us FROM bodies WHERE ref >= ? AND ref < ?"
+            return db.execute(sql, (begins, begins + LAST)).fetchall()
+        except sqlite3.Error as error:
+            raise trouble(path, error) from error
+
+
 def drop_ref(data: Path, ref: str) -> None:
     """Delete the body kept under ``ref``, if there is one; needs no key. Raises StoreError."""
     path = Path(data) / FILE

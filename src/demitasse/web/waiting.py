@@ -72,7 +72,8 @@ async def read(desk: Desk, form: Mapping[str, str]) -> dict[str, Any]:
     code = _code(form)
     if desk.waiting is None:
         raise ConfigError("words of what waits are not kept here: see [keep] bodies and [keep] held")
-    found = await desk.waiting.read(code)
+    alert = desk.books.find_alert(APPROVE + code)
+    found = None if alert is None or alert.resolved_us is not None else await desk.waiting.read(code)
     if found is None:
         raise ConfigError(f"the request under {code} is not there: it was decided, a day is over, or it was never kept")
     said = [
