@@ -139,11 +139,20 @@ def test_the_largest_weights_keep_their_size() -> None:
 
 
 def test_kinds_of_honest_texts_have_the_say_that_they_are_given() -> None:
-    logits = np.concatenate((np.zeros(900), np.full(100, 5.0))) + np.linspace(0, 0.1, 1000)
-    assert {b: a for a, b in fit.knots(logits)}[0.2] < 1
-    weight = np.concatenate((np.full(900, 1 / 900), np.full(100, 1 / 100)))
-    assert {b: a for a, b in fit.knots(logits, weight)}[0.2] > 5
-    assert fit.knots(np.zeros(0)) == ()
+    calm, odd = np.linspace(0, 0.1, 900), np.linspace(5, 5.1, 100)
+    assert {b: a for a, b in fit.knots([(1.0, np.concatenate((calm, odd)))])}[0.2] < 1
+    both = [(1.0, calm), (1.0, odd)]
+    assert {b: a for a, b in fit.knots(both)}[0.2] > 5
+    assert {b: a for a, b in fit.knots([(9.0, calm), (1.0, odd)])}[0.2] < 1
+    assert fit.knots([]) == ()
+
+
+def test_the_worse_half_of_kinds_decides_where_it_is_asked_for() -> None:
+    kinds = [(1.0, np.linspace(at, at + 10, 200)) for at in range(4)]
+    every, half, worst = ({b: a for a, b in fit.knots(kinds, worse)} for worse in (1.0, 0.5, 0.25))
+    assert every[0.5] < half[0.5] < worst[0.5]
+    assert half == pytest.approx({b: a for a, b in fit.knots(kinds[2:])}, abs=0.1)
+    assert worst == pytest.approx({b: a for a, b in fit.knots(kinds[3:])}, abs=0.1)
 
 
 def test_longer_prompts_are_of_several_kinds_and_the_same_for_a_seed(data: Path) -> None:

@@ -178,21 +178,28 @@ def in_steps(weights: Floats) -> tuple[Steps, float]:
     return np.round(weights / scale).astype(np.int16), scale
 
 
-def knots(logits: Floats, weight: Floats | None = None) -> tuple[tuple[float, float], ...]:
-    """Which share of these honest logits reaches what, rising; the last is reached by five.
+def knots(kinds: Sequence[tuple[float, Floats]], worse: float = 1.0) -> tuple[tuple[float, float], ...]:
+    """Which share of honest logits reaches what, rising; the last is reached by five.
 
     Args:
-        weight: of each logit, so that a kind of text with few has its say; None: all the same.
+        kinds: of each kind of text its say, and its logits.
+        worse: the share is that of the kinds that reach it most, which together have so much of all say; 1: of all of them.
     """
-    order = np.argsort(logits)[::-1]
-    reached = np.cumsum((np.ones(len(logits)) if weight is None else weight)[order])
-    reached /= reached[-1] if len(reached) else 1.0
+    if not kinds:
+        return ()
+    say = np.array([say for say, _ in kinds])[:, None]
+    every = np.sort(np.concatenate([logits for _, logits in kinds]))
+    reached = np.array([1 - np.searchsorted(np.sort(logits), every) / len(logits) for _, logits in kinds])
+    order = np.argsort(-reached, axis=0, kind="stable")
+    own = np.take_along_axis(np.broadcast_to(say, reached.shape), order, 0)
+    counted = np.clip(worse * say.sum() - (np.cumsum(own, axis=0) - own), 0, own)
+    shares = (np.take_along_axis(reached, order, 0) * counted).sum(axis=0) / (worse * say.sum())
     found: list[tuple[float, float]] = []
     for share in (0.9, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001):
-        place = int(np.searchsorted(reached, share))
-        if place < 5 or place >= len(order):
+        place = int((shares > share).sum())
+        if len(every) - place < 5:
             break
-        at = float(logits[order[place]])
+        at = float(every[place])
         if not found or at > found[-1][0] + 1e-6:
             found.append((round(at, 6), share))
     return tuple(found)

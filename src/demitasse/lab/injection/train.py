@@ -39,6 +39,8 @@ LEAST: Final = 50
 """Honest texts of a kind, for its full say in where the bands begin."""
 SAY: Final = {"english": 2.0, "prompts": 3.0}
 """More say than another kind's: of honest requests full of an attack's words, and of long prompts that were written as such."""
+WORSE: Final = 0.5
+"""What people really ask is unlike any kind that we have: the first head keeps its promise for the worse half of them."""
 OURS: Final = ("english", "languages", *sources.LONG, *(f"{name} by sentence" for name in sources.LONG))
 LEFT_OUT: Final = (*((name,) for name in sources.ATTACKED[:3]), OURS)
 """What a head does not know, to be calibrated on its honest texts (``CALM``): they are as new to it as another's are."""
@@ -110,15 +112,17 @@ def _heard(rows: Sequence[Row], made: Weights) -> list[tuple[str, bool, float]]:
 def _calibrated(head: Head, seen: Sequence[tuple[str, bool, float]]) -> Head:
     """Short texts and long ones each by their own."""
     short, long = ([(kind, logit) for kind, is_long, logit in seen if is_long == wanted] for wanted in (False, True))
-    return structs.replace(head, knots=_knots(short), long=_knots(long))
+    return structs.replace(head, knots=_knots(short, WORSE), long=_knots(long, WORSE))
 
 
-def _knots(seen: Sequence[tuple[str, float]]) -> tuple[tuple[float, float], ...]:
+def _knots(seen: Sequence[tuple[str, float]], worse: float = 1.0) -> tuple[tuple[float, float], ...]:
     """Of logits by kind. Each kind has the same say (but ``SAY``), with under ``LEAST`` texts less: how many of a kind there are
     says nothing of how many will come."""
-    count = Counter(kind for kind, _ in seen)
-    weight = np.array([SAY.get(kind, 1.0) / max(LEAST, count[kind]) for kind, _ in seen])
-    return fit.knots(np.array([logit for _, logit in seen]), weight)
+    kinds: dict[str, list[float]] = {}
+    for kind, logit in seen:
+        kinds.setdefault(kind, []).append(logit)
+    found = [(SAY.get(kind, 1.0) * min(1, len(own) / LEAST), np.array(own)) for kind, own in sorted(kinds.items())]
+    return fit.knots(found, worse)
 
 
 def _names(found: Sequence[Row]) -> NDArray[np.str_]:
