@@ -530,7 +530,8 @@ def _short(params: Mapping[str, str]) -> dict[str, str]:
 def _figures_seen(values: Mapping[str, Any]) -> str:
     """Changes with the figures and the list of what needs you."""
     report, needs = values["report"], values["needs"]
-    alerts = zlib.crc32(",".join(f"{need.alert.id} {need.like}" for need in needs).encode(), values["needs_more"])
+    listed = [*(f"{need.alert.id} {need.like}" for need in needs), *(one.alert.id for one in values["in_force"])]
+    alerts = zlib.crc32(",".join(listed).encode(), values["needs_more"])
     return f"{report.requests}.{report.paid_nanos}.{report.saved_nanos}.{report.until_us}.{alerts:x}"
 
 

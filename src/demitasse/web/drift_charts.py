@@ -13,11 +13,11 @@ WIDE, HIGH = 120.0, 24.0
 
 
 def month(row: ForecastRow, now_us: int) -> dict[str, Any]:
-    """Each day's spending, and from today on what it is expected to come to, in another colour."""
+    """What each day has cost, today so far too, and upon it what is still expected, in another colour."""
     today_us = now_us // DAY_US * DAY_US
-    past = [(day.at_us, day.value) for day in row.daily]
-    today, *later = row.ahead or (0.0,)
-    coming = [(today_us + at * DAY_US, usd) for at, usd in enumerate((row.today_usd + today, *later))]
+    spent = [*(round(day.value, 6) for day in row.daily), round(row.today_usd, 6)]
+    ahead = [round(usd, 6) for usd in row.ahead or (0.0,)]
+    days = [*(day.at_us for day in row.daily), *(today_us + at * DAY_US for at in range(len(ahead)))]
     return {
         "animation": False,
         "aria": {"enabled": True},
@@ -25,7 +25,7 @@ def month(row: ForecastRow, now_us: int) -> dict[str, Any]:
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
         "xAxis": {
             "type": "category",
-            "data": [f"{_date(at):%-d %b}" for at, _ in (*past, *coming)],
+            "data": [f"{_date(at):%-d %b}" for at in days],
             "axisTick": {"show": False},
             "axisLine": {"lineStyle": {"color": "var(--line)"}},
             "axisLabel": {"color": "var(--muted)", "hideOverlap": True},
@@ -37,19 +37,8 @@ def month(row: ForecastRow, now_us: int) -> dict[str, Any]:
             "axisLabel": {"color": "var(--muted)", "formatter": "@usd"},
         },
         "series": [
-            {
-                "type": "bar",
-                "name": "spent or expected",
-                "barMaxWidth": 28,
-                "color": "var(--paid)",
-                "data": [
-                    *(round(usd, 6) for _, usd in past),
-                    *(
-                        {"value": round(usd, 6), "itemStyle": {"color": "var(--muted)", "opacity": 0.45}}
-                        for _, usd in coming
-                    ),
-                ],
-            }
+            _bars("spent", [*spent, *(None for _ in ahead[1:])], {"color": "var(--paid)"}),
+            _bars("expected", [*(None for _ in row.daily), *ahead], {"color": "var(--muted)", "opacity": 0.45}),
         ],
     }
 
@@ -65,6 +54,10 @@ def line(days: Sequence[Day]) -> str:
         f"{(day.at_us - first) / span * (WIDE - 2) + 1:.1f},{HIGH - 1.5 - (day.value - low) * scale:.1f}"
         for day in days
     )
+
+
+def _bars(name: str, data: list[float | None], style: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "bar", "name": name, "stack": "day", "barMaxWidth": 28, "itemStyle": style, "data": data}
 
 
 def _date(at_us: int) -> dt.datetime:

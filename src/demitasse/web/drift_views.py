@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ..core.limits import Alert
 from . import drift_charts
+from .done import done
 from .drift_facts import NOBODY, StreamRow, WatchFacts
 from .needs import needs
 from .report import iso
@@ -40,6 +41,7 @@ def watch(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
         "facts": facts,
         "groups": groups(facts.streams),
         **needs(desk, every=query.get("needs") == "all"),
+        "in_force": done(desk),
         "past": [alert for alert in alerts if alert.resolved_us is not None][:MOST_PAST],
         "chart": drift_charts.month(facts.forecast, desk.clock()) if facts.forecast is not None else None,
         "lines": {f"{row.route}/{row.stream}": drift_charts.line(row.days) for row in facts.streams},

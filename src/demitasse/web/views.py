@@ -16,6 +16,7 @@ from ..core.money import opens_at
 from . import charts
 from .arithmetic import Bill, Comparison, bill, compare
 from .desk import Desk
+from .done import done
 from .facts import SettingRow
 from .guarded import guard_sentences
 from .key_facts import last_days
@@ -107,6 +108,7 @@ def overview(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
         },
         "models": report.by_model[:6],
         **needs(desk),
+        "in_force": done(desk),
         "live": live(desk),
         "limit": _main_limit(budget_rows(desk)),
         "empty": not desk.books.entries(last=1),
