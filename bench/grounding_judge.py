@@ -1,6 +1,6 @@
 """How good a small local model is as the judge of grey claims: its yes and no on claims whose truth is known, as JSON.
 
-    python -m bench.grounding_judge --model FILE.gguf [--pairs 40] [--together 4] [--out bench/results/grounding_judge_NAME.json]
+    python -m bench.grounding_judge --model FILE.gguf [--pairs 40] [--together 4] [--out FILE.json]
 
 Pairs of ``tests/data/flips.jsonl``, drawn by a seed, of both halves, since nothing is learned from them: an honest paraphrase must get yes,
 the sentence turned round no. And sums, which words can never decide: right ones and wrong ones. Claims of one call are shuffled, so that

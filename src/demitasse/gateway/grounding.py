@@ -29,6 +29,8 @@ log = logging.getLogger("demitasse")
 
 PATIENCE_S = 20.0
 """A client waits behind a draft; a judge that takes longer is as good as none."""
+AFTERWARDS_S = 120.0
+"""Nobody waits behind an answer that was given, but for the next one in the line."""
 MOST_WAITING = 64
 MOST_BYTES = 16 << 20
 """Of calls and answers that wait to be looked at; further ones are left out."""
@@ -120,7 +122,9 @@ class Grounder:
 
         grey = found.grey
         try:
-            said = await self._aside.within(_patience_s(call) if decisive else PATIENCE_S, self._ask(model, call, put))
+            said = await self._aside.within(
+                _patience_s(call) if decisive else AFTERWARDS_S, self._ask(model, call, put)
+            )
         except Unasked as why:
             log.warning("the grey claims of call %s were not judged by '%s': %s", call.id, model, why)
             return Looked(grounded(found, f"{grey} grey, and '{model}' could not be asked: {why}"), judged=False)
