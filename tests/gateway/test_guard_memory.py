@@ -7,7 +7,7 @@ import threading
 from typing import get_args
 
 from demitasse.gateway import guard_memory
-from demitasse.gateway.guard_memory import MOST, MOST_FOUND, MOST_IN_ALL, Memory
+from demitasse.gateway.guard_memory import MOST, MOST_BEGUN, MOST_FOUND, MOST_IN_ALL, Memory
 from demitasse.guard.finding import Entity, Findings, Source
 
 TEXT = "Write to ann@example.com, she has the key to the coffee kitchen."
@@ -19,32 +19,42 @@ def full(count: int) -> Findings:
 
 def test_what_was_found_is_found_again_by_the_same_text() -> None:
     memory = Memory(b"k")
-    digest = memory.digest(TEXT, "user", 0.01, names=False)
+    digest = memory.digest(TEXT, "user", 0.01, names=False, tenant="a")
     assert memory.find(digest) is None
     memory.keep(digest, full(1))
-    assert memory.find(memory.digest(TEXT, "user", 0.01, names=False)) == full(1)
+    assert memory.find(memory.digest(TEXT, "user", 0.01, names=False, tenant="a")) == full(1)
 
 
 def test_another_author_another_budget_and_names_are_other_texts() -> None:
     memory = Memory(b"k")
     told = {
-        memory.digest(TEXT, source, budget, names=names)
+        memory.digest(TEXT, source, budget, names=names, tenant="a")
         for source in get_args(Source)
         for budget in (0.01, 0.010001, 0.02)
         for names in (False, True)
     }
     assert len(told) == 5 * 3 * 2
-    assert memory.digest(TEXT + " ", "user", 0.01, names=False) not in told
-    assert memory.digest("\ud800", "user", 0.01, names=False) not in told
+    assert memory.digest(TEXT + " ", "user", 0.01, names=False, tenant="a") not in told
+    assert memory.digest("\ud800", "user", 0.01, names=False, tenant="a") not in told
+
+
+def test_another_tenants_text_is_another_text() -> None:
+    memory = Memory(b"k")
+    memory.keep(memory.digest(TEXT, "user", 0.01, names=False, tenant="a"), full(1))
+    assert memory.find(memory.digest(TEXT, "user", 0.01, names=False, tenant="team:a")) is None
+    for i in range(2 * MOST_BEGUN):
+        memory.digest(TEXT, "user", 0.01, names=False, tenant=str(i))
+    assert len(memory._begun) <= MOST_BEGUN
+    assert memory.find(memory.digest(TEXT, "user", 0.01, names=False, tenant="a")) == full(1)
 
 
 def test_nothing_of_a_text_is_kept_and_another_process_has_other_digests() -> None:
     memory = Memory(b"k")
-    digest = memory.digest(TEXT, "user", 0.01, names=False)
+    digest = memory.digest(TEXT, "user", 0.01, names=False, tenant="a")
     memory.keep(digest, full(1))
     assert len(digest) == 16
     assert "ann" not in repr(vars(memory))
-    assert Memory(b"other").digest(TEXT, "user", 0.01, names=False) != digest
+    assert Memory(b"other").digest(TEXT, "user", 0.01, names=False, tenant="a") != digest
 
 
 def test_texts_full_of_findings_are_not_kept_and_all_findings_together_are_bounded() -> None:

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from demitasse.build.task_ledger import Asked, _past
 from demitasse.core.entry import Guarded
@@ -178,6 +179,28 @@ async def test_texts_full_of_findings_are_not_remembered() -> None:
     await ask(world.app, user(" ".join(f"a{n}@example.com" for n in range(100)), "hello"))
     assert world.guard is not None
     assert len(world.guard._remembered) == 1
+
+
+async def test_what_one_tenant_sent_is_looked_at_anew_for_another() -> None:
+    """How long a look took is told to whoever asked."""
+    world, looked = GuardWorld(), []
+
+    def scan(text: str, source: str, *, names: bool = False) -> Findings:
+        looked.append(text)
+        return NOTHING
+
+    guard = world.guard
+    assert guard is not None
+    guard._load = lambda _false_alarms, _names: scan  # type: ignore[assignment,return-value]
+    admit = guard.admit
+    for tenant in ("alice", "alice", "team:bob", "alice"):
+
+        async def admit_of(call: Any, *more: Any, tenant: str = tenant) -> Any:
+            return await admit(structs.replace(call, caller=structs.replace(call.caller, tenant=tenant)), *more)
+
+        guard.admit = admit_of  # type: ignore[method-assign]
+        assert (await ask(world.app, user("the same words"))).status == 200
+    assert looked == ["the same words"] * 2
 
 
 async def test_a_made_up_key_is_no_way_out_of_what_is_set_for_clients_without_keys() -> None:

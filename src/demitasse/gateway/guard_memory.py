@@ -1,7 +1,8 @@
 """What was found in texts that come again: a conversation sends all its turns with each new one. Keeps no text.
 
 Of each text a keyed digest of 16 bytes, and of what was found its kinds and places. The key is made for this process alone, so
-that what lies in its memory tells nobody whether a text was here. What was not used for longest is forgotten first.
+that what lies in its memory tells nobody whether a text was here; and each tenant has digests of its own, so that how long a
+look takes tells nobody whether another tenant sent the text. What was not used for longest is forgotten first.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from ..guard.finding import Findings, Source
 
 MOST: Final = 8_192
 """Texts that are remembered."""
+MOST_BEGUN: Final = 4_096
+"""Tenants and ways of looking whose digests are kept begun."""
 MOST_FOUND: Final = 64
 """Findings of a text that is remembered; one full of addresses takes megabytes."""
 MOST_IN_ALL: Final = 65_536
@@ -22,7 +25,7 @@ MOST_IN_ALL: Final = 65_536
 
 
 class Memory:
-    """Findings by the text they are of, who wrote it, and how it was looked at. May be used from any thread.
+    """Findings by the text they are of, whose it is, who wrote it, and how it was looked at. May be used from any thread.
 
     Args:
         key: of the digests, 1 to 64 bytes that nobody knows.
@@ -30,16 +33,18 @@ class Memory:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._begun: dict[tuple[Source, float, bool], hashlib.blake2b] = {}
+        self._begun: dict[tuple[str, Source, float, bool], hashlib.blake2b] = {}
         self._kept: OrderedDict[bytes, Findings] = OrderedDict()
         self._found = 0
         self._lock = threading.Lock()
 
-    def digest(self, text: str, source: Source, false_alarms: float, *, names: bool) -> bytes:
-        """What stands for a text that was looked at in this way."""
-        how = (source, false_alarms, names)
+    def digest(self, text: str, source: Source, false_alarms: float, *, names: bool, tenant: str) -> bytes:
+        """What stands for a text of this tenant that was looked at in this way."""
+        how = (tenant, source, false_alarms, names)
         begun = self._begun.get(how)
         if begun is None:
+            if len(self._begun) >= MOST_BEGUN:
+                self._begun.clear()
             begun = self._begun[how] = hashlib.blake2b(repr(how).encode(), digest_size=16, key=self._key)
         said = begun.copy()
         said.update(text.encode("utf-8", "surrogatepass"))

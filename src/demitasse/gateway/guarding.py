@@ -147,7 +147,8 @@ class Guard:
             )
         names = rules.names and leaves(route, stays)
         joints = seams(asked, names=names)
-        looked, waited_s = await self._look([*read, *(seam.piece for seam in joints)], chars, rules, names=names)
+        pieces_and_seams = [*read, *(seam.piece for seam in joints)]
+        looked, waited_s = await self._look(pieces_and_seams, chars, rules, call.caller.tenant, names=names)
         began += waited_s
         found = looked[: len(read)]
         over = across(zip(joints, looked[len(read) :], strict=True), zip(read, found, strict=True)) if joints else ()
@@ -235,7 +236,7 @@ class Guard:
         return stays, name
 
     async def _look(
-        self, read: Sequence[Piece], chars: int, rules: Rules, *, names: bool
+        self, read: Sequence[Piece], chars: int, rules: Rules, tenant: str, *, names: bool
     ) -> tuple[list[Findings], float]:
         """What is found in each piece, and the seconds of it that were no work but waiting for a thread."""
         began = perf_counter()
@@ -245,7 +246,7 @@ class Guard:
         if chars <= BESIDE_CHARS and not names:
             until = perf_counter() + MOST_S
             for piece in read:
-                found.append(self._find(piece, scanner, rules, names=False))
+                found.append(self._find(piece, scanner, rules, tenant, names=False))
                 if perf_counter() > until:
                     break
             if len(found) == len(read):
@@ -253,15 +254,15 @@ class Guard:
 
         def beside() -> tuple[list[Findings], float]:
             started = thread_time()
-            rest = [self._find(piece, scanner, rules, names=names) for piece in read[len(found) :]]
+            rest = [self._find(piece, scanner, rules, tenant, names=names) for piece in read[len(found) :]]
             return rest, thread_time() - started
 
         began = perf_counter()
         rest, worked_s = await asyncio.to_thread(beside)
         return found + rest, waited_s + (perf_counter() - began) - worked_s
 
-    def _find(self, piece: Piece, scanner: Scanner, rules: Rules, *, names: bool) -> Findings:
-        digest = self._remembered.digest(piece.text, piece.source, rules.false_alarms, names=names)
+    def _find(self, piece: Piece, scanner: Scanner, rules: Rules, tenant: str, *, names: bool) -> Findings:
+        digest = self._remembered.digest(piece.text, piece.source, rules.false_alarms, names=names, tenant=tenant)
         found = self._remembered.find(digest)
         if found is None:
             found = scanner(piece.text, piece.source, names=names)
