@@ -189,6 +189,40 @@ def test_no_secret_no_personal_value_and_no_path_is_in_a_pack(data, run, tmp_pat
     assert "[EMAIL]" in archive.read("incidents.json").decode()
 
 
+SERVERS = """
+[models.box]
+provider = "generic"
+base_url = "http://10.20.30.40:8000/v1"
+[models.mill]
+provider = "openai"
+base_url = "http://192.168.7.9/v1"
+[governance]
+providers = ["host:10.20.30.40", "host:172.16.5.5"]
+"""
+
+
+@pytest.mark.parametrize("code", ["bf54a4bd24", "4930901820"])
+def test_codes_and_addresses_of_the_configuration_are_evidence_and_stay(data, run, tmp_path, code):
+    (tmp_path / "demitasse.toml").write_text(SERVERS)
+    usage = Usage(uncached_in=100, text_out=20)
+    tried = attempt(usage, at_us=NOW_US - DAY_US, model="box", provider="generic")
+    fill(data, [*month(), entry("t1", NOW_US - DAY_US, attempts=(tried,), key="alice")])
+    settings = Settings(data, clock=lambda: NOW_US - DAY_US)
+    text = f"call t1 of key 'alice' to 'box' was refused until a person lets it pass ({code}): 10.20.30.40, 81.2.69.160"
+    text += ", http://robot:kX9-pq2-Lm4@10.20.30.40:8000/v1"
+    settings.raise_alert(Alert(f"approve-{code}", NOW_US - DAY_US, "approval_needed", "t1", text))
+    settings.close()
+    archive = opened(pack(run, tmp_path))
+    told = json.loads(archive.read("providers.json"))
+    assert told["approved"] == ["host:10.20.30.40", "host:172.16.5.5"] and told["called"]["host:10.20.30.40"] == 1
+    assert f"({code}): 10.20.30.40, [IP]" in json.loads(archive.read("incidents.json"))["alerts"][0]["message"]
+    assert "at 10.20.30.40" in archive.read("cards/box.md").decode()
+    assert "at 192.168.7.9" in archive.read("cards/mill.md").decode()
+    assert "1 × IP" in archive.read("index.html").decode()
+    for name in archive.namelist():
+        assert "kX9-pq2" not in archive.read(name).decode(), name
+
+
 @pytest.mark.parametrize("since", ["2026-11-21", "1d"])
 def test_a_pack_is_of_its_period(filled, run, tmp_path, since):
     told = json.loads(run("evidence", "out.zip", "--since", since, "--json").stdout)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -78,19 +79,20 @@ def gather(
         documents[name] = _one(name, partial(document, view))
     documents["history"] = _one("history", partial(history, view, recompute=verify_chain))
     cards = view.cards()
-    wiped = cleaned(documents)
-    clean_cards = cleaned(msgspec.to_builtins(cards))
-    removed = {
-        kind: wiped.removed.get(kind, 0) + clean_cards.removed.get(kind, 0)
-        for kind in sorted(wiped.removed.keys() | clean_cards.removed.keys())
-    }
+    own = view.own_words
+    wiped = {name: cleaned(document, own) for name, document in documents.items()}
+    clean_cards = cleaned(msgspec.to_builtins(cards), own)
+    removed = Counter[str]()
+    for one in (*wiped.values(), clean_cards):
+        removed.update(one.removed)
+    clean = {name: one.value for name, one in wiped.items()}
     return Gathered(
         wanted,
-        wiped.value,
+        clean,
         msgspec.convert(clean_cards.value, tuple[ModelCard, ...]),
-        judged(proven(wiped.value)),
+        judged(proven(clean)),
         counted,
-        removed,
+        dict(sorted(removed.items())),
         "".join(place.checkpoint.note for place in sources.tally.checkpoints()),
     )
 

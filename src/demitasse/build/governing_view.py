@@ -9,9 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
+from ..core.approved import AT_HOST
 from ..core.evidence import OWN_KEYS
 from ..core.ledger import Bucket
 from ..core.money import usd
@@ -39,6 +41,8 @@ MOST_BIAS_RUNS: Final = 20
 MOST_ALERTS: Final = 1_000
 DRILLS: Final = "governance.drills"
 RESIDUAL: Final = "governance.residual"
+HELD: Final = "approve-"
+"""Begins the id of an alert that a call waits for a person; the rest is the code by which it is let pass."""
 
 
 def look(sources: Sources, window: Window) -> View:
@@ -209,7 +213,20 @@ class View:
     def clean_cards(self, wanted: Iterable[str] = ()) -> tuple[ModelCard, ...]:
         """Cards of these models (of all, where none is named), without what must not leave the house."""
         found = tuple(self.card(name) for name in wanted) or self.cards()
-        return msgspec.convert(cleaned(msgspec.to_builtins(found)).value, tuple[ModelCard, ...])
+        return msgspec.convert(cleaned(msgspec.to_builtins(found), self.own_words).value, tuple[ModelCard, ...])
+
+    @cached_property
+    def own_words(self) -> frozenset[str]:
+        """What is evidence and nobody's personal value: hosts and names of the configuration, ids of calls and of what waits."""
+        config, told = self.sources.config, self.by_hash.values()
+        hosts = {urlsplit(one.base_url).hostname for one in config.models.values() if one.base_url}
+        listed = {*config.governance.providers, *(one for value in told for one in value["governance"]["providers"])}
+        hosts |= {one.removeprefix(AT_HOST) for one in listed}
+        hosts |= {host for value in told for host in value.get("hosts", {}).values()}
+        alerts = [one for one in self.happened if one.kind == "alerted"]
+        codes = {one.id.removeprefix(HELD) for one in alerts if one.id.startswith(HELD)}
+        codes |= {one.facts["subject"] for one in alerts if one.id.startswith(HELD)}
+        return frozenset({*filter(None, hosts), *codes, *config.models, *config.routes})
 
     def card(self, name: str) -> ModelCard:
         """One model's."""

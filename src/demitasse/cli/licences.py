@@ -33,7 +33,8 @@ def list_(place: Place, as_json: bool) -> None:
     from ..lab.governance.clean import cleaned
 
     with opened(place.config(), place.data, clock=place.clock) as sources:
-        told = cleaned(licence_register(look(sources, window(place.clock())))).value
+        view = look(sources, window(place.clock()))
+        told = cleaned(licence_register(view), view.own_words).value
     if as_json:
         say_json(told)
         return
