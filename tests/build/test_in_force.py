@@ -9,6 +9,7 @@ from demitasse.build.governing_sources import opened, window
 from demitasse.build.governing_view import look, look_back
 from demitasse.build.in_force import over
 from demitasse.lab.governance.proofs import _guard_on, proven
+from demitasse.store.audit import recount, verify
 from tests.build.test_app import Site, now_us, say, site
 
 __all__ = ["site"]
@@ -136,6 +137,20 @@ async def test_licences_retention_and_marking_go_by_what_was_in_force(site: Site
     assert found["retention"]["keep_days"] is None and found["retention"]["least_days"] == 200
     (row,) = [one for one in found["licences"]["rows"] if one["name"] == "mock"]
     assert row["asked_by_profile"] == {"commercial": 1, "research": 1}
+
+
+async def test_of_two_gateways_on_one_ledger_each_call_counts_under_its_own_configuration(site: Site) -> None:
+    site.write(more='[governance]\nprofile = "research"\n')
+    async with site.app() as lax:
+        site.write(more='[governance]\nprofile = "commercial"\n')
+        async with site.app() as strict:
+            for app in (lax, strict, lax, lax):
+                assert (await say(app, f"{app is lax} {now_us()}")).status == 200
+    found = documents(site)
+    (row,) = [one for one in found["licences"]["rows"] if one["name"] == "mock"]
+    assert row["asked_by_profile"] == {"research": 3, "commercial": 1}
+    assert recount(site.home / "data") == []
+    assert verify(site.home / "data") == (True, None)
 
 
 async def test_without_a_word_of_the_ledger_documents_say_that_they_go_by_the_file(site: Site) -> None:

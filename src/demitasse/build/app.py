@@ -471,6 +471,7 @@ class App:
             shadow=self._shadowing.offer,
             withheld=self._withholding.keep if self._withholding is not None else None,
             commit=self._auditing.commit,
+            configuration=in_force.short_hash(config),
             receipt=self._auditing.receipt,
             guard=self._guard,
             approved=Approved(config.governance.providers),

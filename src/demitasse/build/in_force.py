@@ -22,6 +22,11 @@ SETTING: Final = CONFIGURATION
 """Of the store: what is in force, and the name that its events have in the chain (``setting:configuration``)."""
 
 
+def short_hash(config: Config) -> str:
+    """The hash of what is told of a configuration, as entries and counts bear it."""
+    return configuration_of(in_force(config))
+
+
 class Kept(Protocol):
     """What keeps it: ``store.settings.Settings``."""
 

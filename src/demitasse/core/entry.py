@@ -205,3 +205,5 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     """None: the guard is off, or the call never came to it."""
     region: str | None = None
     """Where the model that answered computes, as the configuration said; None: it does not say."""
+    configuration: str = ""
+    """The short hash of what was in force in the process that asked models; empty: what the ledger was last told of."""

@@ -85,12 +85,14 @@ def entry_of(
     joined: int = 0,
     body_ref: str | None = None,
     macs: tuple[str | None, str | None] = (None, None),
+    configuration: str = "",
 ) -> Entry:
     """The entry of a call that was answered, failed or was cancelled.
 
     Args:
         way: where models were asked. kept: where an answer was at hand, and by which ``cause`` it saved the rest.
         macs: commitments to what was asked and what was answered.
+        configuration: the short hash of what is in force.
     """
     took_s = perf_counter() - facts.started
     climb = way.ascent.climb if way is not None else None
@@ -141,6 +143,7 @@ def entry_of(
         hold_nanos=way.held.nanos if way is not None else 0,
         charges=budgets.charges(way.held, way.ascent.climb.costs) if way is not None else (),
         attempts=attempts,
+        configuration=configuration if attempts else "",
         decision=_decision(route, facts.model or "", way, kept),
         estimated=any(a.estimated for a in attempts),
         flags=flags,

@@ -89,6 +89,8 @@ class Steps(Struct, frozen=True):
     """Told of a call that was refused until a person lets it pass, as the client sent it; returns at once."""
     commit: Callable[[Call, bytes | None], tuple[str | None, str | None]] | None = None
     """Commitments to a call's body and its answer's; None: none are made."""
+    configuration: str = ""
+    """The short hash of what is in force, as it stands in the entries of calls that models were asked for."""
     receipt: Callable[[Call, Entry], bytes] | None = None
     """The signed receipt of a closed call, as a header's value."""
     shadow: Callable[[Call, Reply, Entry, Route], None] | None = None
@@ -127,6 +129,7 @@ def close(
         joined=joined,
         body_ref=body_ref,
         macs=committed(call, facts, steps, given),
+        configuration=steps.configuration,
     )
     tell(entry, facts, steps)
     return entry

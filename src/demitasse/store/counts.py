@@ -56,7 +56,9 @@ def configuration_of(value: Any) -> str:
 
 
 def counts_of(call: Entry, configuration: str) -> list[tuple[Name, int]]:
-    """What one call adds, by kind and name. ``configuration``: the short hash of what was in force when it was booked."""
+    """What one call adds, by kind and name. ``configuration``: the short hash of what the ledger was last told of when it was
+    booked; of several gateways on one ledger each has its own in force, and an entry says so itself."""
+    configuration = call.configuration or configuration
     found: list[tuple[Name, int]] = []
     add = found.append
     attempts = call.attempts
