@@ -57,6 +57,8 @@ class Scanner:
         entities = self._in_addresses(bare, entities)
         if "%" in bare and _ESCAPED.search(bare) is not None:
             entities, secrets = self._escaped(bare, entities, secrets)
+        if "://" in bare and "@" in bare:
+            entities = _but_credentials(bare, entities)
         if bare is not text and (entities or secrets):
             place = _places(text)
             entities = [structs.replace(one, start=place(one.start), end=place(one.end - 1) + 1) for one in entities]
@@ -112,6 +114,22 @@ class Scanner:
         return Injection(score, "high" if score >= self._high else "medium" if score >= self._medium else "low")
 
 
+def _but_credentials(text: str, entities: list[Entity]) -> list[Entity]:
+    """Without what looks like an e-mail address because a password stands before the host: ``https://bob:pw@example.com``."""
+    found = [_CREDENTIALS.search(text, one.start, one.end) for one in entities if one.type == "URL"]
+    spans = [one.span() for one in found if one is not None]
+    if not spans:
+        return entities
+    begins = [begin for begin, _ in spans]
+
+    def is_password(one: Entity) -> bool:
+        nth = bisect_right(begins, one.start) - 1
+        return one.type == "EMAIL" and nth >= 0 and one.start < spans[nth][1] < one.end
+
+    return [one for one in entities if not is_password(one)]
+
+
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/?#\s@:]*:[^/?#\s]*(?=@)")
 _start: Final = attrgetter("start")
 _ESCAPED: Final = re.compile(r"%(?:25)*([2-7][0-9A-Fa-f])")
 """One sign of ASCII, however often it was escaped."""

@@ -1,0 +1,33 @@
+"""All that is found in a text, put together: what stands within something else is what it is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from demitasse.guard.scan import Scanner, scanner
+
+
+@pytest.fixture(scope="module")
+def scan() -> Scanner:
+    return scanner(false_alarms=0.01, names=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("see https://bob:pw@example.com/x now", ["URL"]),
+        ("https://bob:p%40w@example.com/x", ["URL"]),
+        ("https://bob:pw,ann@example.com", ["URL"]),
+        ("ann@example.com, https://bob:pw@example.com/y?m=eve@example.net", ["EMAIL", "URL", "EMAIL"]),
+        ("https://ann%40example.org:pw@example.com/x", ["URL", "EMAIL"]),
+        ("https://ann@example.com/x", ["URL", "EMAIL"]),
+        ("note://x:ann.smith@example.com", ["EMAIL"]),
+    ],
+)
+def test_a_password_before_a_host_is_no_mail_address_and_one_elsewhere_is(scan, text: str, found: list[str]) -> None:
+    assert [one.type for one in scan(text, "user").entities] == found
+
+
+@pytest.mark.parametrize("text", ["https://bob:pw@example.com/x", "https://bob:p%40w@example.com/x"])
+def test_that_password_is_a_secret(scan, text: str) -> None:
+    assert [one.kind for one in scan(text, "user").secrets] == ["url_credentials"]
