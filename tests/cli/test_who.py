@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 
+import pytest
+
 from demitasse.cli.ground import user
 from demitasse.store.audit import recount, verify
 from demitasse.store.migrations import FILE
+from demitasse.store.settings import Settings
 
 
 def last(data, id: str):
@@ -79,3 +82,22 @@ def test_a_restored_ledger_says_who_laid_it_there(filled, run, tmp_path):
     event = last(filled, "ledger:restored")
     assert (event["by"], event["why"]) == (f"command:{user()}", "the disk was gone")
     assert recount(filled) == []
+
+
+@pytest.mark.parametrize("text", ["\x1b]0;own\x07", "a\u202eb", "a\u200bb", "\x9b2J"])
+def test_what_would_steer_a_terminal_is_refused_before_it_is_kept(filled, run, text):
+    for option in ("--by", "--why"):
+        words = ("audit", "erase", "--tenant", "app", "--yes", option, text)
+        assert "characters that nobody sees" in run(*words, status=2).stderr
+    assert "characters that nobody sees" in run("guard", "reject", "0a1b2c3d4e", "--why", text, status=2).stderr
+    with sqlite3.connect(filled / FILE) as db:
+        assert db.execute("SELECT count(*) FROM events WHERE kind = 'erased'").fetchone() == (0,)
+
+
+def test_what_an_older_version_kept_is_written_out(filled, run):
+    settings = Settings(filled, clock=lambda: 1_795_262_400_000_000)
+    settings.tell("master_key", "wrapped", {"who": "\x1b]0;own\x07", "why": "a\u202eb", "keys": 1})
+    settings.close()
+    said = run("audit", "verify")
+    assert "for \\u001b]0;own\\u0007: a\\u202eb" in said.stderr
+    assert not {"\x1b", "\x07", "\u202e"} & set(said.stdout + said.stderr)

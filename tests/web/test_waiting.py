@@ -11,8 +11,9 @@ from demitasse.core import access
 from demitasse.core.acting import actor
 from demitasse.core.errors import StoreError
 from demitasse.core.limits import Alert
+from demitasse.core.visible import visible
 from demitasse.web.facts import Visitor as Who
-from demitasse.web.waiting import Held, visible
+from demitasse.web.waiting import Held
 
 from . import fakes
 from .conftest import Visitor
@@ -129,6 +130,8 @@ def test_words_are_read_only_while_they_wait(of, kept):
 
 def test_a_press_refuses_it_for_good_and_says_why(of):
     site = of("read", "operate")
+    hidden = site.press("/waiting/reject", code=CODE, why="a\u202eb\x1b[2J", back="/waiting")
+    assert "characters that nobody sees" in site.said(hidden) and site.control.done == []
     said = site.said(site.press("/waiting/reject", code=CODE, why="not our business", back="/waiting"))
     assert "refused for good" in said
     assert ("reject", CODE, "not our business") in site.control.done

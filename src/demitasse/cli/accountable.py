@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import click
 
+from ..core.visible import visible
+
 F = TypeVar("F", bound=Callable[..., object])
 
 MOST_CHARACTERS = 300
@@ -32,8 +34,8 @@ def stated(by: str, why: str, *, never: str | None = None) -> dict[str, str]:
 
     Raises click.UsageError.
     """
-    said = {"who": " ".join(by.split()), "why": " ".join(why.split())}
-    for option, text in zip(("--by", "--why"), said.values(), strict=True):
+    told = {"who": one_line("--by", by), "why": one_line("--why", why)}
+    for option, text in zip(("--by", "--why"), told.values(), strict=True):
         if len(text) > MOST_CHARACTERS:
             raise click.UsageError(f"{option} has {len(text):,} characters; {MOST_CHARACTERS} are kept")
         if never and never.casefold() in text.casefold():
@@ -41,4 +43,17 @@ def stated(by: str, why: str, *, never: str | None = None) -> dict[str, str]:
                 f"{option} names whom you erase, and it would stay in the chain for good; say it without, "
                 "such as by the number of their request"
             )
-    return {name: text for name, text in said.items() if text}
+    return {name: text for name, text in told.items() if text}
+
+
+def one_line(option: str, text: str) -> str:
+    """What was said with an option, on one line.
+
+    Raises click.UsageError: it holds what nobody sees, or what would steer the terminal of whoever reads it later.
+    """
+    line = " ".join(text.split())
+    if not line.isprintable():
+        raise click.UsageError(
+            f"{option} has characters that nobody sees, and it would stay in the chain for good; say it without: {visible(line)}"
+        )
+    return line

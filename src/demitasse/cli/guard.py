@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from .accountable import one_line
 from .ground import Commands, Failure, Place, note, placed, say, say_json, table
 
 
@@ -132,6 +133,7 @@ def reject(place: Place, code: str, why: str, like: bool) -> None:
     from ..build.withholding import drop
     from ..web.waiting import APPROVE, code_of
 
+    why = one_line("--why", why)
     code = _waits(place, code)
     codes = [code]
     if like:
@@ -155,7 +157,8 @@ def read(place: Place, code: str, as_json: bool) -> None:
     """The words of what waits under CODE, where [keep] bodies has them kept. Who read them is a row of the audit log."""
     from ..build.keeping import keeper
     from ..build.withholding import read as look
-    from ..web.waiting import APPROVE, visible
+    from ..core.visible import visible
+    from ..web.waiting import APPROVE
     from ..wire.text import turns
 
     code = _waits(place, code)

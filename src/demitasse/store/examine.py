@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from ..core.errors import StoreError
+from ..core.visible import visible
 from . import checkpoints
 from .audit import Followed, Step, follow, recounted
 from .checkpoints import Checkpoint, Place, Torn
@@ -203,7 +204,7 @@ def _acts(db: sqlite3.Connection) -> list[str]:
             who = f" for {event['who']}" if event.get("who") else ""
             why = f": {event['why']}" if event.get("why") else ""
             times = f"{len(rows):,} times, the last" if len(rows) > 1 else "once,"
-            said.append(f"{what} {times} on {_time(event['at_us'])} by {by}{who}{why}")
+            said.append(visible(f"{what} {times} on {_time(event['at_us'])} by {by}{who}{why}"))
         except (msgspec.DecodeError, AttributeError, KeyError, TypeError):
             continue  # the row itself is found to be bad elsewhere
     return said

@@ -13,6 +13,7 @@ from msgspec import Struct
 from ..core.errors import ConfigError
 from ..core.limits import Alert, Budget
 from ..core.quiet import quiet
+from ..core.visible import visible
 from ..wire.text import turns
 from .desk import Desk
 from .guard import Done
@@ -89,9 +90,13 @@ async def reject(desk: Desk, form: Mapping[str, str], _budgets: list[Budget]) ->
 
     Raises ConfigError: it does not wait.
     """
-    code, why = _code(form), form.get("why", "").strip()
+    code, why = _code(form), " ".join(form.get("why", "").split())
     if len(why) > MOST_WHY_CHARS:
         raise ConfigError(f"the reason is longer than {MOST_WHY_CHARS} characters")
+    if not why.isprintable():
+        raise ConfigError(
+            "the reason has characters that nobody sees, and it would stay in the chain for good; say it without"
+        )
     waiting = {code_of(alert): alert for alert in _open(desk)}
     if code not in waiting:
         raise ConfigError(f"nothing waits under {code}; open the page again")
@@ -108,15 +113,6 @@ async def reject(desk: Desk, form: Mapping[str, str], _budgets: list[Budget]) ->
 def code_of(alert: Alert) -> str:
     """Under which something waits."""
     return alert.id.removeprefix(APPROVE)
-
-
-def visible(text: str) -> str:
-    """The text with what nobody sees, or what would steer a terminal, written out: ``\\u202e``."""
-    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
-
-
-def _escaped(c: str) -> str:
-    return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
 
 
 def _code(form: Mapping[str, str]) -> str:
