@@ -109,7 +109,8 @@ def _within(place: Place) -> Place:
     """The list whose texts are read as one; empty where this is none of such a list."""
     if place[-1] == "text":
         place = place[:-1]
-    return place[:-1] if len(place) > _LEAST_DEEP and place[0] in ("messages", "input") and place[-1].__class__ is int else ()
+    listed = len(place) > _LEAST_DEEP and place[0] in ("messages", "input") and place[-1].__class__ is int
+    return place[:-1] if listed else ()
 
 
 def _joined(run: Sequence[Part], names: bool) -> list[Seam]:
