@@ -20,6 +20,8 @@ import msgspec
 from msgspec import Struct, structs
 
 from ..config import Config
+from ..config.tree import Governance
+from ..core.approved import Approved, named
 from ..core.call import BUCKETS
 from ..core.ledger import Bucket
 from ..core.price import PICO_PER_USD_PER_MTOK, Card
@@ -76,16 +78,20 @@ class Shelf:
     """Everything that can be named: aliases, the catalogue, models made here, a provider's own."""
 
     def __init__(
-        self, config: Config, data: Path, accepted: Mapping[str, Accepted], profile: Profile | None = None
+        self, config: Config, data: Path, accepted: Mapping[str, Accepted], rules: Governance | None = None
     ) -> None:
-        self._profile = profile or config.governance.profile
+        self._rules = rules or config.governance
         self._config, self._models, self._data = config, data / "models", data
         self._accepted = accepted
         self.manifests: dict[str, Manifest] = {one.name: one for one in made(data)}
 
     @property
     def profile(self) -> Profile:
-        return self._profile
+        return self._rules.profile
+
+    @property
+    def approved(self) -> Approved:
+        return Approved(self._rules.providers)
 
     def names(self) -> list[str]:
         """What the configuration names, what was made here, what was fetched, and the guard's own."""
@@ -176,6 +182,7 @@ class Shelf:
             kind = "server"
         elif origin.kind in ("hosted", "recorded"):
             kind = "hosted" if origin.kind == "hosted" else "service"
+        settings = self._config.models.get(origin.name)
         return licensed(
             origin.name,
             kind=kind,
@@ -185,6 +192,11 @@ class Shelf:
             verdict=origin.verdict,
             profile=self.profile,
             accepted=self._accepted,
+            approved=self.approved,
+            asked=named(settings.provider, elsewhere(settings.provider, settings.base_url))
+            if settings
+            else origin.provider,
+            local=settings is not None and settings.region == "local",
         )
 
     def _from_source(self, name: str, source: str, region: str | None) -> Origin:

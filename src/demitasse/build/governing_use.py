@@ -79,9 +79,13 @@ def evaluations(view: View) -> dict[str, Any]:
 def licence_register(view: View) -> dict[str, Any]:
     under = _asked_by_profile(view)
     return {
-        "about": "Every model in use with its licence or its provider's terms, and whether this house's profile allows it.",
+        "about": "Every model in use with its licence or its provider's terms, and whether this house allows it: weights by its "
+        "profile, models that somebody else runs by its list of approved providers.",
         "profile": view.shelf.profile,
-        **view.in_force(lambda value: {"profile": value["governance"]["profile"]}),
+        "approved": list(view.shelf.approved.providers),
+        **view.in_force(
+            lambda value: {"profile": value["governance"]["profile"], "approved": value["governance"]["providers"]}
+        ),
         "rows": [
             {
                 **msgspec.to_builtins(row),

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ..config.tree import Governance
 from ..core.approved import AT_HOST
 from ..core.evidence import OWN_KEYS
 from ..core.ledger import Bucket
@@ -51,12 +52,12 @@ def look(sources: Sources, window: Window) -> View:
 
 
 def look_back(sources: Sources, window: Window, counted: Counted) -> View:
-    """A look for evidence: licences are judged by the profile in force at the window's end, and by what was accepted by then."""
+    """A look for evidence: profile and list are those in force at the window's end, acceptances those made by then."""
     view = View(sources, window, sources.shelf(), meter(sources.config), counted)
     if view.configurations:
-        profile = view.configurations[-1].value["governance"]["profile"]
+        rules = msgspec.convert(view.configurations[-1].value["governance"], Governance)
         taken = [one.facts.get("value") for one in view.earlier if one.id == f"setting:{ACCEPTED}"]
-        view.shelf = Shelf(sources.config, sources.data, accepted(taken[-1] if taken else None), profile)
+        view.shelf = Shelf(sources.config, sources.data, accepted(taken[-1] if taken else None), rules)
     return view
 
 

@@ -26,7 +26,7 @@ def licences(ctx: click.Context, place: Place, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @placed
 def list_(place: Place, as_json: bool) -> None:
-    """Every model in use: its licence, the terms on its answers, and whether this house's profile allows it, and why."""
+    """Every model in use: its licence, the terms on its answers, and whether this house allows it, and why."""
     from ..build.governing_sources import opened, window
     from ..build.governing_use import licence_register
     from ..build.governing_view import look
@@ -51,7 +51,8 @@ def list_(place: Place, as_json: bool) -> None:
         whole=("model",),
     )
     say("")
-    say(f"profile {told['profile']}; the terms with their sources: demitasse card MODEL")
+    listed = ", ".join(told["approved"]) or "any"
+    say(f"profile {told['profile']}; approved providers: {listed}; the terms with their sources: demitasse card MODEL")
 
 
 @licences.command()

@@ -1,5 +1,6 @@
 """One register of licences for all weights and providers in use: what the terms say, and whether this house may use them. Pure.
 
+Weights are judged by their licence, what somebody else runs by the list of approved providers, as the gateway judges it.
 It reads the dated table of ``lab.optimise.licences``; it is no legal advice. In the commercial profile weights whose licence
 forbids commercial use, or of which nobody knows one, are not pulled, not served, and not learned from, until a person accepts
 them by name with a reason; what was accepted stands in the chain, with who and when.
@@ -13,6 +14,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from ...core.approved import Approved
 from ...core.errors import DemitasseError
 from ..optimise import licences
 
@@ -29,6 +31,10 @@ _ORDER: Final[tuple[Answer, ...]] = ("allowed", "conditions", "unknown", "refuse
 _NOBODY: Final = frozenset({"", "not stated", "unknown", "none", "other", "unclear"})
 SERVABLE: Final = frozenset({"no-derivatives"})
 """Terms that forbid changed versions, and not the use of unchanged ones."""
+
+
+ANYBODY: Final = Approved()
+"""No list."""
 
 
 class NotLicensed(DemitasseError):
@@ -65,7 +71,7 @@ class Licensed(Struct, frozen=True):
     outputs_source: str = ""
     accepted: Accepted | None = None
     allowed: bool = True
-    """In this house's profile."""
+    """Weights: in this house's profile; else by its list of approved providers."""
     why: str = ""
     """Of ``allowed``."""
 
@@ -80,6 +86,9 @@ def licensed(
     verdict: tuple[Answer, str] | None = None,
     profile: Profile,
     accepted: Mapping[str, Accepted] | None = None,
+    approved: Approved = ANYBODY,
+    asked: str = "",
+    local: bool = False,
 ) -> Licensed:
     """A row of the register.
 
@@ -89,18 +98,21 @@ def licensed(
         upstream: the provider's or maker's own name of the model, by which the terms on its answers are found.
         verdict: of a model that was made here: what base, data and teacher together come to, and why.
         accepted: what persons have accepted, by name.
+        approved: who may be called.
+        asked: who is called, as that list names it (``core.approved.named``).
+        local: it runs on this machine, so that no list is asked.
     """
     bare = licence.strip()
     taken = (accepted or {}).get(name)
     if kind == "server":
-        return _server(name, provider, taken)
+        return _server(name, provider, taken, _listed(approved, asked or provider, local=local))
     stated = "not stated" if bare.casefold() in _NOBODY else bare
     term = None if stated == "not stated" else licences.find("licence", bare)
     answers = licences.teacher(upstream or name)
     if kind != "weights":
         answer: Answer = "conditions" if answers.source else "unknown"
         says = "Used under the provider's own terms; read them there." if answers.source else "No terms are on record."
-        allowed, why = True, "no weights are held: the list of approved providers decides"
+        allowed, why = _listed(approved, asked or provider, local=local)
         return Licensed(
             name, kind, provider, "provider's terms", answer, says, answers.source, answers.read,
             answers.answer, answers.why, answers.source, taken, allowed, why,
@@ -122,14 +134,29 @@ def licensed(
     )  # fmt: skip
 
 
-def _server(name: str, provider: str, taken: Accepted | None) -> Licensed:
+def _listed(approved: Approved, asked: str, *, local: bool) -> tuple[bool, str]:
+    """Of a model whose weights are not held: whether the gateway calls it, and why."""
+    if not approved.providers:
+        return True, "no weights are held, and [governance] providers is empty: anybody may be called"
+    if not approved(asked, local=local):
+        there = ", ".join(approved.providers)
+        return (
+            False,
+            f"'{asked or 'unknown'}' is not on the list of approved providers ({there}): every call to it is refused",
+        )
+    if asked in approved.providers:
+        return True, f"'{asked}' is on the list of approved providers"
+    return True, "it answers on this machine: no list is asked"
+
+
+def _server(name: str, provider: str, taken: Accepted | None, listed: tuple[bool, str]) -> Licensed:
     """An address that is no known provider's: whatever name it is asked by, nothing is taken for known."""
     says = "Whose model answers there, and under which terms, only whoever runs it can say."
-    why = "no weights are held: the list of approved providers decides"
-    if taken is not None:
+    allowed, why = listed
+    if taken is not None and allowed:
         why = f"its terms are not known; accepted by {taken.who} on {taken.at[:10]}: {taken.why}"
     return Licensed(
-        name, "server", provider, "not stated", "unknown", says, accepted=taken, why=why,
+        name, "server", provider, "not stated", "unknown", says, accepted=taken, allowed=allowed, why=why,
         outputs_say="Nobody knows whose answers these are: read the terms of the model that runs there.",
     )  # fmt: skip
 
@@ -146,8 +173,8 @@ def _allowed(answer: Answer, stated: str, profile: Profile, taken: Accepted | No
 
 
 def refuse(row: Licensed, *, to: str = "used") -> None:
-    """Raises NotLicensed where the house's profile does not allow a model to be ``used``, ``pulled`` or ``learned from``."""
-    if row.allowed:
+    """Raises NotLicensed where the house's profile does not allow weights to be ``used``, ``pulled`` or ``learned from``."""
+    if row.allowed or row.kind != "weights":  # whom the list leaves out is refused call by call
         return
     raise NotLicensed(
         f"'{row.name}' is not {to}: {row.why}, and [governance] profile is 'commercial'. {row.says} "
