@@ -167,3 +167,12 @@ def test_what_began_before_a_period_and_went_on_in_it_is_in_force_in_it() -> Non
     assert [one.value["n"] for one in over(events, 6, 9)] == [2]
     assert [one.value["n"] for one in over(events, 5, 10)] == [2, 3]
     assert [one.until_us for one in over(events, 0, 10)] == [5, 9, None]
+
+
+def test_what_another_gateway_still_had_in_force_is_in_force() -> None:
+    lax, strict = {"hash": "lax"}, {"hash": "strict"}
+    events = [(1, lax), (5, strict)]
+    assert [one.value for one in over(events, 6, 20)] == [strict]
+    found = over(events, 6, 20, {"lax": 15, "strict": 15, "unknown": 15})
+    assert [(one.value, one.until_us) for one in found] == [(lax, 15), (strict, None)]
+    assert [one.until_us for one in over(events, 0, 20, {"lax": 4})] == [5, None]

@@ -26,7 +26,7 @@ from ..lab.governance.cards import Evaluated, Figure, Issue, ModelCard, Use
 from ..lab.governance.clean import cleaned
 from ..lab.governance.register import SETTING as ACCEPTED
 from ..lab.governance.register import accepted
-from ..store.counts import DAY_US, short
+from ..store.counts import DAY_US, configuration_of
 from ..store.tally import Counted, Happened
 from ..web.energy import Meter
 from ..web.report import iso
@@ -118,17 +118,23 @@ class View:
 
     @cached_property
     def _told(self) -> list[tuple[int, Any]]:
-        return [(one.at_us, one.facts["value"]) for one in self.earlier if one.id == f"setting:{CONFIGURATION}"]
+        told = [(one.at_us, one.facts["value"]) for one in self.earlier if one.id == f"setting:{CONFIGURATION}"]
+        return [(at_us, value) for at_us, value in told if configuration_of(value)]
 
     @cached_property
     def configurations(self) -> list[InForce]:
         """What was in force in the window, as the ledger was told; none where it was not."""
-        return over(self._told, self.window.since_us, self.window.until_us)
+        counted: dict[str, int] = {}
+        for day, what, name in self.days:
+            if what == "asked":  # on the day on which the next was told it may have been before that
+                hash = name.rpartition("\t")[2]
+                counted[hash] = max(counted.get(hash, 0), day * DAY_US)
+        return over(self._told, self.window.since_us, self.window.until_us, counted)
 
     @cached_property
     def by_hash(self) -> dict[str, dict[str, Any]]:
         """Every configuration that the ledger was told of up to the window's end, by its short hash."""
-        return {short(value["hash"]): value for _, value in self._told if isinstance(value, dict)}
+        return {configuration_of(value): value for _, value in self._told}
 
     def in_force(self, pick: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
         """Of a document that goes by settings: where they are from, and what ``pick`` makes of each that was in force."""

@@ -8,11 +8,11 @@ no path, no other address. Knows no document.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..config import Config
 from ..providers.vendors import elsewhere
@@ -75,9 +75,22 @@ FROM_LEDGER: Final = "the ledger: what gateways had in force"
 FROM_FILE: Final = "the configuration file as it is now: the ledger does not say what was in force in this period"
 
 
-def over(events: Iterable[tuple[int, Any]], since_us: int, until_us: int) -> list[InForce]:
-    """What was in force in a period, from all that the ledger told up to its end (time and value), in order."""
+def over(
+    events: Iterable[tuple[int, Any]], since_us: int, until_us: int, counted: Mapping[str, int] | None = None
+) -> list[InForce]:
+    """What was in force in a period, from all that the ledger told up to its end (time and value), in order.
+
+    Args:
+        counted: by short hash, until when at least calls went by it. One ends when the next is told; but of several gateways on
+            one ledger each has its own in force, whatever another told since.
+    """
     told = [(at_us, value) for at_us, value in events if isinstance(value, dict) and at_us < until_us]
     ends = [*(at_us for at_us, _ in told[1:]), None]
     spans = [InForce(at_us, end, value) for (at_us, value), end in zip(told, ends, strict=False)]
+    last = {configuration_of(one.value): n for n, one in enumerate(spans)}
+    for hash, at_us in (counted or {}).items():
+        n = last.get(hash)
+        end = None if n is None else spans[n].until_us
+        if n is not None and end is not None and end < at_us:
+            spans[n] = structs.replace(spans[n], until_us=at_us)
     return [one for one in spans if one.until_us is None or one.until_us > since_us]
