@@ -325,8 +325,52 @@ def test_two_who_decide_at_the_same_moment_both_decide_and_one_no_is_enough(tmp_
         reject(other, "b" * 10, now_us(), by="bea")
     assert rejection(other, "b" * 10)["by"] == "ada"
     assert sorted(one.get_setting(APPROVED)) == ["c" * 10]
+
+    def says_no() -> None:
+        if rejection(other, "d" * 10) is None:
+            reject(other, "d" * 10, now_us(), by="bea")
+
+    with pytest.raises(ConfigError, match="refused by bea, and that is final"):
+        approve(Between(one, says_no), "d" * 10, now_us())
+    assert sorted(one.get_setting(APPROVED)) == ["c" * 10]
     for store in (one, other):
         store.close()
+
+
+async def test_the_words_of_a_person_who_is_erased_go_and_come_back_with_no_copy(site: Site) -> None:
+    keeping(site)
+    data, copy = site.home / "data", site.home / "copy"
+    async with site.app() as app:
+        code = code_of(await say(app, ATTACK, user="ann"))
+        other = code_of(await say(app, ATTACK + " Twice.", user="bob"))
+        await written(app)
+        with sqlite3.connect(data / "bodies.sqlite3") as source, sqlite3.connect(copy) as target:
+            source.backup(target)
+        erase(app.data, server_secret(app.data), now_us() + 1, person="ann", tenant="local")
+        assert await app._withholding.read(code) is None
+        assert await app._withholding.read(other) is not None
+    with sqlite3.connect(copy) as source, sqlite3.connect(data / "bodies.sqlite3") as target:
+        source.backup(target)
+    async with site.app() as app:
+        assert await app._withholding.read(code) is None
+        assert ATTACK in (await app._withholding.read(other)).body.decode()
+
+
+async def test_words_without_their_alert_go_where_an_older_ledger_was_laid_back(site: Site) -> None:
+    keeping(site)
+    data, copy = site.home / "data", site.home / "copy.sqlite3"
+    async with site.app() as app:
+        await say(app)
+        app.ledger.backup(copy)
+        code_of(await say(app, ATTACK))
+        await written(app)
+    for file in data.glob("ledger.sqlite3*"):
+        file.unlink()
+    copy.rename(data / "ledger.sqlite3")
+    async with site.app() as app:
+        assert held_rows(app)[0] == 1
+        Decisions(app.ledger, app.books, lambda: now_us() + 11_000_000).sweep()
+        assert held_rows(app)[0] == 0
 
 
 async def test_nobody_reads_what_the_chain_could_not_be_told_of(site: Site, monkeypatch) -> None:

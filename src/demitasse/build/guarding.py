@@ -214,17 +214,26 @@ def approve(settings: Kept, code: str, at_us: int) -> int:
 
     Raises ConfigError: a person refused it, and that is final.
     """
-    if (told := rejection(settings, code)) is not None:
-        raise ConfigError(
-            f"{code} was refused by {told.get('by') or 'a person'}, and that is final; a reworded text waits anew"
-        )
+    _not_rejected(settings, code)
     until_us = at_us + APPROVED_US
 
     def with_this(kept: Any) -> dict[str, int]:  # what others let pass at this moment stays
         return {name: until for name, until in (kept or {}).items() if until > at_us} | {code: until_us}
 
     settings.edit_setting(APPROVED, with_this)
+    try:
+        _not_rejected(settings, code)  # somebody may have said no at this moment
+    except ConfigError:
+        withdraw(settings, code)
+        raise
     return until_us
+
+
+def _not_rejected(settings: Kept, code: str) -> None:
+    if (told := rejection(settings, code)) is not None:
+        raise ConfigError(
+            f"{code} was refused by {told.get('by') or 'a person'}, and that is final; a reworded text waits anew"
+        )
 
 
 def withdraw(settings: Kept, code: str) -> bool:
