@@ -90,8 +90,12 @@ def test_what_would_steer_a_terminal_is_refused_before_it_is_kept(filled, run, t
         words = ("audit", "erase", "--tenant", "app", "--yes", option, text)
         assert "characters that nobody sees" in run(*words, status=2).stderr
     assert "characters that nobody sees" in run("guard", "reject", "0a1b2c3d4e", "--why", text, status=2).stderr
+    words = ("licences", "accept", "mine", "--anyway", "--why", "read it")
+    assert "characters that nobody sees" in run(*words, "--by", text, status=2).stderr
+    assert "characters that nobody sees" in run(*words, "--why", text, status=2).stderr
     with sqlite3.connect(filled / FILE) as db:
         assert db.execute("SELECT count(*) FROM events WHERE kind = 'erased'").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM events WHERE id LIKE 'setting:governance%'").fetchone() == (0,)
 
 
 def test_what_an_older_version_kept_is_written_out(filled, run):

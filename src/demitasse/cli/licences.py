@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .accountable import one_line
 from .ground import Commands, Failure, Place, placed, say, say_json, table
 
 
@@ -69,13 +70,14 @@ def accept(place: Place, name: str, why: str, by: str | None, anyway: bool) -> N
     from ..lab.governance.register import SETTING, Accepted, accepted
     from ..web.report import iso
 
-    if not why.strip():
+    why = one_line("--why", why)
+    if not why:
         raise click.UsageError("--why says nothing; write what was read, and who agreed")
     if not anyway:
         _must_be_known(place, name)
-    who = (by or place.env.get("USER") or _whoami()).strip()
+    who = one_line("--by", by or place.env.get("USER") or _whoami())
     with place.settings() as settings:
-        kept = accepted(settings.get_setting(SETTING)) | {name: Accepted(why.strip(), who, iso(place.clock()))}
+        kept = accepted(settings.get_setting(SETTING)) | {name: Accepted(why, who, iso(place.clock()))}
         settings.set_setting(SETTING, _plain(kept))
     say(f"the terms of '{name}' are accepted by {who}; back with: demitasse licences undo {name}")
 
@@ -95,8 +97,8 @@ def undo(place: Place, name: str, why: str, by: str | None) -> None:
             there = ", ".join(sorted(kept)) or "none"
             raise Failure(f"nothing was accepted for '{name}'; accepted: {there}")
         left = _plain({other: one for other, one in kept.items() if other != name}) or None
-        who = (by or place.env.get("USER") or _whoami()).strip()
-        settings.set_setting(SETTING, left, told={"undone": {"name": name, "who": who, "why": why.strip()}})
+        who = one_line("--by", by or place.env.get("USER") or _whoami())
+        settings.set_setting(SETTING, left, told={"undone": {"name": name, "who": who, "why": one_line("--why", why)}})
     say(f"the terms of '{name}' are no longer accepted; again with: demitasse licences accept {name} --why \"…\"")
 
 
