@@ -617,3 +617,7 @@ def test_no_north_american_number_is_taken_for_one_that_nobody_has() -> None:
         for exchange in ("055", "123"):
             number = f"{area}{exchange}0188"
             assert dialled.verdict(number, "US") == library(number, "US"), number
+
+
+def test_a_sign_that_is_no_letter_before_a_letter_is_no_empty_word() -> None:
+    assert personal.find("\ua9d8S") == ([], False)

@@ -110,7 +110,7 @@ def _digits(scan: Scan) -> None:
         while start and text[start - 1].isalnum() and text[start - 1] < EAST:
             start -= 1
         word = Word(text[start:end], start, end)
-        if not codes.code(scan, word) and not street.postcode(scan, word) and word.text[0].isdecimal():
+        if not codes.code(scan, word) and not street.postcode(scan, word) and word.text[:1].isdecimal():
             _small(scan, word)
     if seen >= 3 and (text.count("-") >= 5 or text.count(".") >= 2):
         web.dashed_mac(scan)

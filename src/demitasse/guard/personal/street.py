@@ -89,7 +89,7 @@ def tells(last: str, size: int, said: str) -> bool:
 
 def postcode(scan: Scan, word: Word) -> bool:
     """Britain's (``SW1A 1AA``) and Canada's (``K1A 0B1``), which begin with a letter."""
-    if not word.text[0].isalpha() or word.size > 7:
+    if not word.text[:1].isalpha() or word.size > 7:
         return False
     match = _POSTCODE.match(scan.text, word.start)
     if match and " " not in match[0] and "zip" not in scan.topics(word.start):
