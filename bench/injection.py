@@ -337,6 +337,7 @@ def main() -> None:
     for part in [*wanted.parts, *(["prompts"] if wanted.prompts else [])]:
         began = time.process_time()
         found[part] = parts[part]() | {"cpu_seconds": round(time.process_time() - began, 1)}
+        found[part]["at"] = time.strftime("%Y-%m-%d", time.gmtime())
         if part not in ("sources", "nested"):
             found[part]["weights"] = pinned.SHA256[:12]
         path.write_text(json.dumps(found, indent=1) + "\n")
