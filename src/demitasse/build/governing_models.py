@@ -5,18 +5,14 @@ Reads; asks no model and fetches nothing. Of what it cannot find it says nothing
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import Struct, structs
 
 from ..config import Config
@@ -26,7 +22,7 @@ from ..core.call import BUCKETS
 from ..core.ledger import Bucket
 from ..core.price import PICO_PER_USD_PER_MTOK, Card
 from ..lab.evals.bias import Bias, Score
-from ..lab.governance.cards import UNKNOWN, Energy, Figure, Identity, Issue, Kind, Priced
+from ..lab.governance.cards import UNKNOWN, Energy, Evaluated, Figure, Identity, Issue, Kind, Priced
 from ..lab.governance.register import Accepted, Answer, Licensed, Profile, licensed
 from ..lab.governance.register import Kind as Held
 from ..lab.optimise.artefact import Manifest, made
@@ -37,23 +33,9 @@ from ..providers.made import PREFIX
 from ..providers.vendors import VENDORS, elsewhere, vendor_of
 from ..web.energy import Meter
 from ..web.report import iso, watt_hours
+from .governing_detectors import Measured, detectors, measured, weights
 
 HERE: Final = "this machine"
-
-
-class Detector(Struct, frozen=True):
-    """A model that ships inside the package, as ``detectors.toml`` tells it."""
-
-    name: str
-    title: str
-    package: str
-    file: str
-    licence: str
-    method: str
-    use: str
-    data: str
-    page: str
-    limits: tuple[str, ...] = ()
 
 
 class Origin(Struct, frozen=True):
@@ -71,7 +53,10 @@ class Origin(Struct, frozen=True):
     verdict: tuple[Answer, str] | None = None
     """Of a model that was made here: on the licences of base, data and teacher together."""
     limits: tuple[str, ...] = ()
+    evaluations: tuple[Evaluated, ...] = ()
+    """Of a detector that ships: measured before it did."""
     safety: tuple[Figure, ...] = ()
+    cpu: tuple[Figure, ...] = ()
 
 
 class Shelf:
@@ -183,7 +168,7 @@ class Shelf:
         elif origin.kind in ("hosted", "recorded"):
             kind = "hosted" if origin.kind == "hosted" else "service"
         settings = self._config.models.get(origin.name)
-        return licensed(
+        row = licensed(
             origin.name,
             kind=kind,
             provider=origin.provider,
@@ -198,6 +183,11 @@ class Shelf:
             else origin.provider,
             local=settings is not None and settings.region == "local",
         )
+
+        if origin.kind != "detector":
+            return row
+        said = "It gives scores and places in a text, no text of its own: nobody's terms are on these."
+        return structs.replace(row, outputs="allowed", outputs_say=said, outputs_source="")
 
     def _from_source(self, name: str, source: str, region: str | None) -> Origin:
         where = region or HERE
@@ -385,19 +375,10 @@ def issue(at_us: int, what: str, *, open: bool) -> Issue:
     return Issue(iso(at_us), what, open)
 
 
-@lru_cache(maxsize=1)
-def detectors() -> dict[str, Detector]:
-    """Models that ship inside the package, by name."""
-    told = tomllib.loads((files("demitasse.lab.governance") / "detectors.toml").read_text("utf-8"))
-    return {one.name: one for one in msgspec.convert(told["detector"], list[Detector])}
-
-
 def detector(name: str) -> Origin:
-    """Where one of ``detectors`` comes from; its hash is that of the file as it is installed."""
+    """Where one of ``detectors`` comes from, and what was measured of it; its hash is that of the file as it is installed."""
     told = detectors()[name]
-    raw = b""
-    with contextlib.suppress(OSError, ModuleNotFoundError):
-        raw = (files(told.package) / told.file).read_bytes()
+    raw = weights(told)
     identity = Identity(
         upstream=(told.title,),
         file=told.file,
@@ -406,5 +387,14 @@ def detector(name: str) -> Origin:
         origin="ships with Demitasse",
         method=told.method,
     )
-    limits = (*told.limits, f"Its evaluation stands on {told.page} of the project.")
-    return Origin(name, "detector", "local", HERE, HERE, told.licence, identity, told.use, told.data, limits=limits)
+    found = measured(told)
+    limits = (*told.limits, f"How it works, and all tables: {told.page} of the project.")
+    if found is None or found.sha256 != identity.sha256:
+        limits = (*limits, "No figures: what was measured is of other weights than these.")
+        found = Measured("", "")
+    elif found.lacking:
+        limits = (*limits, f"Not measured with these weights: {', '.join(found.lacking)}.")
+    return Origin(
+        name, "detector", "local", HERE, HERE, told.licence, identity, told.use, told.data, limits=limits,
+        evaluations=found.evaluations, safety=found.safety, cpu=found.cpu,
+    )  # fmt: skip

@@ -96,6 +96,7 @@ def _card(card: ModelCard) -> dict[str, Any]:
     told: dict[str, Any] = {"modelParameters": _parameters(card)}
     metrics = [_metric(one) for one in card.evaluations if one.score is not None]
     metrics += [_figure(one, "safety") for one in card.safety if one.value is not None]
+    metrics += [_figure(one, "cpu") for one in card.cpu if one.value is not None]
     metrics += [_figure(one, "bias") for one in card.bias if one.value is not None]
     if metrics:
         told["quantitativeAnalysis"] = {"performanceMetrics": metrics}
@@ -139,7 +140,8 @@ def _metric(one: Evaluated) -> dict[str, Any]:
     told: dict[str, Any] = {
         "type": one.scorer or "score",
         "value": _number(one.score),
-        "slice": f"{one.task}, {one.n} samples, {one.at[:10]}, data sha256:{one.data_sha256}",
+        "slice": f"{one.task}, {one.n} samples, {one.at[:10]}"
+        + (f", data sha256:{one.data_sha256}" if one.data_sha256 else ""),
     }
     if one.interval is not None:
         told["confidenceInterval"] = _interval(one.interval)

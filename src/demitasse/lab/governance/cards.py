@@ -118,6 +118,8 @@ class ModelCard(Struct, frozen=True):
     evaluations: tuple[Evaluated, ...] = ()
     safety: tuple[Figure, ...] = ()
     """Red team, injection, personal data."""
+    cpu: tuple[Figure, ...] = ()
+    """Of a detector: what a text costs in CPU time; names end in their unit."""
     bias: tuple[Figure, ...] = ()
     energy: tuple[Energy, ...] = ()
     issues: tuple[Issue, ...] = ()
@@ -141,21 +143,23 @@ class ModelCard(Struct, frozen=True):
             found.append(_WEIGHTS.get(self.kind, "its hash"))
         if self.region == UNKNOWN:
             found.append("where it computes")
-        if not self.prices:
+        inside = self.kind == "detector"  # it computes within the gateway: nobody is paid, and no meter sees it alone
+        if not self.prices and not inside:
             found.append("its price")
         if not self.evaluations:
             found.append("how well it does any task: no evaluation is kept")
         if not self.safety:
             found.append("how it stands up to attacks: no safety evaluation is kept")
         if not self.bias:
-            found.append("its bias: no run of BBQ is kept")
+            found.append(_GROUPS if inside else "its bias: no run of BBQ is kept")
         if not self.energy:
-            found.append("its energy per call")
+            found.append("its energy: only its CPU time is measured" if inside else "its energy per call")
         if self.kind in ("hosted", "server", "local") and not self.data:
             found.append("what it was trained on, beyond what its maker says")
         return tuple(found)
 
 
+_GROUPS: Final = "whether it errs more often for some groups of people: only what stands under limits is known"
 _WEIGHTS: Final[dict[Kind, str]] = {
     "hosted": "its weights: a provider may change them under the same name",
     "server": "its weights: whoever runs the server may change them under the same name",
@@ -201,8 +205,14 @@ def front_matter(card: ModelCard) -> dict[str, Any]:
     told["tags"] = ["demitasse", card.kind]
     results = [
         {
-            "task": {"type": "text-generation"},
-            "dataset": {"name": one.task, "type": one.source or one.task, "revision": one.data_sha256},
+            "task": {
+                "type": told.get("pipeline_tag", "text-generation") if card.kind == "detector" else "text-generation"
+            },
+            "dataset": {
+                "name": one.task,
+                "type": one.source or one.task,
+                **({"revision": one.data_sha256} if one.data_sha256 else {}),
+            },
             "metrics": [{"type": one.scorer or "score", "value": round(one.score, 6), "verified": False}],
         }
         for one in card.evaluations
@@ -246,9 +256,8 @@ def _lines(card: ModelCard) -> Iterator[str]:
     yield from _section("Price", _prices(card))
     yield from _section("Evaluations", _evaluations(card))
     yield from _section("Safety", _figures(card.safety, "No safety evaluation is kept."))
-    yield from _section(
-        "Bias", _figures(card.bias, "No run of BBQ is kept; make one: `demitasse robustness bbq/Age --model NAME`.")
-    )
+    yield from _section("CPU time of one text", _cpu(card))
+    yield from _section("Bias", _figures(card.bias, lacking(card, "bias")))
     yield from _section("Energy per call", _energy(card))
     yield from _section("Data", iter((card.data,) if card.data else ()))
     yield from _section("Known issues", _issues(card))
@@ -266,6 +275,26 @@ KINDS: Final[dict[Kind, str]] = {
     "embedding": "model that turns texts into vectors",
     "detector": "detector that ships with Demitasse",
     "recorded": "recording of answers",
+}
+
+
+def lacking(card: ModelCard, member: str) -> str:
+    """What stands where a section would be empty. Nobody can run a task or BBQ on a detector: it answers nothing."""
+    told = _LACKING_DETECTOR if card.kind == "detector" else {}
+    return told.get(member) or _LACKING[member]
+
+
+_LACKING: Final = {
+    "prices": "Unknown.",
+    "evaluations": "None is kept; make one: `demitasse evaluate TASK --model NAME`.",
+    "bias": "No run of BBQ is kept; make one: `demitasse robustness bbq/Age --model NAME`.",
+    "energy": "Unknown.",
+}
+_LACKING_DETECTOR: Final = {
+    "prices": "Nothing is paid: it computes within the gateway.",
+    "evaluations": "None is of these weights.",
+    "bias": "BBQ asks questions, and a detector answers none. What is known of whom it errs for stands under limits.",
+    "energy": "Unknown; it is a part of the gateway's own, by its CPU time.",
 }
 
 
@@ -305,7 +334,7 @@ def _licence(row: Licensed, use: str) -> Iterator[str]:
 
 def _prices(card: ModelCard) -> Iterator[str]:
     if not card.prices:
-        yield "Unknown."
+        yield lacking(card, "prices")
     for one in card.prices:
         rates = ", ".join(
             f"{name} {'unknown' if usd is None else f'${usd:g}'}" for name, usd in one.usd_per_mtok.items() if usd != 0
@@ -318,7 +347,7 @@ def _prices(card: ModelCard) -> Iterator[str]:
 
 def _evaluations(card: ModelCard) -> Iterator[str]:
     if not card.evaluations:
-        yield "None is kept; make one: `demitasse evaluate TASK --model NAME`."
+        yield lacking(card, "evaluations")
         return
     yield "| task | date | samples | score | 95 % | unreadable | data (SHA-256) |"
     yield "| --- | --- | ---: | ---: | --- | ---: | --- |"
@@ -326,7 +355,7 @@ def _evaluations(card: ModelCard) -> Iterator[str]:
         score = "-" if one.score is None else f"{one.score:.1%}"
         yield (
             f"| {_cell(one.task)} | {one.at[:10]} | {one.n:,} | {score} | {_span(one.interval)} | {one.unreadable:,} "
-            f"| {one.data_sha256[:16]}… |"
+            f"| {f'{one.data_sha256[:16]}…' if one.data_sha256 else _cell(one.source) or '-'} |"
         )
 
 
@@ -341,9 +370,16 @@ def _figures(rows: tuple[Figure, ...], none: str) -> Iterator[str]:
         yield f"| {_cell(one.name)} | {value} | {_numbers(one.interval)} | {one.n:,} | {one.at[:10] or '-'} |"
 
 
+def _cpu(card: ModelCard) -> Iterator[str]:
+    for one in card.cpu:
+        if one.value is not None:
+            what, _, unit = one.name.rpartition(", ")
+            yield f"- {what}: {one.value:,.4g} {unit} ({one.at[:10]}, one thread)"
+
+
 def _energy(card: ModelCard) -> Iterator[str]:
     if not card.energy:
-        yield "Unknown."
+        yield lacking(card, "energy")
     for one in card.energy:
         yield (
             f"- {one.wh[0]:.3g} to {one.wh[1]:.3g} Wh, {one.co2_g[0]:.3g} to {one.co2_g[1]:.3g} g CO2e "

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .cards import KINDS, ModelCard, as_json, file_name
+from .cards import KINDS, ModelCard, as_json, file_name, lacking
 from .controls import Row, Status
 from .words import label, worded
 
@@ -121,7 +121,7 @@ def environment() -> Environment:
             "brief": brief,
         }
     )
-    env.globals["most_rows"] = MOST_ROWS
+    env.globals.update(most_rows=MOST_ROWS, lacking=lacking)
     return env
 
 
