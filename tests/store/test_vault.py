@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from demitasse.core.errors import StoreError
+from demitasse.store.bodies import expire
 from demitasse.store.subjects import FILE as SUBJECTS
 from demitasse.store.subjects import Subjects
 from demitasse.store.vault import FILE, Vault
@@ -89,6 +90,14 @@ def test_values_are_over_when_their_time_is_and_seen_again_they_last_longer(vaul
     assert get(vault, now_us=100) == {"<EMAIL_k3x7qa>": JANE}
     assert vault.expire(150) == 1
     assert get(vault, now_us=200) == {}
+
+
+def test_values_are_over_when_their_time_is_also_where_nobody_opens_the_vault(vault: Vault, tmp_path: Path) -> None:
+    put(vault, until=100)
+    put(vault, {"<EMAIL_bbbbbb>": "other"}, until=200)
+    assert expire(tmp_path, 150) == 2
+    assert expire(tmp_path, 150) == 0
+    assert vault.get("t", "s", ["<EMAIL_bbbbbb>"], 1) == {"<EMAIL_bbbbbb>": "other"}
 
 
 def test_who_is_erased_is_unreadable_even_from_an_old_row(vault: Vault, tmp_path: Path) -> None:

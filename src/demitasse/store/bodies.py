@@ -44,7 +44,7 @@ _OF_TENANT = (
 _IN_ALL = f"SELECT count(*), coalesce(sum(length(sealed)), 0) FROM main.bodies WHERE {_ALIKE}"  # noqa: S608 - ours
 LAST = chr(0x10FFFF)
 """After every name."""
-_EXPIRE = "DELETE FROM bodies WHERE ref IN (SELECT ref FROM main.bodies WHERE expires_us <= ? LIMIT ?)"
+_EXPIRE = "DELETE FROM {0} WHERE ref IN (SELECT ref FROM main.{0} WHERE expires_us <= ? LIMIT ?)"
 
 
 class Room(Struct, frozen=True):
@@ -198,27 +198,35 @@ class Bodies:
 
 
 def expire(data: Path, now_us: int) -> int:
-    """Delete the bodies whose time is over, and the keys of subjects that have none left; returns how many bodies.
+    """Delete bodies, and values of placeholders, whose time is over, and the keys of subjects that have none left; returns how
+    many rows there were.
 
     Needs no master key: what was kept goes in its time also where nothing is kept any more. Raises StoreError.
     """
-    path = Path(data) / FILE
-    if not path.exists():
-        return 0
     count = 0
-    try:
-        subjects.open_file(data, wait_ms=5_000).close()
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
-            db.execute("PRAGMA secure_delete=ON")
-            if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'bodies'").fetchone():
-                return 0
-            while gone := db.execute(_EXPIRE, (now_us, _AT_ONCE)).rowcount:  # a few at a time: others write meanwhile
-                count += gone
-            if count:
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        _drop_unused_keys(Path(data))
-    except sqlite3.Error as error:
-        raise trouble(path, error) from error
+    for file, table in ((FILE, "bodies"), (VAULT, "placed")):
+        path = Path(data) / file
+        if not path.exists():
+            continue
+        try:
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
+                db.execute("PRAGMA secure_delete=ON")
+                if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone():
+                    continue
+                before, sql = count, _EXPIRE.format(table)
+                while gone := db.execute(sql, (now_us, _AT_ONCE)).rowcount:  # a few at a time: others write meanwhile
+                    count += gone
+                if count > before:
+                    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise trouble(path, error) from error
+    path = Path(data) / FILE
+    if path.exists():
+        try:
+            subjects.open_file(data, wait_ms=5_000).close()
+            _drop_unused_keys(Path(data))
+        except sqlite3.Error as error:
+            raise trouble(path, error) from error
     return count
 
 
