@@ -104,6 +104,13 @@ def _left_out(told: dict[str, Any], at: str) -> Iterator[Evaluated]:
         tuple(sources["interval"]), _data(f"injection/{part}" for name in every for part in SOURCES[name][1]),
         mode="left out", scorer="recall", source=", ".join(every), licence="Apache-2.0, MIT",
     )  # fmt: skip
+    if "nested" in told:
+        yield Evaluated(
+            "the same, settings chosen for each by the other three", told["nested"].get("at", at),
+            sum(one["attacks"] + one["honest"] for one in sources["sources"].values()), told["nested"]["mean"], None,
+            _data(f"injection/{part}" for name in every for part in SOURCES[name][1]),
+            mode="left out", scorer="recall", source=", ".join(every), licence="Apache-2.0, MIT",
+        )  # fmt: skip
     orders, (licence, parts) = told["indirect"], SOURCES["bipia"]
     n = orders["parts"]["text"]["n"] + orders["parts"]["code"]["n"] + orders["mails"]
     yield Evaluated(

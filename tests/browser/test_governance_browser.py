@@ -33,8 +33,9 @@ def site(folder):
 @pytest.mark.parametrize("width", [390, 1024, 1600])
 def test_the_governance_page_and_a_card_fit_their_window_in_silence(site, open_page, width, scheme):
     page = open_page(site.url + "/governance", width=width, scheme=scheme)
-    for name, path in {"table": "/governance", "card": "/governance/card?model=smollm2-135m"}.items():
-        page.goto(site.url + path)
+    pages = {"table": "", "card": "/card?model=smollm2-135m", "detector": "/card?model=injection"}
+    for name, path in pages.items():
+        page.goto(f"{site.url}/governance{path}")
         page.wait_for_load_state("networkidle")
         keep(page, f"governance-{name}-{width}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
