@@ -17,7 +17,9 @@ from . import fakes
 from .conftest import Visitor
 
 SITE = fakes.full_site()
-ROUTES = [(method, route.path) for route in dashboard(Desk(SITE[0], SITE[1], **SITE[2])).routes for method in route.methods]
+ROUTES = [
+    (method, route.path) for route in dashboard(Desk(SITE[0], SITE[1], **SITE[2])).routes for method in route.methods
+]
 SHOWN = [page.path for page in PAGES] + [f"/ledger/{SITE[0].rows[-1].id}", "/frontier", "/evaluations/compare"]
 LOOKING = [role for role, scopes in access.ROLES.items() if access.may(scopes, "read")]
 
