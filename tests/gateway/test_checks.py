@@ -204,3 +204,25 @@ def test_a_draft_that_passes_is_left_to_the_judge() -> None:
 def test_without_checks_the_judge_is_itself() -> None:
     judge = Says(Verdict(True))
     assert judged(judge, (), call()) is judge
+
+
+@pytest.mark.parametrize(
+    ("choice", "demanded"),
+    [
+        ("required", True),
+        ({"type": "function", "function": {"name": "weather"}}, True),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": []}}, True),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}, False),
+        ({"type": "allowed_tools", "mode": "auto", "tools": []}, False),
+        ("auto", False),
+    ],
+)
+def test_a_call_is_demanded_where_the_choice_says_so(choice: object, demanded: bool) -> None:
+    found = result("schema", call(tools=[WEATHER], tool_choice=choice), reply("Nothing to look up."))
+    assert (found is not None and not found.passed) == demanded
+
+
+def test_a_tool_that_takes_any_text_is_held_against_nothing() -> None:
+    custom = {"type": "custom", "custom": {"name": "shell"}}
+    found = result("schema", call(tools=[WEATHER, custom]), reply(calls=[("shell", "ls -l")]))
+    assert found is not None and found.passed

@@ -517,9 +517,14 @@ def plainly(pattern: re.Pattern[str], text: str) -> list[tuple[int, int]]:
 
 
 EMAIL = re.compile(
-    r"(?<![\w.%+&-])\w[\w.%+&'-]{0,63}+@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w-])",
+    r"(?<![\w.%+&-])\w[\w.%+&'-]{0,63}+@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![^\W_]|-|_+[^\W_])",
     re.IGNORECASE,
 )
+
+
+def test_a_mail_address_between_the_signs_of_emphasis_is_one() -> None:
+    assert [(one.type, one.end) for one in personal.find("_jane.doe@example.com_ is hers")[0]] == [("EMAIL", 21)]
+    assert personal.find("a jane@example.com_x")[0] == []
 
 
 @given(PIECES)

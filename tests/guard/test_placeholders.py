@@ -131,3 +131,19 @@ def test_labels_are_capitals_and_underscores() -> None:
         "EMPLOYEE_NO",
         "DATA",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[-4111111111111111]",
+        '{"card": 4111111111111111.0}',
+        '{"a":' + " " * 40 + "4111111111111111}",
+        "[4111111111111111e0,1]",
+    ],
+)
+def test_a_number_of_json_goes_as_a_whole_and_leaves_json(text: str) -> None:
+    at = text.index("4111111111111111")
+    made = Redaction.of([Text(text, [Cut(at, at + 16, "CARD")])], secret=b"s" * 32, tenant="t", session="s")
+    assert "4111" not in made.texts[0]
+    json.loads(made.texts[0])

@@ -125,7 +125,7 @@ def unevaluated(levels: int) -> dict[str, Any]:
         (doubled(40), {}),
         ({"items": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}, nested(40)),
         ({"additionalProperties": {"anyOf": [{"$ref": "#"}, {"$ref": "#"}], "minProperties": 1}}, {"a": {"a": {}}} | {"b": nested(60)}),
-        (unevaluated(40), {"a": 1}),
+        ({"uniqueItems": True}, [2**63 + i for i in range(5_000)]),
         ({"items": {"anyOf": [{"const": i} for i in range(2_000)]}}, [-1] * 2_000),
         ({"items": {"$ref": "#"}}, nested(500)),
         ({"items": {"anyOf": [False] * 2_000}}, [1] * 1_000),
@@ -192,6 +192,20 @@ A = {"type": "object", "required": ["a"]}
         (A | {"oneOf": [{"pattern": "^(?=x)"}, {"type": "object"}]}, "look-around"),
         (A | {"patternProperties": {"^(?=a)": {}}, "additionalProperties": False}, "look-around"),
         (A | {"allOf": [{"$ref": "#/nobody"}], "unevaluatedProperties": False}, "leads to no place"),
+        (A | {"properties": ["b"], "additionalProperties": False}, "'properties'"),
+        (A | {"properties": {"a": {"contains": {"type": "null"}, "minContains": "0"}}}, "'minContains'"),
+        (A | {"properties": {"b": {"pattern": "a?" * 300}}}, "too large"),
+        # The library reads these without bound of time and memory.
+        (A | unevaluated(40), "unevaluated"),
+        (A | doubled(8) | {"unevaluatedProperties": False}, "unevaluated"),
+        (
+            A
+            | {
+                "properties": {"b": {"$ref": "#/$defs/x"}},
+                "$defs": {"x": {"$id": "http://x.example/", "type": "string"}},
+            },
+            "$id",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_left_out_and_the_rest_counts(schema: Any, unread: str) -> None:
@@ -216,6 +230,10 @@ def test_what_cannot_be_read_is_left_out_and_the_rest_counts(schema: Any, unread
         ({"properties": {"$dynamicRef": {"type": "string"}, "$id": {"type": "string"}}}, {"$id": "x"}, {"$dynamicRef": 1}),
         ({"properties": {"a": {"$ref": "#/$defs/no"}, "b": {"$ref": "#/$defs/yes"}}, "$defs": {"no": False, "yes": True}}, {"b": 1}, {"a": 1}),
         ({"dependentSchemas": {"a": {"required": ["b"]}}, "dependencies": {"a": {"type": "array"}}}, {"a": 1, "b": 2}, {"a": 1}),
+        ({"unevaluatedProperties": False, "allOf": [{"properties": {"a": {}}}]}, {"a": 1}, {"b": 1}),
+        ({"properties": {"x": {"const": {"$anchor": "n", "type": "integer"}}, "y": {"$ref": "#n"}}, "$defs": {"q": {"$anchor": "n", "type": "string"}}}, {"y": "s"}, {"y": 1}),
+        ({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": [False], "unevaluatedProperties": False, "type": ["object", "array"]}, [1], 1),
+        ({"$schema": "http://json-schema.org/draft-04/schema#", "const": 3, "type": "integer"}, 4, "x"),
         # Of older drafts.
         ({"items": [{"type": "string"}], "additionalItems": False}, ["x"], ["x", 1]),
         ({"dependencies": {"a": ["b"], "c": {"required": ["d"]}}}, {"a": 1, "b": 1}, {"c": 1}),

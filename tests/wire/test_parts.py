@@ -300,7 +300,8 @@ def test_a_data_url_that_holds_no_text_or_not_what_it_says_is_left_alone() -> No
     for url in (
         "data:image/png;base64,bWFpbCBqYW5l",
         "data:text/plain;base64,//79",
-        "data:text/plain;charset=none;base64,bWFp",
+        "data:text/plain" + ";charset=a" * 24,
+        "data:text/plain" + ";charset=a" * 24_000 + ",mail",
     ):
         content = [{"type": "image_url", "image_url": {"url": url}}]
         assert found(chat({"role": "user", "content": content})) == []
@@ -350,3 +351,29 @@ def test_deep_requests_are_rewritten_at_the_cost_of_shallow_ones() -> None:
     place = ("extra", *[0] * 91)
     _, out = with_texts(fields(body), body, {place: "J"})
     assert out == body.replace(b"jane", b"J")
+
+
+@pytest.mark.parametrize("letters", ["none", "idna", "punycode", "utf-7"])
+def test_a_data_url_in_letters_that_nobody_reads_is_looked_at_byte_by_byte(letters: str) -> None:
+    url = f"data:text/plain;charset={letters},jane.doe@example.com"
+    body = chat({"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]})
+    (part,) = found(body)
+    assert part.text == "jane.doe@example.com"
+
+
+@pytest.mark.parametrize(
+    "place", [(), ("messages", 0), ("messages", 0, "tool_calls", 0), ("messages", 0, "tool_calls", 0, "function")]
+)
+def test_names_of_members_are_looked_at_wherever_they_stand(place: tuple[str | int, ...]) -> None:
+    body: dict[str, Any] = {
+        "model": "m",
+        "messages": [
+            {"role": "assistant", "content": "hi", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
+        ],
+    }
+    into: Any = body
+    for key in place:
+        into = into[key]
+    into["jane.doe@example.com"] = 1
+    told = [part for part in parts("chat", fields(json.dumps(body).encode())) if part.fixed]
+    assert [part.text for part in told] == ["jane.doe@example.com"]

@@ -40,6 +40,8 @@ class Form(Struct, frozen=True):
 
 
 _FREE: Final = Form()
+_FREE_INPUT: Final = object()
+"""In the place of a schema: the tool takes any text."""
 _LETTERS_AS_NUMBERS: Final = b"\\u"
 """Where a JSON text has these, any name and word may be in it."""
 _FORMED: Final = frozenset({"response_format", "tools", "functions", "tool_choice"})
@@ -65,7 +67,7 @@ class Asked:
             json=kind in ("json_object", "json_schema"),
             schema=schema if isinstance(schema, dict) else None,
             tools=self._tools(),
-            must_call=choice == "required" or isinstance(choice, dict),
+            must_call=choice == "required" or _demands(choice),
         )
 
     def _tools(self) -> dict[str, Any]:
@@ -73,9 +75,9 @@ class Asked:
         for member in ("tools", "functions"):
             listed = _decoded(self.call, member)
             for tool in listed if isinstance(listed, list) else ():
-                function = tool.get("function", tool) if isinstance(tool, dict) else None
+                function = tool.get("function", tool.get("custom", tool)) if isinstance(tool, dict) else None
                 if isinstance(function, dict) and isinstance(function.get("name"), str):
-                    found[function["name"]] = function.get("parameters")
+                    found[function["name"]] = _FREE_INPUT if "custom" in tool else function.get("parameters")
         return found
 
     @cached_property
@@ -266,6 +268,14 @@ class _Judged:
         return self._seen[1]
 
 
+def _demands(choice: Any) -> bool:
+    """Whether a ``tool_choice`` that is an object demands a call: one that names the tools that are allowed may leave it open."""
+    if not isinstance(choice, dict):
+        return False
+    allowed = choice.get("allowed_tools", choice) if choice.get("type") == "allowed_tools" else None
+    return allowed is None or (isinstance(allowed, dict) and allowed.get("mode") == "required")
+
+
 def _result(name: str, why: str) -> Found:
     return Found(name, passed=not why, why=why)
 
@@ -276,6 +286,8 @@ def _wrong_calls(tools: dict[str, Any], said: Answer) -> str | None:
     for name, written in said.tool_calls:
         if tools and name not in tools:
             return "a tool was called that is not offered"
+        if tools.get(name) is _FREE_INPUT:
+            continue
         try:
             value = msgspec.json.decode(written or "{}")
         except (msgspec.DecodeError, RecursionError):

@@ -394,7 +394,7 @@ class Guard:
         if strip:
             for part in asked:
                 seen = texts.get(part.place, part.text)
-                if (bare := hidden_characters.strip(seen)) != seen:
+                if not part.fixed and (bare := hidden_characters.strip(seen)) != seen:
                     texts[part.place] = bare
         try:
             fields, body = with_texts(call.fields, call.body, texts)

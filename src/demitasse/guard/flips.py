@@ -231,8 +231,12 @@ def _tokens(text: str) -> list[str]:
     return tokens
 
 
+_NEAR: Final = 12
+"""Tokens within which the second half of French negation follows the first."""
+
+
 def _denies(word: str, tokens: list[str], at: int) -> bool:
-    if word in _FRENCH and lists.SECOND.isdisjoint(tokens):
+    if word in _FRENCH and lists.SECOND.isdisjoint(tokens[at + 1 : at + _NEAR]):
         return False
     following = tokens[at + 1]
     return following not in lists.NO_NEGATION and not (word == "no" and _NUMBERED.match(following))

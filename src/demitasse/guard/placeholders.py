@@ -60,7 +60,7 @@ class Redaction(Struct, frozen=True):
             tenant, session: placeholders of others are other ones.
         """
         texts = list(texts)
-        merged = [_merged(text.cuts) for text in texts]
+        merged = [_whole_numbers(text.text, _merged(text.cuts)) for text in texts]
         hidden = {_key(text.text, cut) for text, cuts in zip(texts, merged, strict=True) for cut in cuts if cut.mask}
         common = {_key(text.text, cut) for text, cuts in zip(texts, merged, strict=True) for cut in cuts if text.shared}
         made = _Made(secret, tenant, session, common)
@@ -172,14 +172,39 @@ def _bare_numbers(text: str, cuts: Sequence[Cut]) -> set[int]:
         inside ^= len(_QUOTE.findall(between)) % 2 == 1
         at = cut.start
         if not inside and _NUMBER.fullmatch(text, cut.start, cut.end):
-            before, after = text[max(0, cut.start - 16) : cut.start].rstrip()[-1:], _AFTER.match(text, cut.end)
-            if before in (":", ",", "[") and after:
+            before = cut.start - 1
+            while before > 0 and text[before] in " \t\r\n":
+                before -= 1
+            if text[before] in ":,[" and _AFTER.match(text, cut.end):
                 found.add(nth)
     return found
 
 
+def _whole_numbers(text: str, cuts: list[Cut]) -> list[Cut]:
+    """In a text that is JSON a number goes as a whole, with its sign and fraction: the rest of one is no JSON."""
+    if not cuts or text.lstrip()[:1] not in ("{", "["):
+        return cuts
+    found: list[Cut] = []
+    at, inside = 0, False
+    for cut in cuts:
+        inside ^= len(_QUOTE.findall(text[at : cut.start])) % 2 == 1
+        at = cut.start
+        if not inside and text[cut.start : cut.end].isdigit():
+            start, end = cut.start, cut.end
+            least = found[-1].end if found else 0
+            while start > least and text[start - 1] in _OF_A_NUMBER:
+                start -= 1
+            while end < len(text) and text[end] in _OF_A_NUMBER:
+                end += 1
+            found.append(cut._replace(start=start, end=end))
+        else:
+            found.append(cut)
+    return _merged(found)
+
+
 _QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
-_NUMBER = re.compile(r"-?\d+")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_OF_A_NUMBER = frozenset("+-.eE0123456789")
 _AFTER = re.compile(r"\s*[,\]}]")
 
 

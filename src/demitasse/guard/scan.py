@@ -47,6 +47,7 @@ class Scanner:
     def __call__(self, text: str, source: Source, *, names: bool = False) -> Findings:
         """All that is found in a text. ``names``: look for names of people, places and organisations too."""
         bare = _bare(text)
+        bare = _without_line_escapes(bare)
         entities, cut = self._entities(bare)
         secrets, cut_too = self._secrets(bare)
         if names and self._names is not None:
@@ -177,6 +178,17 @@ def _bare(text: str) -> str:
     if text.isascii() or _UNSEEN.search(text) is None:
         return text
     return _UNSEEN.sub("", text)
+
+
+_IN_JSON: Final = re.compile(r'\s*[\[{"]')
+_LINE_ESCAPES: Final = re.compile(r"\\(?:[nrtbf]|(?P<other>.))", re.DOTALL)
+
+
+def _without_line_escapes(text: str) -> str:
+    """JSON within a string, as long, with blanks for its escaped line ends: the n of ``\\n536-22-1847`` is no letter."""
+    if "\\" not in text or _IN_JSON.match(text) is None:
+        return text
+    return _LINE_ESCAPES.sub(lambda match: "  " if match["other"] is None else match[0], text)
 
 
 def _places(text: str) -> Callable[[int], int]:

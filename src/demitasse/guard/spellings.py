@@ -140,12 +140,15 @@ def _caseless(text: str) -> str:
 
 
 def _whole(text: str, start: int, end: int) -> bool:
-    before = start > 0 and _is_letter(text[start - 1]) and _ENDS_IN_LINE(text[max(0, start - 3) : start]) is None
-    return not before and not (end < len(text) and _is_letter(text[end]))
+    before = start > 0 and text[start - 1].isalnum() and _ENDS_IN_LINE(text[max(0, start - 3) : start]) is None
+    return not before and not (end < len(text) and text[end].isalnum()) and not _is_of_a_decimal(text, start, end)
+
+
+def _is_of_a_decimal(text: str, start: int, end: int) -> bool:
+    """Digits before or after a point are a part of another number."""
+    after = text[end - 1].isdigit() and text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit()
+    before = text[start].isdigit() and text[start - 1 : start] == "." and text[max(0, start - 2) : start - 1].isdigit()
+    return after or before
 
 
 _ENDS_IN_LINE: Final = re.compile(rf"(?:{_LINE})\Z").search
-
-
-def _is_letter(sign: str) -> bool:
-    return sign == "_" or sign.isalnum()

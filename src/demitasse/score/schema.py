@@ -20,9 +20,9 @@ MOST: Final = 500_000
 """Steps that checking a value may take, about a tenth of a microsecond each."""
 MOST_BYTES: Final = 128 << 10
 """Of a schema that is read."""
-KEPT_BYTES: Final = 512 << 10
-"""Of schemas that are kept; the library takes some forty times as much."""
-_PATTERN_BYTES: Final = 128 << 10
+KEPT_BYTES: Final = 1 << 20
+"""Of schemas that are kept; the library takes some forty times as much, and each pattern counts for what it may take."""
+_PATTERN_BYTES: Final = 48 << 10
 """Of a compiled pattern. The engine takes time by the length of the text, and so knows no look-around, no backreference."""
 
 
@@ -51,6 +51,7 @@ class Schema:
 
     unread: tuple[str, ...]
     """What of it was left out because it cannot be read, in sentences; the rest counts."""
+    patterns: int
 
     def __init__(self, schema: Any) -> None:
         import jsonschema_rs  # noqa: PLC0415 - 12 MB: only where a schema is asked for
@@ -69,6 +70,7 @@ class Schema:
         except TooLargeError as error:
             raise Unreadable("it is too large, or nested too deeply") from error
         self.unread = read.unread
+        self.patterns = read.patterns
         self._work = Work(read.schema)
         try:
             self._validator = jsonschema_rs.Draft202012Validator(read.schema, offline=True, pattern_options=options)
@@ -150,11 +152,15 @@ class _Kept:
         with self._lock:
             if written not in self._schemas:
                 self._schemas[written] = found
-                self._bytes += len(written)
+                self._bytes += _weight(written, found)
             while self._bytes > self._most:
-                gone, _ = self._schemas.popitem(last=False)
-                self._bytes -= len(gone)
+                gone, schema = self._schemas.popitem(last=False)
+                self._bytes -= _weight(gone, schema)
         return found
+
+
+def _weight(written: bytes, found: Schema | str) -> int:
+    return len(written) + (_PATTERN_BYTES // 4 * found.patterns if isinstance(found, Schema) else 0)
 
 
 _kept = _Kept(KEPT_BYTES)

@@ -15,7 +15,9 @@ from msgspec import Struct
 
 MOST_NODES: Final = 10_000
 MOST_REFERENCES: Final = 1_000
-MOST_PATTERNS: Final = 50
+MOST_PATTERNS: Final = 20
+MOST_PATTERN: Final = 500
+"""Characters of a pattern."""
 DEEPEST: Final = 64
 
 ONE: Final = frozenset({
@@ -34,6 +36,19 @@ _COUNTS: Final = frozenset({
 })  # fmt: skip
 _NEGATING: Final = frozenset({"not", "if", "then", "else", "maxContains", "unevaluatedProperties", "unevaluatedItems"})
 """Words by which a schema that says less refuses more."""
+_SINCE_2019: Final = frozenset({
+    "unevaluatedProperties", "unevaluatedItems", "dependentRequired", "dependentSchemas", "minContains", "maxContains",
+    "prefixItems",
+})  # fmt: skip
+_SINCE_7: Final = _SINCE_2019 | {"if", "then", "else"}
+_SINCE_6: Final = _SINCE_7 | {"const", "contains", "propertyNames"}
+_LACKS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
+    ("draft-03", _SINCE_6), ("draft-04", _SINCE_6), ("draft-06", _SINCE_7), ("draft-07", _SINCE_2019),
+    ("2019-09", frozenset({"prefixItems"})),
+)  # fmt: skip
+"""Words that an older draft does not have, and that say nothing there."""
+_NO_SCHEMAS: Final = frozenset({"const", "enum", "default", "examples"})
+_UNEVALUATED: Final = frozenset({"unevaluatedProperties", "unevaluatedItems"})
 _DEPENDENT: Final = frozenset({"dependentRequired", "dependentSchemas"})
 _NOTHING: Final = object()
 _ELSEWHERE: Final = frozenset({"$dynamicRef", "$recursiveRef"})
@@ -50,6 +65,8 @@ class Words(Struct, frozen=True):
     """Draft 2020-12; every reference is ``#/$defs/r`` and a number."""
     unread: tuple[str, ...] = ()
     """What of the original was left out, in sentences."""
+    patterns: int = 0
+    """How many different ones it has."""
 
 
 def words(schema: Any, compiles: Callable[[str], bool]) -> Words:
@@ -63,27 +80,37 @@ def words(schema: Any, compiles: Callable[[str], bool]) -> Words:
     """
     reader = _Reader(schema, compiles, negations=True)
     found = reader.whole()
+    if reader.looks_again > (0 if reader.refers else 1):
+        # To read these beside references, or within each other, the library takes time and memory without bound.
+        reader.unread.add(
+            "it asks what is with members that nothing looked at (unevaluated…), beside a $ref or more than once"
+        )
     if reader.unread:
         # What is left out must not turn into a refusal, so what negates goes too.
         again = _Reader(schema, compiles, negations=False)
-        return Words(again.whole(), tuple(sorted(reader.unread)))
-    return Words(found)
+        return Words(again.whole(), tuple(sorted(reader.unread)), len(again.patterns))
+    return Words(found, patterns=len(reader.patterns))
 
 
 class _Reader:
     def __init__(self, root: Any, compiles: Callable[[str], bool], *, negations: bool) -> None:
         self.unread: set[str] = set()
+        self.refers = False
+        self.looks_again = 0
         self._root = root
         self._compiles = compiles
         self._negations = negations
-        self._patterns: dict[str, bool] = {}
+        self.patterns: dict[str, bool] = {}
         self._names: dict[int, str] = {}
         self._waiting: list[Any] = []
         self._left = MOST_NODES
         own = root.get("$id", root.get("id")) if isinstance(root, dict) else None
         self._id = own.rstrip("#") if isinstance(own, str) else ""
         written = root.get("$schema") if isinstance(root, dict) else None
-        self._old = isinstance(written, str) and "draft-0" in written
+        draft = written if isinstance(written, str) else ""
+        self._old = "draft-0" in draft
+        self._lacks: frozenset[str] = next((lacks for name, lacks in _LACKS if name in draft), frozenset())
+        self._ids = ("$id", "id") if self._old else ("$id",)
         self._anchors = dict(_anchors(root))
         # What is referred to is known by identity, and the two truth values have one each.
         self._always: dict[bool, dict[str, Any]] = {True: {}, False: {"not": {}}}
@@ -105,28 +132,35 @@ class _Reader:
             return True
         if level > DEEPEST:
             raise TooLargeError
-        if level and isinstance(given.get("$id"), str):
+        if given is not self._root and any(isinstance(given.get(name), str) for name in self._ids):
             self._without("a part of it has an $id of its own")
             return True
         if _ELSEWHERE & given.keys():
             self._without("it refers to whatever schema asks for it ($dynamicRef)")
         found: dict[str, Any] = {}
         if "$ref" in given:
+            self.refers = True
             name = self._name(given["$ref"])
             if name is not None:
                 found["$ref"] = f"#/$defs/{name}"
             if self._old:
                 return found
-        for word, value in _in_new_words(given):
+        for word, value in _in_new_words({word: value for word, value in given.items() if word not in self._lacks}):
             kept = self._word(word, value, level)
+            self.looks_again += word in _UNEVALUATED
             if kept is not _NOTHING:
                 found[word] = kept
         if not self._negations:
             found = {word: value for word, value in found.items() if word not in _NEGATING}
             if one_of := found.pop("oneOf", None):
                 found["allOf"] = [*found.get("allOf", ()), {"anyOf": one_of}]
-            if len(found.get("patternProperties", ())) < len(_map(given.get("patternProperties"))):
+            named = [given[word] for word in ("properties", "patternProperties") if word in given]
+            if not all(isinstance(one, dict) for one in named) or (
+                len(found.get("patternProperties", ())) < len(_map(given.get("patternProperties")))
+            ):
                 found.pop("additionalProperties", None)
+            if "minContains" in given and "minContains" not in found:
+                found.pop("contains", None)
         return found
 
     def _word(self, word: str, value: Any, level: int) -> Any:
@@ -170,15 +204,15 @@ class _Reader:
         return known if isinstance(value, list) else known[0]
 
     def _reads(self, pattern: str) -> bool:
-        if pattern not in self._patterns:
-            if len(self._patterns) >= MOST_PATTERNS:
+        if pattern not in self.patterns:
+            if len(self.patterns) >= MOST_PATTERNS:
                 raise TooLargeError
-            self._patterns[pattern] = self._compiles(pattern)
-        if not self._patterns[pattern]:
+            self.patterns[pattern] = len(pattern) <= MOST_PATTERN and self._compiles(pattern)
+        if not self.patterns[pattern]:
             self.unread.add(
                 "a pattern of it is none whose time is linear (look-around, backreference), or is too large"
             )
-        return self._patterns[pattern]
+        return self.patterns[pattern]
 
     def _name(self, ref: Any) -> str | None:
         target = self._target(ref)
@@ -198,7 +232,7 @@ class _Reader:
         inner = ref.removeprefix(self._id) if self._id and ref.startswith(self._id + "#") else ref
         if not inner.startswith("#"):
             return None
-        if inner in ("#", "#/"):
+        if inner == "#":
             return self._root
         if not inner.startswith("#/"):
             return self._anchors.get(inner[1:])
@@ -273,7 +307,7 @@ def _anchors(root: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(one, dict):
             if isinstance(one.get("$anchor"), str):
                 yield one["$anchor"], one
-            waiting += one.values()
+            waiting += (inner for word, inner in one.items() if word not in _NO_SCHEMAS)
         elif isinstance(one, list):
             waiting += one
 

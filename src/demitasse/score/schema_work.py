@@ -20,6 +20,9 @@ _AGAIN: Final = 3
 """What it costs to know which members were looked at (``unevaluatedProperties``): their schemas are gone through again."""
 _DIVIDED: Final = 300
 """Steps that ``multipleOf`` takes: of very large and very small numbers it is worked out digit by digit."""
+_EXACT: Final = 1 << 53
+_LARGE: Final = 500
+"""Integers beyond 2^53 that ``uniqueItems`` may tell apart: many look alike to the library, which holds each against all."""
 _WORD: Final = 64
 """Bits of an integer that counts as one place; of a longer one, each bit does."""
 _UNEVALUATED: Final = ("unevaluatedProperties", "unevaluatedItems")
@@ -39,14 +42,15 @@ class Work:
         self._root = schema
         self._named: dict[str, Any] = schema.get("$defs", {}) if isinstance(schema, dict) else {}
         self._left = STEPS
+        self._unique = _has_unique(schema)
         self._here: dict[int, list[tuple[dict[str, Any], float]]] = {}
         self._own: dict[int, Cost] = {}
         self._costs: dict[tuple[int, int], Cost] = {}
 
     def most(self, value: Any) -> float:
         """At most so many steps, of a tenth of a microsecond each; infinite where they are too many to be counted."""
-        places, depth, characters = _size(value)
-        if depth > DEEPEST:
+        places, depth, characters, large = _size(value)
+        if depth > DEEPEST or (self._unique and large > _LARGE):
             return math.inf
         try:
             costs = [self._cost(self._root, below) for below in range(depth + 1)]
@@ -138,9 +142,22 @@ def _children(node: dict[str, Any]) -> Iterator[tuple[str | None, Any]]:
         yield None, inner
 
 
-def _size(value: Any) -> tuple[int, int, int]:
-    """Places of a value, levels of them, and characters of its texts and names."""
-    places, depth, characters, level = 0, 0, 0, [value]
+def _has_unique(schema: Any) -> bool:
+    waiting = [schema]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if one.get("uniqueItems") is True:
+                return True
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return False
+
+
+def _size(value: Any) -> tuple[int, int, int, int]:
+    """Places of a value, levels of them, characters of its texts and names, and how many integers are large."""
+    places, depth, characters, large, level = 0, 0, 0, 0, [value]
     while level:
         places += len(level)
         below: list[Any] = []
@@ -152,8 +169,9 @@ def _size(value: Any) -> tuple[int, int, int]:
                 below += one
             elif isinstance(one, str):
                 characters += len(one)
-            elif isinstance(one, int) and one.bit_length() > _WORD:
-                places += one.bit_length()
+            elif isinstance(one, int) and abs(one) > _EXACT:
+                large += 1
+                places += one.bit_length() if one.bit_length() > _WORD else 0
         level = below
         depth += bool(level)
-    return places, depth, characters
+    return places, depth, characters, large

@@ -73,6 +73,7 @@ def parts(kind: Kind, fields: Mapping[str, Raw], twice: list[str] | None = None)
         if name == "model":
             continue
         before = len(found)
+        _member(found, "user", (name,), name)
         first = bytes(memoryview(raw)[:1])
         if first == b'"':
             _leaf(found, _TOP.get(name, "user"), (name,), _decoded(raw), name in _NAMES)
@@ -224,6 +225,7 @@ def _messages(found: list[Part], name: str, value: Any) -> None:
             continue
         source = _ROLES.get(_word(message, "role")) or _TYPES.get(_word(message, "type"), "user")
         for member, inner in message.items():
+            _member(found, source, (name, at, member), member)
             if inner.__class__ is str:
                 if member not in _WORDS or not _is_word(inner):
                     _leaf(found, source, (name, at, member), inner, member in _NAMES or member in _WORDS)
@@ -241,6 +243,7 @@ def _calls(found: list[Part], source: Source, place: Place, value: Any) -> None:
             _calls(found, source, (*place, at), inner)
     elif value.__class__ is dict:
         for member, inner in value.items():
+            _member(found, source, (*place, member), member)
             if member in ("function", "custom"):
                 _calls(found, source, (*place, member), inner)
             elif member in _DATA:
@@ -258,8 +261,7 @@ def _walk(found: list[Part], source: Source, place: Place, value: Any, skip: fro
     elif kind is dict:
         source = _TYPES.get(_word(value, "type"), source)
         for member, inner in value.items():
-            if not member.isidentifier() and _telling(member):
-                found.append(Part(source, (*place, member, ""), member, fixed=True))
+            _member(found, source, (*place, member), member)
             if inner.__class__ is str:
                 if skip is _WORDS and member in skip:
                     if not _is_word(inner):
@@ -281,6 +283,12 @@ def _walk(found: list[Part], source: Source, place: Place, value: Any, skip: fro
     elif kind is list:
         for at, inner in enumerate(value):
             _walk(found, source, (*place, at), inner, skip, before)
+
+
+def _member(found: list[Part], source: Source, place: Place, member: str) -> None:
+    """A member's name that may tell of somebody; it cannot be exchanged."""
+    if not member.isidentifier() and _telling(member):
+        found.append(Part(source, (*place, ""), member, fixed=True))
 
 
 def _word(value: dict[str, Any], member: str) -> str:
@@ -312,14 +320,16 @@ def _telling(member: str) -> bool:
 
 def _held(url: str) -> tuple[str, str, str] | None:
     """A ``data:`` URL's beginning, the text that it holds, and in which letters; None where it is no text."""
-    head = _TEXT_URL.match(url)
-    if head is None:
+    end = url.find(",", 0, _LONGEST_HEAD) + 1
+    kind, *marks = url[5 : end - 1].lower().split(";") if end else ("",)
+    if not _TEXT_KIND.fullmatch(kind):
         return None
-    letters = head[1] or "utf-8"
+    said = next((mark[8:].strip('"') for mark in marks if mark.startswith("charset=")), "utf-8")
+    letters = said if said in _LETTERS else "latin-1"  # which reads any bytes: what it holds is looked at all the same
     try:
-        raw = b64decode(unquote(url[head.end() :]) + "==") if head[2] else unquote_to_bytes(url[head.end() :])
-        return head[0], raw.decode(letters), letters
-    except (ValueError, LookupError):  # not what it says that it is
+        raw = b64decode(unquote(url[end:]) + "==") if marks[-1:] == ["base64"] else unquote_to_bytes(url[end:])
+        return url[:end], raw.decode(letters), letters
+    except ValueError:  # not what it says that it is
         return None
 
 
@@ -356,10 +366,11 @@ _LEAST_NAME: Final = 5
 _SHORT: Final = 64
 _DIGITS = re.compile(r"\d(?:[ ().-]?\d){5}")
 _HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_-]")
-_TEXT_URL = re.compile(
-    r"data:(?:text/[\w.+-]+|application/(?:json|xml|yaml|x-ndjson|csv))(?:;charset=([\w-]+)|;(?!base64)[\w-]+=[^;,]*)*(;base64)?,",
-    re.IGNORECASE,
+_LONGEST_HEAD: Final = 256
+_TEXT_KIND = re.compile(
+    r"text/[\w.+-]+|image/svg\+xml|message/rfc822|application/(?:[\w.-]+\+)?(?:json|xml|yaml|x-yaml|x-ndjson|csv|javascript|sql)"
 )
+_LETTERS: Final = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "latin-1", "windows-1252", "utf-16"})
 
 _LONGEST_NUMBER: Final = 20
 _json = json.JSONDecoder(

@@ -111,7 +111,7 @@ def _tail(text: str, start: int, end: int) -> int:
 _AT: Final = re.compile(r"@(?=[^\W_])(?<=[\w.%+&'-]@)")
 _NAME: Final = re.compile(r"(?<![\w.%+&-])\w[\w.%+&'-]{0,63}+@\Z")
 _LABELS: Final = re.compile(
-    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w-])",
+    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![^\W_]|-|_+[^\W_])",
     re.IGNORECASE,
 )
 _PICTURE: Final = re.compile(r"^\d+x\.|\.(?:png|jpe?g|gif|svg|webp|css|html|json|txt|pdf)\Z", re.IGNORECASE)
