@@ -164,14 +164,10 @@ def _plain(text: str, value: str) -> str:
 
 def _bare_numbers(text: str, cuts: Sequence[Cut]) -> set[int]:
     """Which cuts take out a whole number of a text that is JSON: a placeholder there is a string, or it would be JSON no more."""
-    if not cuts or text.lstrip()[:1] not in ("{", "["):
-        return set()
-    found, at, inside = set(), 0, False
-    for nth, cut in enumerate(cuts):
-        between = text[at : cut.start]
-        inside ^= len(_QUOTE.findall(between)) % 2 == 1
-        at = cut.start
-        if not inside and _NUMBER.fullmatch(text, cut.start, cut.end):
+    found = set()
+    for nth in _outside_strings(text, cuts):
+        cut = cuts[nth]
+        if _NUMBER.fullmatch(text, cut.start, cut.end):
             before = cut.start - 1
             while before > 0 and text[before] in " \t\r\n":
                 before -= 1
@@ -182,24 +178,30 @@ def _bare_numbers(text: str, cuts: Sequence[Cut]) -> set[int]:
 
 def _whole_numbers(text: str, cuts: list[Cut]) -> list[Cut]:
     """In a text that is JSON a number goes as a whole, with its sign and fraction: the rest of one is no JSON."""
-    if not cuts or text.lstrip()[:1] not in ("{", "["):
-        return cuts
-    found: list[Cut] = []
-    at, inside = 0, False
-    for cut in cuts:
-        inside ^= len(_QUOTE.findall(text[at : cut.start])) % 2 == 1
-        at = cut.start
-        if not inside and text[cut.start : cut.end].isdigit():
-            start, end = cut.start, cut.end
-            least = found[-1].end if found else 0
+    found, least = list(cuts), 0
+    for nth in _outside_strings(text, cuts):
+        start, end = cuts[nth].start, cuts[nth].end
+        if text[start:end].isdigit():
             while start > least and text[start - 1] in _OF_A_NUMBER:
                 start -= 1
             while end < len(text) and text[end] in _OF_A_NUMBER:
                 end += 1
-            found.append(cut._replace(start=start, end=end))
-        else:
-            found.append(cut)
+            found[nth] = cuts[nth]._replace(start=start, end=end)
+            least = end
     return _merged(found)
+
+
+def _outside_strings(text: str, cuts: Sequence[Cut]) -> list[int]:
+    """Which cuts begin outside of all strings of a text that is JSON; none where it is not."""
+    if not cuts or text.lstrip()[:1] not in ("{", "["):
+        return []
+    found, at, inside = [], 0, False
+    for nth, cut in enumerate(cuts):
+        inside ^= len(_QUOTE.findall(text, at, cut.start)) % 2 == 1
+        at = cut.start
+        if not inside:
+            found.append(nth)
+    return found
 
 
 _QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')

@@ -111,7 +111,10 @@ class _Reader:
         self._old = "draft-0" in draft
         self._lacks: frozenset[str] = next((lacks for name, lacks in _LACKS if name in draft), frozenset())
         self._ids = ("$id", "id") if self._old else ("$id",)
-        self._anchors = dict(_anchors(root))
+        named = (
+            one for one in every(root, _NO_SCHEMAS) if isinstance(one, dict) and isinstance(one.get("$anchor"), str)
+        )
+        self._anchors = {one["$anchor"]: one for one in named}
         # What is referred to is known by identity, and the two truth values have one each.
         self._always: dict[bool, dict[str, Any]] = {True: {}, False: {"not": {}}}
 
@@ -267,16 +270,20 @@ class _Reader:
 
 
 def nodes(value: Any) -> int:
-    """Parts of a JSON value, itself among them."""
-    count, waiting = 0, [value]
+    """How many parts a JSON value has, itself among them."""
+    return sum(1 for _ in every(value))
+
+
+def every(value: Any, without: frozenset[str] = frozenset()) -> Iterator[Any]:
+    """Each part of a JSON value, itself first, but for members of these names."""
+    waiting = [value]
     while waiting:
         one = waiting.pop()
-        count += 1
+        yield one
         if isinstance(one, dict):
-            waiting += one.values()
+            waiting += (inner for name, inner in one.items() if name not in without)
         elif isinstance(one, list):
             waiting += one
-    return count
 
 
 def _in_new_words(given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -298,18 +305,6 @@ def _in_new_words(given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
                 yield word, bound
         else:
             yield word, value
-
-
-def _anchors(root: Any) -> Iterator[tuple[str, Any]]:
-    waiting = [root]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            if isinstance(one.get("$anchor"), str):
-                yield one["$anchor"], one
-            waiting += (inner for word, inner in one.items() if word not in _NO_SCHEMAS)
-        elif isinstance(one, list):
-            waiting += one
 
 
 def _is_number(value: Any) -> bool:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, Final
 
-from .schema_words import MANY, NAMED, nodes
+from .schema_words import MANY, NAMED, every, nodes
 
 STEPS: Final = 20_000
 """That counting may take itself, over all values that one schema meets."""
@@ -42,7 +42,7 @@ class Work:
         self._root = schema
         self._named: dict[str, Any] = schema.get("$defs", {}) if isinstance(schema, dict) else {}
         self._left = STEPS
-        self._unique = _has_unique(schema)
+        self._unique = any(isinstance(one, dict) and one.get("uniqueItems") is True for one in every(schema))
         self._here: dict[int, list[tuple[dict[str, Any], float]]] = {}
         self._own: dict[int, Cost] = {}
         self._costs: dict[tuple[int, int], Cost] = {}
@@ -140,19 +140,6 @@ def _children(node: dict[str, Any]) -> Iterator[tuple[str | None, Any]]:
             yield None, node[word]
     for inner in (*node.get("patternProperties", {}).values(), *node.get("prefixItems", ())):
         yield None, inner
-
-
-def _has_unique(schema: Any) -> bool:
-    waiting = [schema]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            if one.get("uniqueItems") is True:
-                return True
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
-    return False
 
 
 def _size(value: Any) -> tuple[int, int, int, int]:
